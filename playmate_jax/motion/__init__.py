@@ -1,0 +1,1 @@
+"""The 70-number motion: its layout, normalisation, windows, previous-motion noise and joints."""

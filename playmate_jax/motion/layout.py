@@ -1,0 +1,63 @@
+"""The one table of the motion vector: 70 numbers a frame.
+
+Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 translation (z is 0), then pitch,
+yaw and roll in degrees. Every other file goes through these slices or `pack`/`unpack`; nobody indexes the vector.
+"""
+
+from typing import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+FPS = 25
+KEYPOINTS = 21
+
+EXPRESSION = slice(0, 63)
+SCALE = slice(63, 64)
+TRANSLATION = slice(64, 67)
+PITCH = 67
+YAW = 68
+ROLL = 69
+ANGLES = slice(67, 70)
+POSE = slice(63, 70)
+
+EXPRESSION_SIZE = 63
+POSE_SIZE = 7
+MOTION_SIZE = 70
+
+EMOTIONS = ("neutral", "angry", "disgusted", "contempt", "fear", "happy", "sad", "surprised")
+
+
+def pack(parts: Mapping) -> Float[np.ndarray, "*batch 70"]:
+    """Motion vectors from named parts.
+
+    Args:
+      parts: "expression" (..., 21, 3), "scale" (..., 1), "translation" (..., 3), and "pitch", "yaw", "roll"
+        (...,) in degrees. NumPy or JAX arrays; the result is of the same kind.
+    """
+    xp = _namespace(parts["expression"])
+    expression = parts["expression"]
+    expression = expression.reshape(*expression.shape[:-2], EXPRESSION_SIZE)
+    angles = xp.stack([parts["pitch"], parts["yaw"], parts["roll"]], -1)
+    return xp.concatenate([expression, parts["scale"], parts["translation"], angles], -1)
+
+
+def unpack(motion: Float[np.ndarray, "*batch 70"]) -> dict:
+    """Named parts of motion vectors: the inverse of `pack`."""
+    return {
+        "expression": motion[..., EXPRESSION].reshape(*motion.shape[:-1], KEYPOINTS, 3),
+        "scale": motion[..., SCALE],
+        "translation": motion[..., TRANSLATION],
+        "pitch": motion[..., PITCH],
+        "yaw": motion[..., YAW],
+        "roll": motion[..., ROLL],
+    }
+
+
+def _namespace(array):
+    """NumPy for NumPy arrays, jax.numpy for everything else."""
+    if isinstance(array, np.ndarray):
+        return np
+    import jax.numpy as jnp  # only when needed: readers of the table need no JAX
+
+    return jnp
