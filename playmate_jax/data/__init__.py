@@ -1,0 +1,1 @@
+"""Data: the drawn-face world, and readers of recorded videos."""

@@ -1,0 +1,1 @@
+"""The drawn-face world: procedural talking faces with ground truth for everything."""
