@@ -1,0 +1,59 @@
+# `make help` lists the targets. Everything runs in a private environment, .venv, made on first use.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+GOLDEN ?= ../shared/reference
+SEED   ?= 0
+
+# XLA:CPU allocates its temporaries afresh each call; keep glibc from unmapping them (README, Speed).
+MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
+          MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
+
+.DEFAULT_GOAL := help
+.PHONY: help animate test lint parity bench demo-weights clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
+	  awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+animate: $(VENV)/animate.stamp  ## bundled portrait + bundled speech -> playmate-demo.mp4
+	$(BIN)/playmate animate
+
+test: $(VENV)/test.stamp  ## the tests (SLOW=1: also the ones that take minutes)
+	$(BIN)/python -m pytest -n 2 --dist loadfile \
+	  --jaxtyping-packages=playmate_jax,beartype.beartype $(if $(SLOW),,-m "not slow")
+
+lint: $(VENV)/test.stamp  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+parity: $(VENV)/test.stamp  ## networks against recorded PyTorch outputs (GOLDEN=dir SEED=n)
+	$(MALLOC) $(BIN)/python -m playmate_jax.converters.parity $(GOLDEN) --seed $(SEED)
+
+bench: $(VENV)/test.stamp  ## W, G and a train step at full size against PyTorch twins, alternating
+	$(MALLOC) $(BIN)/python benchmarks/full_size.py
+
+demo-weights: $(VENV)/test.stamp  ## train the shipped weights from nothing (hours on a CPU)
+	$(MALLOC) bash launch/demo_weights.sh
+
+clean:  ## remove the private environment
+	rm -rf $(VENV) build *.egg-info
+
+# ---- the private environment ------------------------------------------------------------------
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+
+# opencv-python needs the system's libGL; where it is missing, the headless build takes its place.
+$(VENV)/animate.stamp: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -e .
+	$(BIN)/python -c 'import cv2' 2>/dev/null || ( \
+	  $(BIN)/python -m pip uninstall -q -y opencv-python && \
+	  $(BIN)/python -m pip install -q opencv-python-headless )
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/animate.stamp
+	$(BIN)/python -m pip install -q -e '.[train,convert,lint,test]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Experiments: one Python file each, `config()` returns what `playmate train` runs."""

@@ -1,0 +1,1 @@
+"""Weights between PyTorch and Flax; the only home of torch."""

@@ -1,0 +1,116 @@
+"""Weights on disk: a directory that explains itself.
+
+    config.json          what to build (plain values, the fields of the config dataclasses)
+    params.safetensors   every array under its path in the parameter tree, joined by "/"
+    card.json            where it came from: source, licence, training, measured results
+
+Safetensors cannot carry code, so loading a stranger's directory executes nothing. A directory is
+written under a temporary name and renamed, so an interrupted save leaves nothing that looks whole.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_dtypes
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from playmate_jax.errors import UserError
+
+FILES = ("config.json", "params.safetensors", "card.json")
+
+
+def save_weights(
+    directory: str | Path,
+    config: Mapping[str, Any],
+    params: Mapping[str, Any],
+    card: Mapping[str, Any],
+    dtype: str | None = None,
+) -> Path:
+    """Write one weights directory, replacing an earlier one of that name.
+
+    Args:
+      directory: where; its parent is created.
+      config: plain values (JSON).
+      params: nested dict of arrays.
+      card: plain values (JSON).
+      dtype: storage type of the floating arrays ("float16", "bfloat16"); None keeps theirs.
+    """
+    directory = Path(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for name, value in flatten_dict(dict(params), sep="/").items():
+        array = np.asarray(value)
+        if dtype is not None and np.issubdtype(array.dtype, np.floating):
+            array = array.astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
+        arrays[name] = np.ascontiguousarray(array)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    try:
+        (scratch / "config.json").write_text(json.dumps(dict(config), indent=1) + "\n")
+        save_file(arrays, scratch / "params.safetensors")
+        (scratch / "card.json").write_text(
+            json.dumps(dict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        scratch.chmod(0o755)
+        if directory.exists():
+            shutil.rmtree(directory)
+        os.rename(scratch, directory)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return directory
+
+
+def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Read a weights directory as (config, nested float32 parameters, card).
+
+    Raises:
+      UserError: a file is missing, damaged, or holds NaN.
+    """
+    directory = Path(directory)
+    missing = [name for name in FILES if not (directory / name).is_file()]
+    if missing:
+        raise UserError(
+            f"expected a weights directory with {', '.join(FILES)}, found {directory} without "
+            f"{', '.join(missing)}; give a directory written by `playmate train` or `convert`"
+        )
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
+        arrays = load_file(directory / "params.safetensors")
+    except (SafetensorError, ValueError, OSError) as error:
+        raise UserError(f"the weights in {directory} are damaged ({error}); fetch them again") from None
+    for name, array in arrays.items():
+        if array.dtype in (np.float16, ml_dtypes.bfloat16):
+            arrays[name] = array = array.astype(np.float32)
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise UserError(f"the weights in {directory} are damaged: {name} is not finite")
+    return config, unflatten_dict(arrays, sep="/"), card
+
+
+def check_tree(params: Mapping[str, Any], expected: Any, source: str = "the weights") -> None:
+    """Compare names and shapes of `params` with an `eval_shape` tree; report all differences.
+
+    Raises:
+      UserError: one message; `+` only in the weights, `-` only in the model, `~` other shape.
+    """
+    found = {k: tuple(np.shape(v)) for k, v in flatten_dict(dict(params), sep="/").items()}
+    wanted = flatten_dict(jax.tree.map(lambda leaf: tuple(leaf.shape), dict(expected)), sep="/")
+    lines = [f"+ {name} {found[name]}" for name in sorted(found.keys() - wanted.keys())]
+    lines += [f"- {name} {wanted[name]}" for name in sorted(wanted.keys() - found.keys())]
+    lines += [
+        f"~ {name} {found[name]}, the model has {wanted[name]}"
+        for name in sorted(found.keys() & wanted.keys())
+        if found[name] != wanted[name]
+    ]
+    if lines:
+        shown = "\n  ".join(lines[:40] + ([f"... and {len(lines) - 40} more"] if lines[40:] else []))
+        raise UserError(f"{source} do not fit the model (+ only there, - only in the model):\n  {shown}")

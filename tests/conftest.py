@@ -1,0 +1,24 @@
+"""Fixtures that every area uses."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import pytest
+
+jax.config.update("jax_default_matmul_precision", "highest")
+# Compiled programs are kept between runs: most of the tests' time is compilation.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "playmate_jax" / "xla-tests"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Reference data and real recordings beside the checkout (or at PLAYMATE_SHARED)."""
+    default = Path(__file__).resolve().parents[2] / "shared"
+    root = Path(os.environ.get("PLAYMATE_SHARED", default))
+    if not (root / "data").is_dir():
+        pytest.skip(f"no reference data at {root} (set PLAYMATE_SHARED)")
+    return root
