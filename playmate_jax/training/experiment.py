@@ -1,0 +1,77 @@
+"""From a file in configs/ to a run: `run_config("configs/demo_stage1.py", "runs/x", {"steps": 100})`.
+
+A configuration file defines `config()`, which returns a frozen dataclass with at least `steps: int`, `seed: int`,
+`loop: LoopConfig` and a method `stage() -> Stage`. Any field, nested ones too, can be overridden by its dotted name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from playmate_jax.errors import UserError, nearest
+from playmate_jax.training.loop import Trained, train
+
+
+def load_config(path: str | Path) -> Any:
+    """What the file's `config()` returns.
+
+    Raises:
+        UserError: no such file, or it defines no `config()`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"expected a configuration file, found nothing at {path}")
+    names = runpy.run_path(str(path))
+    if "config" not in names:
+        raise UserError(f"expected {path} to define config(), found none; see configs/")
+    return names["config"]()
+
+
+def with_overrides(config: Any, overrides: Mapping[str, Any]) -> Any:
+    """A copy of a (nested) frozen dataclass with fields replaced by dotted names; text is read as the field's type.
+
+    Raises:
+        UserError: an unknown field; suggests the nearest name.
+    """
+    for name, value in overrides.items():
+        head, _, rest = name.partition(".")
+        fields = [field.name for field in dataclasses.fields(config)]
+        if head not in fields:
+            raise UserError(
+                f"expected one of {', '.join(fields)}, found {head!r}{nearest(head, fields)}"
+            )
+        old = getattr(config, head)
+        new = with_overrides(old, {rest: value}) if rest else _as_type_of(old, value, name)
+        config = dataclasses.replace(config, **{head: new})
+    return config
+
+
+def _as_type_of(old: Any, value: Any, name: str) -> Any:
+    if not isinstance(value, str) or isinstance(old, str) or old is None:
+        return value
+    try:
+        if isinstance(old, bool):
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
+        if isinstance(old, tuple):
+            return tuple(type(old[0])(part) for part in value.split(","))
+        return type(old)(value)
+    except (ValueError, KeyError) as error:
+        raise UserError(
+            f"expected {name} as {type(old).__name__}, found {value!r}; give one like {old!r}"
+        ) from error
+
+
+def run_config(
+    path: str | Path, workdir: str | Path, overrides: Mapping[str, Any] | None = None
+) -> Trained:
+    """Trains (or resumes) what the file describes in `workdir`; exports the weights to `workdir/weights` at the end."""
+    config = with_overrides(load_config(path), overrides or {})
+    stage = config.stage()
+    done = train(stage, workdir, config.steps, seed=config.seed, loop=config.loop)
+    if stage.export is not None and not done.interrupted:
+        stage.export(done.state, Path(workdir) / "weights")
+    return done

@@ -1,0 +1,232 @@
+"""The training loop of every stage: mesh, data, restore, steps, evals, checkpoints.
+
+`train(stage, workdir, total_steps)` continues whatever `workdir` holds: a run that was stopped and resumed ends bit for
+bit where an uninterrupted one does (tests/training/test_loop.py), because the key and the batch of step n depend on
+(seed, n) alone and the state is saved whole. Written into `workdir`: checkpoints/, metrics.jsonl.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from playmate_jax.parallel.mesh import data_mesh, place_batch, replicated
+from playmate_jax.training.checkpoint import Checkpoints
+from playmate_jax.training.stage import Stage, State
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopConfig:
+    """How often the loop looks up from its work. Zero turns an interval off."""
+
+    log_every: int = 50
+    eval_every: int = 0
+    checkpoint_minutes: float = 3.0
+    checkpoint_every: int = 0
+    keep: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """Where a run ended."""
+
+    state: State
+    step: int
+    interrupted: bool
+
+
+def train(
+    stage: Stage,
+    workdir: str | Path,
+    total_steps: int,
+    *,
+    seed: int = 0,
+    loop: LoopConfig = LoopConfig(),
+    mesh: Mesh | None = None,
+    quiet: bool = False,
+) -> Trained:
+    """Runs `stage` up to `total_steps` in `workdir`, resuming what is there.
+
+    SIGTERM and SIGINT save a checkpoint after the running step and return with `interrupted=True`.
+
+    Raises:
+        FloatingPointError: a metric was not finite; names the range of steps. Nothing is saved from that range.
+        ValueError: the checkpoint was made with another seed.
+    """
+    workdir = Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+
+    # ------------------------------------------------------------------ mesh, state
+    mesh = mesh or data_mesh()
+    everywhere = replicated(mesh)
+    key = jax.random.key(seed)
+    init = jax.jit(stage.init, out_shardings=everywhere)
+
+    def update(state: State, batch: Any, step: Any) -> tuple[State, Any]:
+        return stage.step(state, batch, jax.random.fold_in(key, step))
+
+    update = jax.jit(update, donate_argnums=0, out_shardings=(everywhere, everywhere))
+
+    # ------------------------------------------------------------------ restore
+    checkpoints = Checkpoints(workdir, loop.keep)
+    start = checkpoints.latest() or 0
+    about: Mapping[str, Any] = {}
+    if start:
+        like = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
+            jax.eval_shape(stage.init, key),
+        )
+        state, about = checkpoints.restore(start, like)
+        if about["seed"] != seed:
+            raise ValueError(
+                f"expected seed {about['seed']} as in {workdir}, found {seed}: use it, or a new workdir"
+            )
+    else:
+        state = init(key)
+
+    # ------------------------------------------------------------------ data
+    batches = stage.batches(seed, start)
+    if about.get("data") is not None:
+        batches.set_state(about["data"])  # type: ignore[attr-defined]
+
+    def save(step: int) -> None:
+        position = batches.get_state() if hasattr(batches, "get_state") else None
+        checkpoints.save(
+            step,
+            state,
+            dict(
+                stage=stage.name,
+                step=step,
+                total_steps=total_steps,
+                seed=seed,
+                data=position,
+                config=dict(stage.description),
+            ),
+        )
+
+    # ------------------------------------------------------------------ loop
+    log = _Log(workdir, stage.name, start, total_steps, quiet)
+    pending: list[Any] = []
+    step, last_logged, saved_at, interrupted = start, start, time.monotonic(), False
+    with _StopSignals() as stop:
+        while step < total_steps:
+            state, metrics = update(state, place_batch(mesh, next(batches)), np.int32(step))
+            pending.append(metrics)
+            step += 1
+            interrupted = bool(stop) and step < total_steps
+            due_save = (
+                interrupted
+                or step == total_steps
+                or (loop.checkpoint_every and step % loop.checkpoint_every == 0)
+                or (
+                    loop.checkpoint_minutes
+                    and time.monotonic() - saved_at > 60 * loop.checkpoint_minutes
+                )
+            )
+            due_eval = bool(stage.evals) and (
+                step == total_steps or (loop.eval_every and step % loop.eval_every == 0)
+            )
+            if due_save or due_eval or step - last_logged >= loop.log_every:
+                log.steps(last_logged, step, _mean(pending, last_logged, step))
+                pending, last_logged = [], step
+            if due_save:
+                save(step)
+                saved_at = time.monotonic()
+            if due_eval and not interrupted:
+                for name, evaluate in stage.evals.items():
+                    log.record(step, {f"{name}/{k}": v for k, v in evaluate(state).items()})
+                log.forget_clock(step)
+            if interrupted:
+                break
+    checkpoints.close()
+    return Trained(state, step, interrupted)
+
+
+def _mean(pending: list[Any], first: int, last: int) -> dict[str, float]:
+    """Means over the steps since the last look; a metric that is not finite stops the run."""
+    rows = jax.device_get(pending)
+    means = {k: float(np.mean([row[k] for row in rows])) for k in rows[0]}
+    bad = [k for k, v in means.items() if not math.isfinite(v)]
+    if bad:
+        raise FloatingPointError(f"{', '.join(bad)} not finite in steps {first + 1}..{last}")
+    return means
+
+
+class _Log:
+    """metrics.jsonl and the progress line."""
+
+    def __init__(self, workdir: Path, name: str, start: int, total: int, quiet: bool):
+        self.path, self.name, self.total, self.quiet = (
+            workdir / "metrics.jsonl",
+            name,
+            total,
+            quiet,
+        )
+        if self.path.exists():  # steps after the checkpoint will be run again: keep one line each
+            kept = [x for x in self.path.read_text().splitlines() if json.loads(x)["step"] <= start]
+            self.path.write_text("".join(x + "\n" for x in kept))
+        self.clock, self.clock_step, self.compiled = time.monotonic(), start, False
+
+    def record(self, step: int, values: Mapping[str, float], **more: float) -> None:
+        row = dict(step=step, **{k: float(v) for k, v in values.items()}, **more)
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        if not self.quiet:
+            text = "  ".join(f"{k} {float(v):.4g}" for k, v in values.items())
+            print(f"{self.name} {step}/{self.total}  {text}", file=sys.stderr, flush=True)
+
+    def steps(self, first: int, step: int, metrics: Mapping[str, float]) -> None:
+        seconds = max(time.monotonic() - self.clock, 1e-9)
+        rate = (step - self.clock_step) / seconds
+        self.record(
+            step,
+            metrics,
+            steps_per_s=round(rate, 4),
+            eta_min=round((self.total - step) / rate / 60, 2),
+            unix_s=round(time.time(), 1),
+        )
+        if not self.quiet:
+            print(
+                f"  {rate:.2f} steps/s, {(self.total - step) / rate / 60:.1f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+        self.forget_clock(step)
+
+    def forget_clock(self, step: int) -> None:
+        """Evals and saves must not count as slow steps."""
+        self.clock, self.clock_step = time.monotonic(), step
+
+
+class _StopSignals:
+    """Truthy after SIGTERM or SIGINT; restores the old handlers. Inert outside the main thread."""
+
+    def __enter__(self) -> _StopSignals:
+        self._seen = False
+        self._old: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._old[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, frame: Any) -> None:
+        self._seen = True
+
+    def __bool__(self) -> bool:
+        return self._seen
+
+    def __exit__(self, *error: Any) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)

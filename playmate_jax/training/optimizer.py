@@ -1,0 +1,73 @@
+"""The optimiser of every stage: clip -> Adam(W) -> warm-up, constant, linear to zero.
+
+Decoupled weight decay acts on matrices and kernels only, by name: never on biases, norms' scales or embeddings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import jax
+import optax
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam and its schedule; the shares are of the whole run, so that `--steps` rescales everything."""
+
+    learning_rate: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.99
+    eps: float = 1e-8
+    clip_norm: float = 1.0
+    weight_decay: float = 0.0
+    decay_pattern: str = r"(^|/)kernel$"
+    warmup_share: float = 0.01
+    anneal_share: float = 0.6
+    ema_decay: float = 0.998
+
+
+def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
+    """Linear warm-up, a plateau, then linear to zero at `total_steps`."""
+    warmup = max(1, round(config.warmup_share * total_steps))
+    anneal = max(1, round(config.anneal_share * total_steps))
+    if warmup + anneal > total_steps:
+        anneal = max(1, total_steps - warmup)
+    plateau_end = max(warmup, total_steps - anneal)
+    return optax.join_schedules(
+        [
+            optax.linear_schedule(config.learning_rate / warmup, config.learning_rate, warmup),
+            optax.constant_schedule(config.learning_rate),
+            optax.linear_schedule(config.learning_rate, 0.0, anneal),
+        ],
+        [warmup, plateau_end],
+    )
+
+
+def path_name(path: tuple) -> str:
+    """A parameter's name in the house vocabulary: `block_3/attention/query/kernel`."""
+    return "/".join(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path)
+
+
+def matching(params: optax.Params, pattern: str) -> optax.Params:
+    """A tree of booleans: which parameters' names the regex finds."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: re.search(pattern, path_name(path)) is not None, params
+    )
+
+
+def optimizer(config: OptimizerConfig, total_steps: int) -> optax.GradientTransformation:
+    """The chain described by the configuration."""
+    parts = [
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.eps),
+    ]
+    if config.weight_decay:
+        parts.append(
+            optax.add_decayed_weights(
+                config.weight_decay, mask=lambda params: matching(params, config.decay_pattern)
+            )
+        )
+    parts.append(optax.scale_by_learning_rate(schedule(config, total_steps)))
+    return optax.chain(*parts)

@@ -1,0 +1,40 @@
+"""Configuration files and overrides."""
+
+import dataclasses
+
+import pytest
+
+from playmate_jax.errors import UserError
+from playmate_jax.training import load_config, with_overrides
+from playmate_jax.training.optimizer import OptimizerConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    steps: int = 10
+    sizes: tuple[int, ...] = (1, 2)
+    optimizer: OptimizerConfig = OptimizerConfig()
+
+
+def test_nested_fields_are_overridden_and_read_as_their_type():
+    new = with_overrides(Outer(), {"steps": 20, "sizes": "3,4", "optimizer.learning_rate": "0.5"})
+    assert new.steps == 20 and new.sizes == (3, 4) and new.optimizer.learning_rate == 0.5
+    assert new.optimizer.b2 == OptimizerConfig().b2
+
+
+def test_unknown_field_suggests_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'learning_rate'"):
+        with_overrides(Outer(), {"optimizer.learning_rat": 1})
+
+
+def test_wrong_type_is_told():
+    with pytest.raises(UserError, match="expected steps as int, found 'many'"):
+        with_overrides(Outer(), {"steps": "many"})
+
+
+def test_missing_file_and_missing_config_are_told(tmp_path):
+    with pytest.raises(UserError, match="found nothing"):
+        load_config(tmp_path / "none.py")
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    with pytest.raises(UserError, match=r"define config\(\)"):
+        load_config(tmp_path / "empty.py")

@@ -1,0 +1,103 @@
+"""Laws of the training loop, on a toy stage: linear regression with noise from the step's key."""
+
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from playmate_jax.training import LoopConfig, Stage, TrainState, train
+from playmate_jax.training.optimizer import OptimizerConfig, optimizer, schedule
+
+LOOP = LoopConfig(log_every=4, checkpoint_minutes=0, checkpoint_every=4)
+
+
+def toy(total_steps=12, poison_at=None, on_batch=lambda n: None):
+    tx = optimizer(OptimizerConfig(learning_rate=0.05), total_steps)
+
+    def init(key):
+        return TrainState.create({"kernel": jax.random.normal(key, (3, 2))}, tx)
+
+    def step(state, batch, key):
+        def loss(params):
+            noise = 0.1 * jax.random.normal(key, batch["y"].shape)
+            return jnp.mean((batch["x"] @ params["kernel"] - batch["y"] + noise) ** 2)
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        return state.updated(tx, gradients, 0.9), {"loss": value}
+
+    def batches(seed, start):
+        n = start
+        while True:
+            on_batch(n)
+            rng = np.random.default_rng((seed, n))
+            x = rng.normal(size=(8, 3)).astype(np.float32)
+            if n == poison_at:
+                x[0, 0] = np.nan
+            yield {"x": x, "y": x[:, :2] - x[:, 1:]}
+            n += 1
+
+    return Stage("toy", init, step, batches, {"test": lambda s: {"count": int(s.count)}})
+
+
+def leaves(state):
+    return [np.asarray(x) for x in jax.tree.leaves(state)]
+
+
+def test_resume_equals_uninterrupted_run_bit_for_bit(tmp_path):
+    whole = train(toy(), tmp_path / "a", 12, loop=LOOP, quiet=True)
+
+    def stop_at_seventh(n):
+        if n == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    half = train(toy(on_batch=stop_at_seventh), tmp_path / "b", 12, loop=LOOP, quiet=True)
+    assert half.interrupted and half.step == 7
+    rest = train(toy(), tmp_path / "b", 12, loop=LOOP, quiet=True)
+    assert rest.step == 12 and not rest.interrupted
+    for a, b in zip(leaves(whole.state), leaves(rest.state), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_each_step_is_logged_once_after_a_resume(tmp_path):
+    train(toy(), tmp_path, 6, loop=LOOP, quiet=True)
+    train(toy(), tmp_path, 12, loop=LOOP, quiet=True)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    steps = [row["step"] for row in rows if "loss" in row]
+    assert steps == sorted(set(steps)) and steps[-1] == 12
+    assert [row["test/count"] for row in rows if "test/count" in row] == [6, 12]
+
+
+def test_nan_names_the_steps_and_is_never_saved(tmp_path):
+    with pytest.raises(FloatingPointError, match=r"loss not finite in steps 5\.\.8"):
+        train(toy(poison_at=5), tmp_path, 12, loop=LOOP, quiet=True)
+    resumed = train(toy(), tmp_path, 12, loop=LOOP, quiet=True)
+    assert all(np.isfinite(x).all() for x in leaves(resumed.state))
+
+
+def test_another_seed_is_refused(tmp_path):
+    train(toy(), tmp_path, 4, loop=LOOP, quiet=True)
+    with pytest.raises(ValueError, match="expected seed 0"):
+        train(toy(), tmp_path, 8, seed=1, loop=LOOP, quiet=True)
+
+
+def test_training_reduces_the_loss_and_ema_follows(tmp_path):
+    done = train(toy(200), tmp_path, 200, loop=LoopConfig(log_every=20), quiet=True)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert losses[-1] < 0.1 * losses[0]
+    # noise 0.1 over the last ~10 batches of 8 rows leaves 0.1 / sqrt(80) = 0.011 (one sigma)
+    truth = np.array([[1, 0], [-1, 1], [0, -1]])
+    np.testing.assert_allclose(done.state.ema["kernel"], truth, atol=3 * 0.011)
+    assert not np.array_equal(done.state.ema["kernel"], done.state.params["kernel"])
+
+
+def test_schedule_warms_up_holds_and_ends_at_zero():
+    rate = schedule(OptimizerConfig(learning_rate=2.0, warmup_share=0.1, anneal_share=0.5), 100)
+    assert 0 < float(rate(0)) < 0.5
+    assert float(rate(10)) == float(rate(49)) == 2.0
+    np.testing.assert_allclose(float(rate(75)), 1.0, atol=1e-6)
+    assert float(rate(100)) == 0.0
