@@ -7,6 +7,7 @@ yaw and roll in degrees. Every other file goes through these slices or `pack`/`u
 from typing import Mapping
 
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Float
 
 FPS = 25
@@ -28,7 +29,7 @@ MOTION_SIZE = 70
 EMOTIONS = ("neutral", "angry", "disgusted", "contempt", "fear", "happy", "sad", "surprised")
 
 
-def pack(parts: Mapping) -> Float[np.ndarray, "*batch 70"]:
+def pack(parts: Mapping) -> Float[ArrayLike, "*batch 70"]:
     """Motion vectors from named parts.
 
     Args:
@@ -42,7 +43,7 @@ def pack(parts: Mapping) -> Float[np.ndarray, "*batch 70"]:
     return xp.concatenate([expression, parts["scale"], parts["translation"], angles], -1)
 
 
-def unpack(motion: Float[np.ndarray, "*batch 70"]) -> dict:
+def unpack(motion: Float[ArrayLike, "*batch 70"]) -> dict:
     """Named parts of motion vectors: the inverse of `pack`."""
     return {
         "expression": motion[..., EXPRESSION].reshape(*motion.shape[:-1], KEYPOINTS, 3),

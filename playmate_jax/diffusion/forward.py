@@ -1,0 +1,75 @@
+"""The forward process and what a network may predict of it.
+
+One noisy sample x = a x0 + s noise (a = sqrt(alpha_bar), s = sqrt(1 - alpha_bar)) can be read three ways: the noise, the
+clean sample x0, or v = a noise - s x0 (Salimans and Ho 2022). Any one gives the others.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+PREDICTIONS = ("noise", "x0", "v")
+
+
+def signal_and_noise(
+    alpha_bar: Float[Array, "*b"], like: Float[Array, "..."]
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """sqrt(alpha_bar) and sqrt(1 - alpha_bar), with trailing axes to broadcast against `like`."""
+    alpha_bar = jnp.asarray(alpha_bar)
+    alpha_bar = alpha_bar.reshape(alpha_bar.shape + (1,) * (like.ndim - alpha_bar.ndim))
+    return jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
+
+
+def noised(
+    x0: Float[Array, "b *x"], noise: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
+) -> Float[Array, "b *x"]:
+    """The forward process q(x | x0) in one jump (DDPM Eq. 4)."""
+    signal, level = signal_and_noise(alpha_bar, x0)
+    return signal * x0 + level * noise
+
+
+def noise_from(
+    prediction: str, output: Float[Array, "b *x"], x: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
+) -> Float[Array, "b *x"]:
+    """The noise estimate behind a network's output."""
+    signal, level = signal_and_noise(alpha_bar, x)
+    if prediction == "noise":
+        return output
+    if prediction == "x0":
+        return (x - signal * output) / level
+    if prediction == "v":
+        return level * x + signal * output
+    raise ValueError(f"expected a prediction among {PREDICTIONS}, found {prediction!r}")
+
+
+def x0_from_noise(
+    noise: Float[Array, "b *x"], x: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
+) -> Float[Array, "b *x"]:
+    """The estimate of the clean sample behind a noise estimate."""
+    signal, level = signal_and_noise(alpha_bar, x)
+    return (x - level * noise) / signal
+
+
+def x0_from(
+    prediction: str, output: Float[Array, "b *x"], x: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
+) -> Float[Array, "b *x"]:
+    """The estimate of the clean sample behind a network's output."""
+    if prediction == "x0":  # not by way of the noise: that would lose digits where the signal is weak
+        return output
+    return x0_from_noise(noise_from(prediction, output, x, alpha_bar), x, alpha_bar)
+
+
+def target_of(
+    prediction: str,
+    x0: Float[Array, "b *x"],
+    noise: Float[Array, "b *x"],
+    alpha_bar: Float[Array, "*b"],
+) -> Float[Array, "b *x"]:
+    """What a network of this kind should output."""
+    signal, level = signal_and_noise(alpha_bar, x0)
+    if prediction == "noise":
+        return noise
+    if prediction == "x0":
+        return x0
+    if prediction == "v":
+        return signal * noise - level * x0
+    raise ValueError(f"expected a prediction among {PREDICTIONS}, found {prediction!r}")

@@ -1,0 +1,119 @@
+"""Samplers: from noise to a sample, by a callable that predicts the noise.
+
+Each is one `lax.scan` over a respaced schedule and a pure function of its arguments. The last jump goes to the clean
+sample itself (alpha_bar = 1). `clip` bounds every estimate of the clean sample, in units of its std: guidance can push it
+out of the data's range where the signal is weak.
+
+References: DDPM (Ho et al. 2020, Eqs. 6-7); DDIM (Song et al. 2021, Eqs. 12 and 16); DPM-Solver++ (Lu et al. 2022,
+Algorithm 2, the multistep second-order solver in data prediction).
+"""
+
+from typing import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from playmate_jax.diffusion.forward import x0_from_noise
+from playmate_jax.diffusion.schedule import Schedule, respaced
+
+PredictNoise = Callable[[Array, Array], Array]
+
+
+def ddpm(
+    predict_noise: PredictNoise,
+    key: PRNGKeyArray,
+    x: Float[Array, "*x"],
+    schedule: Schedule,
+    n_steps: int = 1000,
+    clip: float | None = None,
+) -> Float[Array, "*x"]:
+    """Ancestral sampling with the posterior variance; on fewer steps, of the respaced chain."""
+
+    def jump(x, step, alpha_bar, next_alpha_bar, key):
+        x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), clip)
+        alpha = alpha_bar / next_alpha_bar
+        mean = (
+            jnp.sqrt(next_alpha_bar) * (1 - alpha) * x0 + jnp.sqrt(alpha) * (1 - next_alpha_bar) * x
+        ) / (1 - alpha_bar)
+        variance = (1 - alpha) * (1 - next_alpha_bar) / (1 - alpha_bar)
+        return mean + jnp.sqrt(variance) * jax.random.normal(key, x.shape, x.dtype)
+
+    return _scan(jump, key, x, schedule, n_steps)
+
+
+def ddim(
+    predict_noise: PredictNoise,
+    key: PRNGKeyArray,
+    x: Float[Array, "*x"],
+    schedule: Schedule,
+    n_steps: int = 50,
+    eta: float = 0.0,
+    clip: float | None = None,
+) -> Float[Array, "*x"]:
+    """DDIM; deterministic at eta 0 (the key is then unused), DDPM at eta 1."""
+
+    def jump(x, step, alpha_bar, next_alpha_bar, key):
+        x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), clip)
+        noise = (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
+        variance = (
+            eta**2 * (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
+        )
+        kept = jnp.sqrt(jnp.maximum(1 - next_alpha_bar - variance, 0))
+        x = jnp.sqrt(next_alpha_bar) * x0 + kept * noise
+        if eta:
+            x = x + jnp.sqrt(variance) * jax.random.normal(key, x.shape, x.dtype)
+        return x
+
+    return _scan(jump, key, x, schedule, n_steps)
+
+
+def dpm_solver_pp(
+    predict_noise: PredictNoise,
+    key: PRNGKeyArray,
+    x: Float[Array, "*x"],
+    schedule: Schedule,
+    n_steps: int = 20,
+    clip: float | None = None,
+) -> Float[Array, "*x"]:
+    """DPM-Solver++(2M): second order from the previous jump's estimate; deterministic, the key is unused."""
+    del key
+    steps = jnp.asarray(respaced(schedule.n_steps, n_steps))
+    alphas_bar = schedule.alphas_bar[steps]
+    # Half the log of the signal-to-noise ratio: the time in which the exact solution is an exponential integral.
+    lambdas = 0.5 * (jnp.log(alphas_bar) - jnp.log1p(-alphas_bar))
+
+    def body(carry, i):
+        x, last_x0 = carry
+        x0 = _clipped(x0_from_noise(predict_noise(x, steps[i]), x, alphas_bar[i]), clip)
+        target = jnp.minimum(i + 1, n_steps - 1)
+        h = lambdas[target] - lambdas[i]
+        # 1/(2r), r = previous jump over this one; the first jump has no previous estimate: first order
+        half = jnp.where(i > 0, 0.5 * h / (lambdas[i] - lambdas[jnp.maximum(i - 1, 0)] + (i == 0)), 0.0)
+        estimate = (1 + half) * x0 - half * last_x0
+        signal, level = jnp.sqrt(alphas_bar[target]), jnp.sqrt(1 - alphas_bar[target])
+        moved = level / jnp.sqrt(1 - alphas_bar[i]) * x - signal * jnp.expm1(-h) * estimate
+        return (jnp.where(i + 1 < n_steps, moved, x0), x0), None
+
+    (x, _), _ = lax.scan(body, (x, jnp.zeros_like(x)), jnp.arange(n_steps))
+    return x
+
+
+SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpm_solver_pp}
+
+
+def _scan(jump, key, x, schedule, n_steps):
+    """x carried through jumps from each respaced step to the next and at last to alpha_bar = 1."""
+    steps = jnp.asarray(respaced(schedule.n_steps, n_steps))
+    alphas_bar = schedule.alphas_bar[steps]
+    next_alphas_bar = jnp.append(alphas_bar[1:], 1.0)
+
+    def body(x, inputs):
+        return jump(x, *inputs), None
+
+    return lax.scan(body, x, (steps, alphas_bar, next_alphas_bar, jax.random.split(key, n_steps)))[0]
+
+
+def _clipped(x0, clip):
+    return x0 if clip is None else jnp.clip(x0, -clip, clip)

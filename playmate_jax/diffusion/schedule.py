@@ -1,0 +1,45 @@
+"""Noise schedules of DDPM (Ho et al. 2020, §2): how much signal is left after each diffusion step.
+
+x_step = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) noise; step 0 is nearly clean, the last nearly pure noise.
+"""
+
+import flax.struct
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+
+@flax.struct.dataclass
+class Schedule:
+    """A discrete schedule.
+
+    Attributes:
+      alphas_bar: cumulative products of (1 - beta), one per step, falling.
+    """
+
+    alphas_bar: Float[Array, " steps"]
+
+    @property
+    def n_steps(self) -> int:
+        return self.alphas_bar.shape[0]
+
+
+def linear_schedule(n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02) -> Schedule:
+    """DDPM's linear betas. Cumulated in float64: float32 would lose the last digits of the end."""
+    betas = np.linspace(first_beta, last_beta, n_steps)
+    return Schedule(jnp.asarray(np.cumprod(1 - betas), jnp.float32))
+
+
+def cosine_schedule(n_steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) -> Schedule:
+    """Improved DDPM (Nichol and Dhariwal 2021, Eq. 17), betas clipped at the end."""
+    grid = np.arange(n_steps + 1) / n_steps
+    signal = np.cos((grid + offset) / (1 + offset) * np.pi / 2) ** 2
+    betas = np.minimum(1 - signal[1:] / signal[:-1], max_beta)
+    return Schedule(jnp.asarray(np.cumprod(1 - betas), jnp.float32))
+
+
+def respaced(n_schedule: int, n_steps: int) -> Int[np.ndarray, " steps"]:
+    """`n_steps` steps of a schedule, falling from its last to its first, evenly spaced."""
+    if not 1 <= n_steps <= n_schedule:
+        raise ValueError(f"expected 1 to {n_schedule} sampling steps, found {n_steps}")
+    return np.linspace(n_schedule - 1, 0, n_steps).round().astype(np.int32)

@@ -1,0 +1,40 @@
+"""Joining windows: the gap to the previous window is closed over a few frames (a choice of ours; the paper only
+conditions on the previous frames).
+
+The first frame of a new window should continue the last two frames of the previous one. What is missing is added in
+full at the first frame and faded out with a raised cosine. It is done before the frames are fed back as the next
+window's past, so that what the generator sees is what was shown.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+BLEND_FRAMES = 8
+
+
+def raised_cosine(n_frames: int) -> Float[np.ndarray, " t"]:
+    """Weights that fall from 1 towards 0; the frame after the last has weight 0."""
+    return (0.5 + 0.5 * np.cos(np.pi * np.arange(n_frames) / n_frames)).astype(np.float32)
+
+
+def close_gap(
+    previous: Float[np.ndarray, "*batch p m"],
+    current: Float[np.ndarray, "*batch t m"],
+    n_frames: int = BLEND_FRAMES,
+) -> Float[np.ndarray, "*batch t m"]:
+    """The current window, moved at its start so that it continues the previous one.
+
+    Args:
+      previous: frames before the window, at least two.
+      current: the window; frames from `n_frames` on are returned unchanged.
+      n_frames: over how many frames the gap is closed; 0 leaves the window as it is.
+    """
+    if not n_frames:
+        return current
+    last, before = previous[..., -1, :], previous[..., -2, :]
+    # Half the last velocity: the full one overshoots when the window turns round at its start.
+    gap = last + 0.5 * (last - before) - current[..., 0, :]
+    n_frames = min(n_frames, current.shape[-2])
+    moved = current.copy()
+    moved[..., :n_frames, :] += gap[..., None, :] * raised_cosine(n_frames)[:, None]
+    return moved
