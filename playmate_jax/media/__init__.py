@@ -1,0 +1,22 @@
+"""Pictures, videos and sound in and out: uint8 RGB and float32 samples at the borders."""
+
+from playmate_jax.media.audio import Sound, read_audio, read_sound, write_wav
+from playmate_jax.media.container import kind
+from playmate_jax.media.image import read_image, write_image
+from playmate_jax.media.video import VideoFrame, VideoReader, open_video
+from playmate_jax.media.writer import VideoWriter, check_writable
+
+__all__ = [
+    "Sound",
+    "VideoFrame",
+    "VideoReader",
+    "VideoWriter",
+    "check_writable",
+    "kind",
+    "open_video",
+    "read_audio",
+    "read_image",
+    "read_sound",
+    "write_image",
+    "write_wav",
+]

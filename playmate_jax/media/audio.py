@@ -1,0 +1,133 @@
+"""Sound in and out: any container and codec -> float32 in [-1, 1], without the codec's padding.
+
+The first sample is the moment of the video's first frame where the file has a moving picture, and
+the first recorded moment where it has none, so that frames and samples stay in step.
+"""
+
+import os
+import secrets
+import wave
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from jaxtyping import Float
+
+from playmate_jax.errors import UserError
+from playmate_jax.media.container import moving_picture, open_container
+
+SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
+
+
+class Sound(NamedTuple):
+    """Samples (s, channels) in [-1, 1] and their rate."""
+
+    samples: Float[np.ndarray, "s channels"]
+    hz: int
+
+
+def read_audio(path: str | os.PathLike, audio_hz: int = 16000) -> Float[np.ndarray, "s"]:
+    """The file's first sound track as mono float32 at `audio_hz`.
+
+    Raises `UserError` when there is none, when it is shorter than 0.1 s or damaged, and when it
+    holds values that are no numbers (silence in their place would hide a defect of the recording).
+    """
+    return _read(path, audio_hz, mono=True).samples[:, 0]
+
+
+def read_sound(path: str | os.PathLike) -> Sound:
+    """The file's first sound track as recorded (at most stereo, at a rate that AAC knows), to be
+    put under a video."""
+    return _read(path, None, mono=False)
+
+
+def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
+    with open_container(path, "a recording") as container:
+        if not container.streams.audio:
+            raise UserError(
+                f"expected a recording, found no sound in '{path}': give a file with speech"
+            )
+        stream = container.streams.audio[0]
+        hz = audio_hz or _playable_hz(stream.rate)
+        layout = "mono" if mono or stream.channels == 1 else "stereo"
+        picture = moving_picture(container)
+        origin = _start(picture) if picture is not None else None
+        first, parts = None, []
+        resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
+        try:
+            for frame in container.decode(stream):
+                if first is None and frame.pts is not None:
+                    first = frame.pts * frame.time_base
+                _check_numbers(frame, path)
+                frame.pts = None  # gaps are closed by the resampler only where times are absent
+                parts += [part.to_ndarray() for part in resampler.resample(frame)]
+            parts += [part.to_ndarray() for part in resampler.resample(None)] if parts else []
+        except (av.FFmpegError, OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UserError(
+                f"expected a whole recording, but '{path}' is damaged or cut short ({reason}): "
+                "give an intact copy"
+            ) from None
+        told_s = stream.duration * stream.time_base if stream.duration else None
+    channels = 1 if layout == "mono" else 2
+    samples = np.concatenate(parts, axis=1).reshape(-1, channels) if parts else None
+    if samples is None or not len(samples):
+        raise UserError(f"expected a recording, found no sound in '{path}': give another file")
+    samples = _aligned(samples, hz, told_s, (first or 0) - origin if origin is not None else 0)
+    if len(samples) < SHORTEST_S * hz:
+        raise UserError(
+            f"expected at least {SHORTEST_S} s of sound, found {len(samples) / hz:.3f} s in "
+            f"'{path}': give a longer recording"
+        )
+    return Sound(np.clip(samples, -1, 1), hz)
+
+
+def _check_numbers(frame: av.AudioFrame, path: str | os.PathLike) -> None:
+    if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
+        raise UserError(
+            f"expected a recording, but '{path}' holds samples that are no numbers (NaN or "
+            f"infinite) at {float(frame.time or 0):.2f} s: export it again"
+        )
+
+
+def _aligned(samples: np.ndarray, hz: int, told_s: Fraction | None, late_s: Fraction) -> np.ndarray:
+    """Cuts the codec's padding behind the told duration; begins at the picture's first moment."""
+    if told_s:
+        samples = samples[: max(1, round(told_s * hz))]
+    late = round(late_s * hz)
+    if late < 0:
+        return samples[-late:]
+    return np.pad(samples, ((late, 0), (0, 0))) if late else samples
+
+
+def _start(stream: av.VideoStream) -> Fraction:
+    return Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
+
+
+def _playable_hz(hz: int) -> int:
+    """The recorded rate where browsers play it, else 48 kHz."""
+    return hz if hz in (16000, 22050, 24000, 32000, 44100, 48000) else 48000
+
+
+def write_wav(
+    path: str | os.PathLike, audio: Float[np.ndarray, "s"], audio_hz: int = 16000
+) -> None:
+    """Writes mono samples in [-1, 1] as 16-bit WAV, whole or not at all."""
+    path = Path(path)
+    partial = path.with_name(f".{secrets.token_hex(6)}.part")
+    integers = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
+    try:
+        with wave.open(str(partial), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(audio_hz)
+            file.writeframes(integers.tobytes())
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(
+            f"expected to write '{path}', but that failed ({error.strerror}): choose another place"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""Opening media files with FFmpeg's libraries (through PyAV), for `video` and `audio`.
+
+One place decides how a path becomes an open container, so that every path is taken literally (spaces,
+quotes, `$(...)`, colons, any script), nothing but local files is ever opened, and whatever is wrong
+with a file becomes one sentence.
+"""
+
+import os
+from pathlib import Path
+
+import av
+import av.container
+import av.stream
+from PIL import Image
+
+from playmate_jax.errors import UserError
+
+# FFmpeg finds "video" in these as well: text as an ANSI terminal, subtitles, single pictures.
+_NOT_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "ffmetadata"}
+_STILL = ("_pipe", "image2")
+
+
+def check_readable(path: str | os.PathLike, what: str) -> Path:
+    """The path, once it is known to be a readable, non-empty file. `what`: "a portrait", say."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise UserError(f"expected {what}, found the folder '{path}': give a file")
+        with open(path, "rb") as file:
+            if not file.read(1):
+                raise UserError(f"expected {what}, found the empty file '{path}': give another")
+    except FileNotFoundError:
+        raise UserError(f"expected {what}, found no file '{path}': check the path") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"expected {what}, but '{path}' cannot be read ({reason}): check the file"
+        ) from None
+    return path
+
+
+def open_container(path: str | os.PathLike, what: str) -> av.container.InputContainer:
+    """Opens a local media file for reading; raises `UserError` when it is none."""
+    path = check_readable(path, what)
+    try:
+        # "file:" takes the rest of the name literally; the whitelist keeps playlists local.
+        container = av.open(
+            "file:" + os.path.abspath(path), "r", options={"protocol_whitelist": "file"}
+        )
+    except (av.FFmpegError, OSError, ValueError):
+        raise UserError(
+            f"expected {what}, found '{path}', which is no media file or is damaged: "
+            "give a common format such as mp4, mov, wav, mp3 or m4a"
+        ) from None
+    names = set(container.format.name.split(","))
+    if names & _NOT_MEDIA or any(name.endswith(_STILL) for name in names):
+        container.close()
+        raise UserError(
+            f"expected {what}, found '{path}', which is a text or a single picture: "
+            "give a recording"
+        )
+    return container
+
+
+def moving_picture(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The first video stream that is not the cover of an audio file."""
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    return None
+
+
+def kind(path: str | os.PathLike) -> str:
+    """What a file is, by its content: "image", "video" (also an animated picture) or "audio"."""
+    path = check_readable(path, "a picture, video or recording")
+    try:
+        with Image.open(path) as image:
+            return "video" if getattr(image, "n_frames", 1) > 1 else "image"
+    except Exception:  # Pillow's decoders raise anything on foreign bytes: it is no picture then
+        pass
+    with open_container(path, "a picture, video or recording") as container:
+        if moving_picture(container) is not None:
+            return "video"
+        if container.streams.audio:
+            return "audio"
+    raise UserError(f"expected a picture, video or recording, found '{path}': give another file")

@@ -1,0 +1,136 @@
+"""Pictures in and out: any common file -> uint8 RGB (h, w, 3), upright, opaque, in sRGB."""
+
+import io
+import os
+import secrets
+import warnings
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from playmate_jax.errors import UserError
+from playmate_jax.media.container import check_readable
+
+SMALLEST_SIDE = 16
+LARGEST_PIXELS = 160_000_000  # about 500 MB as RGB; 8000 x 8000 is 64 million
+
+WHITE = (255, 255, 255)
+
+
+def read_image(
+    path: str | os.PathLike,
+    background: tuple[int, int, int] = WHITE,
+    max_side: int | None = None,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Reads a picture upright (EXIF), with transparency laid over `background`.
+
+    Grayscale, palette, CMYK, 16-bit and float pictures become 8-bit RGB; an embedded colour profile
+    is applied; of an animation the first frame is taken. A picture whose longer side exceeds
+    `max_side` is reduced to it, JPEGs already while decoding.
+    """
+    path = check_readable(path, "a picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                _check_size(image.size, path)
+                if max_side:
+                    image.draft("RGB" if image.mode == "YCbCr" else image.mode, (max_side,) * 2)
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+        rgb = _to_rgb(upright, background)
+    except UserError:
+        raise
+    except UnidentifiedImageError:
+        raise UserError(
+            f"expected a picture, found '{path}', which is none that can be read: "
+            "give a JPEG, PNG, WebP, TIFF, BMP or GIF"
+        ) from None
+    except Image.DecompressionBombError:
+        raise UserError(f"expected a picture of usual size, found '{path}': reduce it") from None
+    except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
+        raise UserError(
+            f"expected a whole picture, but '{path}' is damaged ({error}): give an intact copy"
+        ) from None
+    if max_side and max(rgb.size) > max_side:
+        scale = max_side / max(rgb.size)
+        size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+    return np.array(rgb)
+
+
+def _check_size(size: tuple[int, int], path: Path) -> None:
+    width, height = size
+    if min(size) < SMALLEST_SIDE:
+        raise UserError(
+            f"expected a picture of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
+            f"found {width}x{height} in '{path}': give a larger one"
+        )
+    if width * height > LARGEST_PIXELS:
+        raise UserError(
+            f"expected a picture of at most {LARGEST_PIXELS // 10**6} million pixels, "
+            f"found {width}x{height} in '{path}': reduce it"
+        )
+
+
+def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """8-bit opaque sRGB."""
+    profile = image.info.get("icc_profile")
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _deep_to_rgb(image)
+    transparent = image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
+    if transparent:
+        image = image.convert("RGBA")
+        flat = Image.new("RGB", image.size, background)
+        flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
+        return _to_srgb(flat, profile)
+    if image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    return _to_srgb(image, profile).convert("RGB")
+
+
+def _deep_to_rgb(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float single-channel pictures, by their value range."""
+    values = np.asarray(image)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are no numbers")
+    if values.dtype.kind == "f":
+        gray = values * (255.0 if values.max() <= 1 else 1.0)
+    elif image.mode.startswith("I;16") or values.max() > 255:
+        gray = values / 257.0  # 65535 / 255
+    else:
+        gray = values
+    eight = np.clip(np.rint(gray), 0, 255).astype(np.uint8)
+    return Image.fromarray(eight).convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Applies an embedded colour profile; one that does not fit the picture is left out."""
+    if not profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return image if converted is None else converted
+
+
+def write_image(path: str | os.PathLike, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Writes a picture in the format of its suffix, whole or not at all."""
+    path = Path(path)
+    partial = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
+    try:
+        Image.fromarray(image).save(partial)
+        os.replace(partial, path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"expected to write the picture '{path}', but found that it cannot be ({error}): "
+            "choose another folder or a suffix such as .png"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
