@@ -1,7 +1,8 @@
 """Devices as a mesh, and the two placements that data-parallel training needs.
 
-The state is replicated, a batch is split over its leading axis; XLA adds the all-reduce of the gradients by itself, so a
-stage is written as if there were one device. Eight devices and one give the same update (tests/training/test_mesh.py).
+The state is replicated, a batch is split over its leading axis; XLA adds the all-reduce of the
+gradients by itself, so a stage is written as if there were one device. Eight devices and one give
+the same update (tests/training/test_mesh.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Checkpoints: state, step, seed, data position and configuration in one orbax directory per step.
 
-A save is atomic (orbax writes beside and renames); a killed process leaves the previous good one. On CPU the save is
-waited for: there an array's host copy may share the buffer that the next step is about to overwrite (donation).
+A save is atomic (orbax writes beside and renames); a killed process leaves the previous good one.
+On CPU the save is waited for: there an array's host copy may share the buffer that the next step
+is about to overwrite (donation).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def restore(self, step: int, like: State) -> tuple[State, dict[str, Any]]:
-        """The state at `step`, placed as `like` (ShapeDtypeStructs with shardings), and what was said about it."""
+        """The state at `step`, placed as `like` (shapes with shardings), what was said of it."""
         restored = self._manager.restore(
             step,
             args=ocp.args.Composite(

@@ -1,7 +1,8 @@
-"""From a file in configs/ to a run: `run_config("configs/demo_stage1.py", "runs/x", {"steps": 100})`.
+"""From a file in configs/ to a run: `run_config("configs/demo_stage1.py", "runs/x")`.
 
-A configuration file defines `config()`, which returns a frozen dataclass with at least `steps: int`, `seed: int`,
-`loop: LoopConfig` and a method `stage() -> Stage`. Any field, nested ones too, can be overridden by its dotted name.
+A configuration file defines `config()`, which returns a frozen dataclass with `steps: int`,
+`seed: int`, `loop: LoopConfig` and a method `stage() -> Stage`. Any field, nested ones too,
+can be overridden by its dotted name.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def load_config(path: str | Path) -> Any:
 
 
 def with_overrides(config: Any, overrides: Mapping[str, Any]) -> Any:
-    """A copy of a (nested) frozen dataclass with fields replaced by dotted names; text is read as the field's type.
+    """A copy of a (nested) frozen dataclass, fields replaced by dotted name; text is converted.
 
     Raises:
         UserError: an unknown field; suggests the nearest name.
@@ -68,7 +69,7 @@ def _as_type_of(old: Any, value: Any, name: str) -> Any:
 def run_config(
     path: str | Path, workdir: str | Path, overrides: Mapping[str, Any] | None = None
 ) -> Trained:
-    """Trains (or resumes) what the file describes in `workdir`; exports the weights to `workdir/weights` at the end."""
+    """Trains (or resumes) what the file describes; at the end exports to `workdir/weights`."""
     config = with_overrides(load_config(path), overrides or {})
     stage = config.stage()
     done = train(stage, workdir, config.steps, seed=config.seed, loop=config.loop)

@@ -1,8 +1,9 @@
 """The training loop of every stage: mesh, data, restore, steps, evals, checkpoints.
 
-`train(stage, workdir, total_steps)` continues whatever `workdir` holds: a run that was stopped and resumed ends bit for
-bit where an uninterrupted one does (tests/training/test_loop.py), because the key and the batch of step n depend on
-(seed, n) alone and the state is saved whole. Written into `workdir`: checkpoints/, metrics.jsonl.
+`train(stage, workdir, total_steps)` continues whatever `workdir` holds: a run that was stopped and
+resumed ends bit for bit where an uninterrupted one does (tests/training/test_loop.py), because the
+key and the batch of step n depend on (seed, n) alone and the state is saved whole. Written into
+`workdir`: checkpoints/, metrics.jsonl.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def train(
     SIGTERM and SIGINT save a checkpoint after the running step and return with `interrupted=True`.
 
     Raises:
-        FloatingPointError: a metric was not finite; names the range of steps. Nothing is saved from that range.
+        FloatingPointError: a metric was not finite; names the range of steps. Nothing is saved
+        from that range.
         ValueError: the checkpoint was made with another seed.
     """
     workdir = Path(workdir)
@@ -91,7 +93,8 @@ def train(
         state, about = checkpoints.restore(start, like)
         if about["seed"] != seed:
             raise ValueError(
-                f"expected seed {about['seed']} as in {workdir}, found {seed}: use it, or a new workdir"
+                f"expected seed {about['seed']} as in {workdir}, found {seed}: "
+                "use it, or a new workdir"
             )
     else:
         state = init(key)

@@ -1,6 +1,7 @@
 """The optimiser of every stage: clip -> Adam(W) -> warm-up, constant, linear to zero.
 
-Decoupled weight decay acts on matrices and kernels only, by name: never on biases, norms' scales or embeddings.
+Decoupled weight decay acts on matrices and kernels only, by name: never on biases, norms' scales
+or embeddings.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import optax
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam and its schedule; the shares are of the whole run, so that `--steps` rescales everything."""
+    """Adam and its schedule; shares are of the whole run, so that `--steps` rescales them."""
 
     learning_rate: float = 1e-3
     b1: float = 0.9

@@ -1,7 +1,8 @@
 """A training stage as a value: what to initialise, how to step, what to measure.
 
-The loop (`loop.py`) knows no losses; a stage knows no files, no devices and no checkpoints. Every stage of Playmate (face
-space, stitching, speech -> motion, emotion) is one `Stage`, built from a frozen configuration in configs/.
+The loop (`loop.py`) knows no losses; a stage knows no files, no devices and no checkpoints. Every
+stage of Playmate (face space, stitching, speech -> motion, emotion) is one `Stage`, built from a
+frozen configuration in configs/.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ class Stage:
     Args:
         name: a noun for the progress line.
         init: key -> state, any pytree of arrays (jitted by the loop).
-        step: (state, batch, key) -> (state, scalar metrics). Pure; jitted with the state donated. The key is
-            `fold_in(seed, step)`, so that a resumed run draws what an uninterrupted one would have drawn.
-        batches: (seed, start_step) -> iterator of batches (dicts of numpy arrays, leading axis = this process's rows).
-            Batch number n must depend on (seed, n) alone, or the iterator must offer `get_state()` (JSON-able) and
-            `set_state(state)`, which then travel in the checkpoint.
+        step: (state, batch, key) -> (state, scalar metrics). Pure; jitted with the state donated.
+            The key is `fold_in(seed, step)`, so that a resumed run draws what an uninterrupted one
+            would have drawn.
+        batches: (seed, start_step) -> iterator of batches (dicts of numpy arrays, leading axis =
+            this process's rows). Batch number n must depend on (seed, n) alone, or the iterator
+            must offer `get_state()` (JSON-able) and `set_state(state)`, which then travel in the
+            checkpoint.
         evals: name -> (state -> dict of floats); run every `eval_every` steps and at the end.
         export: (state, directory) writes the weights that inference reads.
         description: JSON-able configuration, kept in the checkpoint so that it explains itself.
@@ -72,7 +75,7 @@ class TrainState:
     def updated(
         self, tx: optax.GradientTransformation, gradients: Params, ema_decay: float
     ) -> TrainState:
-        """One optimiser step, then the running mean (decay shortened while young, as 1+n / 10+n)."""
+        """One optimiser step, then the running mean (while young with less memory)."""
         updates, opt_state = tx.update(gradients, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
         decay = jnp.minimum(ema_decay, (1.0 + self.count) / (10.0 + self.count))
