@@ -1,0 +1,70 @@
+"""Frozen configuration dataclasses as plain JSON values, and back, strictly.
+
+`config.json` of a weights directory holds `to_values(config)`; `from_values(Config, values)` builds
+the dataclass again. An unknown key is an error that suggests the nearest name, so that a file of
+another model is never half understood; absent keys keep the dataclass's defaults.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from playmate_jax.errors import UserError, nearest
+
+Config = TypeVar("Config")
+
+
+def to_values(config: Any) -> Any:
+    """Nested dicts, lists and scalars that JSON can hold."""
+    if dataclasses.is_dataclass(config):
+        return {f.name: to_values(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    if isinstance(config, tuple | list):
+        return [to_values(item) for item in config]
+    return config
+
+
+def from_values(cls: type[Config], values: Mapping[str, Any], where: str = "config") -> Config:
+    """The dataclass `cls` from plain values.
+
+    Args:
+      where: how to call this place in an error.
+
+    Raises:
+      UserError: not a mapping, an unknown key, or values that the dataclass refuses.
+    """
+    if not isinstance(values, Mapping):
+        raise UserError(f"expected {where} to be a table of {cls.__name__}, found {values!r:.60}")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    built = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise UserError(
+                f"expected only fields of {cls.__name__} in {where}, found '{name}'"
+                f"{nearest(name, fields)}: these may be the weights of another model"
+            )
+        built[name] = _as(hints[name], value, f"{where}.{name}")
+    try:
+        return cls(**built)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"expected a valid {cls.__name__} in {where}, found: {error}") from None
+
+
+def _as(hint: Any, value: Any, where: str) -> Any:
+    """A JSON value as the type that a field is annotated with."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        return None if value is None else _as(options[0], value, where)
+    if dataclasses.is_dataclass(hint):
+        return from_values(hint, value, where)
+    if (typing.get_origin(hint) or hint) is tuple and isinstance(value, list):
+        inner = [a for a in typing.get_args(hint) if a is not Ellipsis]
+        kinds = inner if len(inner) == len(value) else (inner[:1] or [Any]) * len(value)
+        return tuple(_as(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (bool, int, float, str) and not isinstance(value, hint):
+        raise UserError(f"expected {where} as {hint.__name__}, found {value!r:.60}")
+    return value
