@@ -1,0 +1,47 @@
+"""F, the appearance extractor: a source picture to a volume of appearance features.
+
+Input: picture (b, h, w, 3) in [0, 1]; output: volume (b, z, h/4, w/4, c) for two halvings. The
+defaults are LivePortrait's: 256 x 256 to 16 x 64 x 64 x 32.
+"""
+
+import dataclasses
+
+import flax.linen as nn
+from einops import rearrange
+from jaxtyping import Array, Float
+
+from playmate_jax.models.resblocks import ConvBlock2d, ResBlock3d
+
+
+@dataclasses.dataclass(frozen=True)
+class AppearanceConfig:
+    """Sizes of F; widths double per halving from `channels` up to `max_channels`."""
+
+    channels: int = 64
+    max_channels: int = 512
+    halvings: int = 2
+    volume_channels: int = 32
+    volume_depth: int = 16
+    resblocks: int = 6
+    norm: str = "batch"
+
+
+class AppearanceExtractor(nn.Module):
+    """F. The 2-D trunk's channels are read as (channel, depth) of the volume."""
+
+    config: AppearanceConfig = AppearanceConfig()
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b h w 3"], train: bool = False
+    ) -> Float[Array, "b z h2 w2 c"]:
+        config = self.config
+        x = ConvBlock2d(config.channels, config.norm, name="first")(image, train)
+        for i in range(config.halvings):
+            features = min(config.max_channels, config.channels * 2 ** (i + 1))
+            x = ConvBlock2d(features, config.norm, pool=True, name=f"down_{i}")(x, train)
+        x = nn.Conv(config.volume_channels * config.volume_depth, (1, 1), name="second")(x)
+        volume = rearrange(x, "b h w (c z) -> b z h w c", z=config.volume_depth)
+        for i in range(config.resblocks):
+            volume = ResBlock3d(config.norm, name=f"resblock_{i}")(volume, train)
+        return volume

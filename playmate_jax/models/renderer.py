@@ -1,0 +1,142 @@
+"""F, M, W and G chained: a source picture and moved keypoints to a new picture.
+
+Pure functions of a `RendererConfig` and of `params`, a dict with the linen variables of each
+network under its name: {"appearance": {"params": ..., "batch_stats": ...}, "motion": ...,
+"warping": ..., "spade": ...}. The stitching and retargeting MLPs are used where they are given.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from playmate_jax.geometry import head_pose
+from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
+from playmate_jax.models.appearance import AppearanceConfig, AppearanceExtractor
+from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
+from playmate_jax.models.resampling import bilinear_up
+from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
+from playmate_jax.models.stitching import EYES, LIPS, STITCHING, KeypointMLPConfig
+from playmate_jax.models.warping import WarpingConfig, WarpingNetwork
+
+Params = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class RendererConfig:
+    """The networks' sizes and the side of the square picture that F and M take."""
+
+    appearance: AppearanceConfig = AppearanceConfig()
+    motion: MotionConfig = MotionConfig()
+    warping: WarpingConfig = WarpingConfig()
+    spade: SpadeConfig = SpadeConfig()
+    stitching: KeypointMLPConfig = STITCHING
+    eyes: KeypointMLPConfig = EYES
+    lips: KeypointMLPConfig = LIPS
+    image_size: int = 256
+
+
+@partial(jax.jit, static_argnums=0)
+def init(config: RendererConfig, key: jax.Array) -> dict[str, Any]:
+    """Fresh variables of F, M, W and G. Compiled: run eagerly it would dispatch every layer."""
+    image = jnp.zeros((1, config.image_size, config.image_size, 3))
+    keypoints = jnp.zeros((1, config.warping.keypoints, 3))
+    keys = jax.random.split(key, 4)
+    params = {
+        "appearance": AppearanceExtractor(config.appearance).init(keys[0], image),
+        "motion": MotionExtractor(config.motion).init(keys[1], image),
+    }
+    features = _zeros(lambda p, x: encode(config, p, x), params, image)
+    warping = WarpingNetwork(config.warping)
+    params["warping"] = warping.init(keys[2], features["volume"], keypoints, keypoints)
+    inputs = _zeros(
+        lambda p, f, k: _decoder_inputs(config, p, f, k, k), params, features, keypoints
+    )
+    params["spade"] = SpadeDecoder(config.spade).init(keys[3], **inputs)
+    return params
+
+
+def _zeros(function: Callable[..., Any], *args: Any) -> Any:
+    """Zeros in the shapes that a function would return."""
+    shapes = jax.eval_shape(function, *args)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def extract_motion(
+    config: RendererConfig, params: Params, image: Float[Array, "b h w 3"]
+) -> dict[str, Array]:
+    """M and its reading: x_c (b, k, 3), R (b, 3, 3), delta (b, k, 3), s (b, 1), t (b, 3), and
+    pitch, yaw, roll (b,) in degrees, of pictures in [0, 1]."""
+    raw = MotionExtractor(config.motion).apply(params["motion"], image)
+    degrees = {name: head_pose.degrees_from_bins(raw[name]) for name in ("pitch", "yaw", "roll")}
+    shape = (image.shape[0], config.motion.keypoints, 3)
+    return {
+        "x_c": raw["kp"].reshape(shape),
+        "R": head_pose.rotation(**{f"{name}_deg": angle for name, angle in degrees.items()}),
+        "delta": raw["exp"].reshape(shape),
+        "s": raw["scale"],
+        "t": raw["t"],
+        **degrees,
+    }
+
+
+def encode(
+    config: RendererConfig, params: Params, image: Float[Array, "b h w 3"]
+) -> dict[str, Array]:
+    """F, once per source picture: its volume, and the picture where the decoder reads it."""
+    volume = AppearanceExtractor(config.appearance).apply(params["appearance"], image)
+    features = {"volume": volume}
+    return features | {"picture": image} if config.spade.picture_skip else features
+
+
+def decode(
+    config: RendererConfig,
+    params: Params,
+    features: dict[str, Array],
+    kp_source: Float[Array, "b k 3"],
+    kp_driving: Float[Array, "b k 3"],
+) -> Float[Array, "b H W 3"]:
+    """W and G: the source's `features` moved from its keypoints to the driving ones, in [0, 1]."""
+    inputs = _decoder_inputs(config, params, features, kp_source, kp_driving)
+    return SpadeDecoder(config.spade).apply(params["spade"], **inputs)
+
+
+def warp_picture(
+    picture: Float[Array, "b H W 3"], flow: Float[Array, "b h w 2"]
+) -> Float[Array, "b H W 3"]:
+    """The picture read at every pixel plus `flow` (x, y in units of half the picture)."""
+    height, width = picture.shape[1:3]
+    rows, columns = jnp.meshgrid(cell_centres(height), cell_centres(width), indexing="ij")
+    grid = jnp.stack([columns, rows], axis=-1) + bilinear_up(flow, height, width)
+    return grid_sample_2d(picture, grid)
+
+
+def _decoder_inputs(
+    config: RendererConfig,
+    params: Params,
+    features: dict[str, Array],
+    kp_source: Float[Array, "b k 3"],
+    kp_driving: Float[Array, "b k 3"],
+) -> dict[str, Array]:
+    """What G takes, by the names of its arguments."""
+    warped = WarpingNetwork(config.warping).apply(
+        params["warping"], features["volume"], kp_source, kp_driving
+    )
+    return decoder_inputs(config, features, warped)
+
+
+def decoder_inputs(
+    config: RendererConfig, features: dict[str, Array], warped: dict[str, Array]
+) -> dict[str, Array]:
+    """G's arguments from F's features and W's outputs (a trainer may want W's outputs too)."""
+    inputs = {"feature": warped["out"]}
+    if config.warping.keypoint_code:
+        inputs["keypoint_code"] = warped["keypoint_code"]
+    if config.spade.picture_skip:
+        inputs["warped_picture"] = warp_picture(features["picture"], warped["picture_flow"])
+        inputs["visibility"] = warped["visibility"]
+    return inputs

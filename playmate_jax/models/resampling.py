@@ -1,0 +1,41 @@
+"""Changes of resolution: nearest doubling, mean halving, space to channels and back."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def nearest_up(x: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c"]:
+    """Each cell repeated `factor` times along height and width."""
+    if factor == 1:
+        return x
+    *lead, h, w, c = x.shape
+    cells = x[..., :, None, :, None, :]
+    repeated = jnp.broadcast_to(cells, (*lead, h, factor, w, factor, c))
+    return repeated.reshape(*lead, h * factor, w * factor, c)
+
+
+def mean_pool(x: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c"]:
+    """Mean over squares of `factor` x `factor` cells."""
+    *lead, h, w, c = x.shape
+    cells = x.reshape(*lead, h // factor, factor, w // factor, factor, c)
+    return cells.mean(axis=(-4, -2))
+
+
+def bilinear_up(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b h2 w2 c"]:
+    """Bilinear interpolation between cell centres."""
+    return jax.image.resize(x, (x.shape[0], height, width, x.shape[-1]), "bilinear")
+
+
+def pixel_shuffle(x: Float[Array, "b h w c"], factor: int) -> Float[Array, "b h2 w2 c2"]:
+    """Channels to space in PyTorch's order: channel (c, i, j) goes to cell (h r + i, w r + j)."""
+    b, h, w, c = x.shape
+    cells = x.reshape(b, h, w, c // factor**2, factor, factor)
+    return cells.transpose(0, 1, 4, 2, 5, 3).reshape(b, h * factor, w * factor, -1)
+
+
+def pixel_unshuffle(x: Float[Array, "b h w c"], factor: int) -> Float[Array, "b h2 w2 c2"]:
+    """Space to channels, the inverse of `pixel_shuffle`."""
+    b, h, w, c = x.shape
+    cells = x.reshape(b, h // factor, factor, w // factor, factor, c)
+    return cells.transpose(0, 1, 3, 5, 2, 4).reshape(b, h // factor, w // factor, -1)
