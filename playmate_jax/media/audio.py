@@ -6,6 +6,7 @@ the first recorded moment where it has none, so that frames and samples stay in 
 
 import os
 import secrets
+import struct
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +46,8 @@ def read_sound(path: str | os.PathLike) -> Sound:
 
 def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
     with open_container(path, "a recording") as container:
+        if container.format.name == "wav":
+            _check_whole_wav(path)
         if not container.streams.audio:
             raise UserError(
                 f"expected a recording, found no sound in '{path}': give a file with speech"
@@ -65,16 +68,15 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
                 parts += [part.to_ndarray() for part in resampler.resample(frame)]
             parts += [part.to_ndarray() for part in resampler.resample(None)] if parts else []
         except (av.FFmpegError, OSError, EOFError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UserError(
-                f"expected a whole recording, but '{path}' is damaged or cut short ({reason}): "
-                "give an intact copy"
-            ) from None
+            raise _cut_short(path, getattr(error, "strerror", None) or str(error)) from None
         told_s = stream.duration * stream.time_base if stream.duration else None
     channels = 1 if layout == "mono" else 2
     samples = np.concatenate(parts, axis=1).reshape(-1, channels) if parts else None
     if samples is None or not len(samples):
         raise UserError(f"expected a recording, found no sound in '{path}': give another file")
+    # what a file tells may be an estimate (mp3 without an index), hence the tenth
+    if told_s and len(samples) / hz < 0.9 * told_s - SHORTEST_S:
+        raise _cut_short(path, f"{len(samples) / hz:.1f} s of {float(told_s):.1f} s are there")
     samples = _aligned(samples, hz, told_s, (first or 0) - origin if origin is not None else 0)
     if len(samples) < SHORTEST_S * hz:
         raise UserError(
@@ -82,6 +84,27 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
             f"'{path}': give a longer recording"
         )
     return Sound(np.clip(samples, -1, 1), hz)
+
+
+def _cut_short(path: str | os.PathLike, reason: str) -> UserError:
+    return UserError(
+        f"expected a whole recording, but '{path}' is damaged or cut short ({reason}): "
+        "give an intact copy"
+    )
+
+
+def _check_whole_wav(path: str | os.PathLike) -> None:
+    """A WAV's header tells its length, but FFmpeg goes by the bytes that are there."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", header)
+            end = file.tell() + length
+            # 0 and 2^32 - 1 are what programs leave that write into a pipe
+            if name == b"data" and 0 < length < 0xFFFFFFFF and end > size:
+                raise _cut_short(path, f"{size - file.tell()} of {length} bytes are there")
+            file.seek(end + length % 2)
 
 
 def _check_numbers(frame: av.AudioFrame, path: str | os.PathLike) -> None:

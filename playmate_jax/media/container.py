@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import av.container
 import av.stream
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from playmate_jax.errors import UserError
 
@@ -76,8 +76,10 @@ def kind(path: str | os.PathLike) -> str:
     try:
         with Image.open(path) as image:
             return "video" if getattr(image, "n_frames", 1) > 1 else "image"
-    except Exception:  # Pillow's decoders raise anything on foreign bytes: it is no picture then
+    except UnidentifiedImageError:
         pass
+    except Exception:  # a picture's beginning, then damage: reading it as a picture tells more
+        return "image"
     with open_container(path, "a picture, video or recording") as container:
         if moving_picture(container) is not None:
             return "video"
