@@ -1,1 +1,36 @@
 """Faces in pictures: found, cropped as LivePortrait does, followed through a video, pasted back."""
+
+from playmate_jax.faces.crop import (
+    DRIVING,
+    SOURCE,
+    Crop,
+    Square,
+    choice_note,
+    crop_face,
+    face_square,
+    pick_face,
+)
+from playmate_jax.faces.landmarker import Face, Landmarker
+from playmate_jax.faces.paste import Paster, paste_back, soft_mask
+from playmate_jax.faces.tflite import TfliteLandmarker
+from playmate_jax.faces.track import FaceTrack, track_faces, track_video
+
+__all__ = [
+    "DRIVING",
+    "SOURCE",
+    "Crop",
+    "Face",
+    "FaceTrack",
+    "Landmarker",
+    "Paster",
+    "Square",
+    "TfliteLandmarker",
+    "choice_note",
+    "crop_face",
+    "face_square",
+    "paste_back",
+    "pick_face",
+    "soft_mask",
+    "track_faces",
+    "track_video",
+]
