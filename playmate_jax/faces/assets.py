@@ -1,8 +1,8 @@
 """The two face model files: found, or fetched once from the package index, and checked by sha256.
 
-They are MediaPipe's BlazeFace short-range detector and 468-point face mesh (Apache-2.0), as they lie
-in the wheel `mediapipe==0.10.21`. The wheel cannot be a dependency (it wants an old NumPy), so it is
-downloaded without being installed and the two members are taken out.
+They are MediaPipe's BlazeFace short-range detector and 468-point face mesh (Apache-2.0), as they
+lie in the wheel `mediapipe==0.10.21`. The wheel cannot be a dependency (it wants an old NumPy), so
+it is downloaded without being installed and the two members are taken out.
 
 Looked for in: the directory that is given (`--face-models`), the one that `PLAYMATE_FACE_MODELS`
 names, the cache (`$XDG_CACHE_HOME/playmate_jax/faces`); then the index.
@@ -127,8 +127,8 @@ def _pip() -> list[str]:
     """A command that acts as pip: environments made by uv have none of their own."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
-    for name, command in (("pip", ["pip"]), ("pip3", ["pip3"]), ("uv", ["uv", "tool", "run", "pip"])):
-        if shutil.which(name):
+    for command in (["pip"], ["pip3"], ["uv", "tool", "run", "pip"]):
+        if shutil.which(command[0]):
             return command
     raise UserError(
         "expected pip for fetching the face models, found none: install it "

@@ -1,9 +1,9 @@
 """LivePortrait's face crop: upright along the line from the eyes to the mouth, 2.3 times the face.
 
-The crop's y axis points from the centre of the eyes to the centre of the mouth (roll is taken out);
-its square side is `scale` times the larger extent of the face along those axes; its centre is the
-face's middle, moved by `vx`, `vy` sides. "The face" reaches from the brows to the chin and from temple
-to temple, as LivePortrait's landmarks do: the mesh's forehead is left out, or crops would be wider.
+The crop's y axis points from the centre of the eyes to the centre of the mouth (roll is taken
+out); its square side is `scale` times the larger extent of the face along those axes; its centre is
+the face's middle, moved by `vx`, `vy` sides. "The face" reaches from the brows to the chin and from
+temple to temple, as LivePortrait's landmarks do: with the mesh's forehead crops would be wider.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """How far lips and eyes are open, from the 468 landmarks: measures for metrics and retargeting.
 
-Indices of the mesh: inner upper lip 13 (82 and 312 beside it), inner lower lip 14 (87, 317), corners
-of the mouth 61 and 291; the left eye of the picture has lids 159 and 145 and corners 33 and 133, the
-right one 386, 374 and 263, 362; the bridge of the nose 168 and its base 2 do not move with speech and
-give the scale. Distances are three-dimensional, so that a turned head keeps its scale.
+Indices of the mesh: inner upper lip 13 (82 and 312 beside it), inner lower lip 14 (87, 317),
+corners of the mouth 61 and 291; the left eye of the picture has lids 159 and 145 and corners 33 and
+133, the right one 386, 374 and 263, 362; the bridge of the nose 168 and its base 2 do not move with
+speech and give the scale. Distances are three-dimensional, so that a turned head keeps its scale.
 """
 
 from collections.abc import Iterable
@@ -36,9 +36,9 @@ def lip_ratio(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b
 
 def eye_ratios(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b 2"]:
     """Opening over width of the left and the right eye: for LivePortrait's eye retargeter."""
-    pairs = zip(_LIDS, _EYE_CORNERS, strict=True)
-    both = [_distance(landmarks, lids) / (_distance(landmarks, ends) + _EPSILON) for lids, ends in pairs]
-    return np.stack(both, axis=-1)
+    opening = np.stack([_distance(landmarks, lids) for lids in _LIDS], axis=-1)
+    width = np.stack([_distance(landmarks, corners) for corners in _EYE_CORNERS], axis=-1)
+    return opening / (width + _EPSILON)
 
 
 def lip_opening(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"]:

@@ -63,7 +63,7 @@ class Paster:
         frame: UInt8[np.ndarray, "s s 3"],
         picture: UInt8[np.ndarray, "h w 3"] | None = None,
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """A copy of the picture (another one of the same size, if given) with the frame in place."""
+        """A copy of the picture (or of another one of the same size) with the frame in place."""
         out = (self._picture if picture is None else picture).copy()
         left, top, right, bottom = self.box
         if right <= left or bottom <= top:
@@ -96,5 +96,5 @@ def paste_back(
     matrix: Float[np.ndarray, "2 3"],
     mask: Float32[np.ndarray, "s s"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """One frame into one picture; `matrix` speaks of the frame's own pixels. For clips: `Paster`."""
+    """One frame into one picture; `matrix` speaks of the frame's own pixels."""
     return Paster(picture, matrix, frame.shape[0], mask)(frame)

@@ -1,8 +1,8 @@
 """The face finder that comes with the project: BlazeFace and the 468-point mesh through OpenCV.
 
 Detection (BlazeFace short range, 128 x 128): 896 anchors, each with a score logit, a box and six
-points (the first two are the eyes). It sees faces that fill at least a tenth of a picture's side, so
-that a picture in which it finds none is searched again in overlapping tiles. Landmarks (192 x 192):
+points (the first two are the eyes). It sees faces that fill at least a tenth of a picture's side;
+a picture in which it finds none is searched again in overlapping tiles. Landmarks (192 x 192):
 a square of 1.5 times the face's box, turned so that the eyes are level. The mesh tells how sure it
 is that there is a human face; that decides, since the detector also fires on animals.
 """

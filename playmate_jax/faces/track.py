@@ -118,16 +118,12 @@ def smooth_squares(
 
 
 def _gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Over the first axis. Ends are mirrored through their point, which keeps a steady motion."""
-    reach = min(len(values) - 1, int(np.ceil(3 * sigma)))
-    if reach < 1:
-        return values
+    """Over the first axis; at the ends the weights of the frames that are there sum to one."""
+    reach = int(np.ceil(3 * sigma))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    before = 2 * values[:1] - values[reach:0:-1]
-    after = 2 * values[-1:] - values[-2 : -reach - 2 : -1]
-    padded = np.concatenate([before, values, after])
-    weights /= weights.sum()
-    return np.stack([np.convolve(column, weights, "valid") for column in padded.T], axis=1)
+    inside = slice(reach, reach + len(values))
+    total = np.convolve(np.ones(len(values)), weights)[inside]
+    return np.stack([np.convolve(one, weights)[inside] / total for one in values.T], axis=1)
 
 
 def _found(faces: list[Face], last: Face | None, number: int | None) -> Face | None:

@@ -1,8 +1,8 @@
 """Opening media files with FFmpeg's libraries (through PyAV), for `video` and `audio`.
 
-One place decides how a path becomes an open container, so that every path is taken literally (spaces,
-quotes, `$(...)`, colons, any script), nothing but local files is ever opened, and whatever is wrong
-with a file becomes one sentence.
+One place decides how a path becomes an open container, so that every path is taken literally
+(spaces, quotes, `$(...)`, colons, any script), nothing but local files is ever opened, and whatever
+is wrong with a file becomes one sentence.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Videos in: a stream of upright uint8 RGB frames with exact times; memory does not grow.
 
-Times are exact fractions of a second counted from the first frame. The frame rate is a fraction too:
-29.97 is 30000/1001. A clip of variable rate keeps its own times in `frames()`, and is re-timed to a
-constant rate in `frames_at()`, by the nearest frame in time.
+Times are exact fractions of a second counted from the first frame. The frame rate is a fraction
+too: 29.97 is 30000/1001. A clip of variable rate keeps its own times in `frames()`, and is re-timed
+to a constant rate in `frames_at()`, by the nearest frame in time.
 """
 
 import os
@@ -36,7 +36,7 @@ class VideoReader:
     """A video file, ready to be read any number of times.
 
     Attributes: `fps` (exact), `size` (width, height as shown), `rotation_deg` (that was applied),
-    `duration_s` and `frame_count` (as the file tells: for progress, not for arithmetic), `has_audio`.
+    `has_audio`, `duration_s` and `frame_count` (as the file tells: for progress, not arithmetic).
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -67,8 +67,8 @@ class VideoReader:
             yield VideoFrame(_upright(picture, self._aspect), start)
 
     def frames_at(self, fps: Fraction | int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Frames at a constant rate (default: the clip's own): output t shows the source frame nearest
-        to t / fps. The number of frames is the duration times `fps`, rounded."""
+        """Frames at a constant rate (default: the clip's own): frame t shows the source frame that
+        is nearest to t / fps. Their number is the duration times `fps`, rounded."""
         fps = Fraction(fps or self.fps)
         t, held, end = 0, None, Fraction(0)
         for picture, start, stop in self._timed():
@@ -86,12 +86,11 @@ class VideoReader:
         """(decoded frame, start, end) in seconds after the first frame, strictly increasing."""
         origin, last = None, Fraction(-1)
         with self._open() as container:
-            for picture, pts in self._decode(container, self._stream(container)):
-                if pts is None:
-                    pts = (origin or 0) + last + 1 / self.fps if last >= 0 else Fraction(0)
+            for picture, told in self._decode(container, self._stream(container)):
+                after = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is told
                 if origin is None:
-                    origin = pts
-                start = pts - origin
+                    origin = told or Fraction(0)
+                start = after if told is None else told - origin
                 if start <= last:
                     continue
                 last = start
