@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from playmate_jax.data.drawn import render
 from playmate_jax.data.drawn.backdrop import draw_backdrop, draw_clothes
+from playmate_jax.data.drawn.expression import BASIS, lid_closure, mouth_opening
 from playmate_jax.data.drawn.identity import Identity, sample_identity
-from playmate_jax.data.drawn.keypoints import rotation
+from playmate_jax.data.drawn.keypoints import keypoints, pose_keypoints, rotation
 from playmate_jax.data.drawn.surface import Mesh, build_mesh
 from playmate_jax.data.drawn.texture import bake_texture
 
 SUPERSAMPLING = 2
-TRUTH_FACE = render.FACE
 
 
 class _Model(NamedTuple):
@@ -78,3 +78,58 @@ def draw(
     """Pictures of one person."""
     frames = [_frame(identity, u, q, size, False)[0] for u, q in zip(units, pose, strict=True)]
     return np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8)
+
+
+def _reduce(points, shows, kind_of, side: int):
+    """Samples to (side, side): mean rest point of the rigid samples, majority of what is shown."""
+    n = shows.shape[0] // side
+    blocks = shows.reshape(side, n, side, n).swapaxes(1, 2).reshape(side, side, n * n)
+    counts = np.stack([(blocks == kind).sum(-1) for kind in range(kind_of + 1)], -1)
+    mask = counts.argmax(-1).astype(np.uint8)
+    # only samples of what the pixel mostly shows: a mean over a silhouette lies on neither surface
+    same = blocks == mask[..., None]
+    flat = points.reshape(side, n, side, n, 3).swapaxes(1, 2).reshape(side, side, n * n, 3)
+    mean = (flat * same[..., None]).sum(2) / np.maximum(same.sum(-1), 1)[..., None]
+    return mean, mask, counts[..., render.FACE] / (n * n)
+
+
+def draw_with_truth(
+    identity: Identity,
+    units: Float[np.ndarray, "n 18"],
+    pose: Float[np.ndarray, "n 6"],
+    size: int = 128,
+    truth_size: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Pictures and what they show.
+
+    Returns image (n, size, size, 3) uint8; at `truth_size` (default: size) position (.., 3) float16,
+    the point of the head at rest that a pixel shows (0 where `mask` < 2), and mask uint8: 0 backdrop,
+    1 clothes, 2 neck, 3 hair, 4 skin and features of the head; face (n, size, size) uint8, how much of
+    a pixel is 4; and x_c (21, 3), delta, R, s, t, x (n, 21, 3), opening (n,), closure (n, 2).
+    """
+    truth_size = truth_size or size
+    images, positions, masks, faces = [], [], [], []
+    for u, q in zip(units, pose, strict=True):
+        image, points, shows = _frame(identity, u, q, size, True)
+        position, mask, _ = _reduce(points, shows, render.FACE, truth_size)
+        images.append(image)
+        positions.append(np.where(mask[..., None] >= render.THROAT, position, 0).astype(np.float16))
+        masks.append(mask)
+        face = (shows == render.FACE).reshape(size, SUPERSAMPLING, size, SUPERSAMPLING)
+        faces.append((face.mean((1, 3)) * 255).astype(np.uint8))
+    units, pose = np.asarray(units, np.float32), np.asarray(pose, np.float32)
+    x_c = keypoints(identity)
+    return dict(
+        image=np.stack(images),
+        position=np.stack(positions),
+        mask=np.stack(masks),
+        face=np.stack(faces),
+        x_c=x_c,
+        delta=(units @ BASIS).reshape(-1, 21, 3),
+        R=rotation(pose[:, 0], pose[:, 1], pose[:, 2]).astype(np.float32),
+        s=pose[:, 3:4],
+        t=np.concatenate([pose[:, 4:6], np.zeros_like(pose[:, :1])], -1),
+        x=pose_keypoints(np.broadcast_to(x_c, (len(pose), 21, 3)), units, pose),
+        opening=mouth_opening(units),
+        closure=lid_closure(units),
+    )

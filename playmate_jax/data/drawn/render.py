@@ -181,12 +181,22 @@ def shade(
                         fy, fx = gy - gi, gx - gj
                         w00, w01 = (1 - fy) * (1 - fx), (1 - fy) * fx
                         w10, w11 = fy * (1 - fx), fy * fx
-                        t00, t01 = texture[gi, gj], texture[gi, gj + 1]
-                        t10, t11 = texture[gi + 1, gj], texture[gi + 1, gj + 1]
-                        r = w00 * t00[0] + w01 * t01[0] + w10 * t10[0] + w11 * t11[0]
-                        g = w00 * t00[1] + w01 * t01[1] + w10 * t10[1] + w11 * t11[1]
-                        b_ = w00 * t00[2] + w01 * t01[2] + w10 * t10[2] + w11 * t11[2]
-                        hairy = w00 * t00[3] + w01 * t01[3] + w10 * t10[3] + w11 * t11[3]
+                        r = (
+                            w00 * texture[gi, gj, 0] + w01 * texture[gi, gj + 1, 0]
+                            + w10 * texture[gi + 1, gj, 0] + w11 * texture[gi + 1, gj + 1, 0]
+                        )
+                        g = (
+                            w00 * texture[gi, gj, 1] + w01 * texture[gi, gj + 1, 1]
+                            + w10 * texture[gi + 1, gj, 1] + w11 * texture[gi + 1, gj + 1, 1]
+                        )
+                        b_ = (
+                            w00 * texture[gi, gj, 2] + w01 * texture[gi, gj + 1, 2]
+                            + w10 * texture[gi + 1, gj, 2] + w11 * texture[gi + 1, gj + 1, 2]
+                        )
+                        hairy = (
+                            w00 * texture[gi, gj, 3] + w01 * texture[gi, gj + 1, 3]
+                            + w10 * texture[gi + 1, gj, 3] + w11 * texture[gi + 1, gj + 1, 3]
+                        )
                         if z < -0.25 and hairy < 0.999:
                             pr, pg, pb = r, g, b_
                             if y > p.mouth_y - 0.3:
