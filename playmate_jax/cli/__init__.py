@@ -1,0 +1,98 @@
+"""The command `playmate`: reads the arguments, runs one subcommand, turns what happens into an exit code.
+
+    0    done
+    1    a defect of the program or of the machine (one sentence; `--debug` shows the traceback)
+    2    bad input: `UserError` (one sentence)
+    130  Ctrl-C, 143 terminated; whatever was half-written is removed
+
+Nothing heavy is imported before the arguments are known to be good, so `playmate --help` is instant.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from playmate_jax.errors import UserError
+
+_LAUNCHED = "PLAYMATE_LAUNCHED"
+# XLA:CPU allocates its temporaries afresh each call, and glibc would map and unmap them every time:
+# up to 40 % of the run time. glibc reads these before main(), hence the second exec.
+_ENVIRONMENT = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+    "MALLOC_ARENA_MAX": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # XLA's chatter about cached programs
+}
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    if len(sys.argv) > 1 and sys.argv[1] in ("animate", "train") and "--help" not in sys.argv:
+        _launch_once()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code; never lets a traceback through unasked."""
+    from playmate_jax.cli.arguments import parser
+
+    debug = "--debug" in argv
+    try:
+        _raise_on_terminate()
+        args = parser().parse_args(list(argv))
+        return int(args.command(args) or 0)
+    except UserError as error:
+        if debug:
+            raise
+        return _say(error, 2)
+    except KeyboardInterrupt:
+        return _say("stopped, nothing was kept", 130)
+    except BrokenPipeError:  # `playmate ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SystemExit as stop:  # argparse's --help and --version, or a termination
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except Exception as error:
+        if debug:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return _say(f"unexpected {what} (--debug shows where)", 1)
+
+
+def _say(message: object, code: int) -> int:
+    print(f"playmate: {' '.join(str(message).split())}", file=sys.stderr)
+    return code
+
+
+def _raise_on_terminate() -> None:
+    """SIGTERM unwinds the stack, so that temporary files go away."""
+
+    def stop(signum, frame):
+        raise SystemExit(128 + signum)
+
+    try:
+        signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: someone else's process, someone else's signals
+        pass
+
+
+def _launch_once() -> None:
+    """Starts the same command again with the environment above, once, on Linux with glibc."""
+    if _LAUNCHED in os.environ or not sys.platform.startswith("linux"):
+        return
+    try:
+        glibc = bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (ValueError, OSError):
+        glibc = False
+    missing = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    if not glibc or not missing:
+        return
+    environment = {**os.environ, **missing, _LAUNCHED: "1"}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    except OSError:  # only slower
+        pass

@@ -1,0 +1,121 @@
+"""`playmate animate [PORTRAIT SPEECH]`: the command around `inference.Animator`.
+
+Whatever can be known to be wrong is found out before the heavy libraries are imported: options, the
+emotion, the places to write to.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from playmate_jax.errors import UserError
+
+DEFAULT_OUTPUT = "playmate-demo.mp4"
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.wav"
+
+
+def command(args: argparse.Namespace) -> int:
+    began = time.perf_counter()
+    from playmate_jax.inference.emotion import parse_emotion
+
+    bundled = args.portrait is None
+    portrait, speech, output = _files(args)
+    emotion = parse_emotion(args.emotion) if args.emotion is not None else None
+    overwrite = args.overwrite or (bundled and args.output is None)
+    _check_places(args, portrait, speech, output, overwrite)
+
+    from playmate_jax.cli.progress import ProgressBar
+    from playmate_jax.inference.animation import no_progress
+    from playmate_jax.inference.animator import Animator
+
+    bar = None if args.quiet else ProgressBar()
+    say = (lambda text: None) if args.quiet else _say
+    progress = bar or no_progress
+    try:
+        animator = Animator.from_weights(
+            args.weights, face_models=args.face_models, batch=args.batch
+        )
+        loaded = time.perf_counter() - began
+        animation = animator.animate(
+            portrait, speech, emotion=emotion, driving=args.driving, pose=args.pose,
+            head_motion=args.head_motion, audio_scale=args.audio_scale,
+            emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
+            seed=args.seed, face=args.face, crop=not args.no_crop, paste=not args.no_paste,
+            progress=progress,
+        )  # fmt: skip
+        for notice in animation.notices:
+            # The bundled portrait is a drawing, as these weights expect.
+            if not (bundled and notice == animator.domain_notice):
+                say(notice)
+        animation.write(output, overwrite=overwrite, progress=progress)
+        if args.save_motion:
+            animation.save_motion(args.save_motion)
+    finally:
+        if bar is not None:
+            bar.close()
+
+    animation.seconds = {"load": loaded, **animation.seconds}
+    animation.seconds["total"] = took = time.perf_counter() - began
+    if args.json:
+        facts = {"output": str(output), **animation.summary()}
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
+    else:
+        width, height = animation.size
+        print(
+            f"{output.resolve() if bundled else output}: {len(animation)} frames, "
+            f"{len(animation) / animation.fps:.1f} s, {width}x{height}, made in {took:.1f} s"
+        )
+    return 0
+
+
+def _files(args: argparse.Namespace) -> tuple[Path, Path, Path]:
+    """(portrait, speech, output), the bundled ones where none are given."""
+    if args.portrait is None:
+        return PORTRAIT, SPEECH, Path(args.output or DEFAULT_OUTPUT)
+    if args.speech is None:
+        raise UserError(
+            "expected a portrait and a speech recording, found only "
+            f"'{args.portrait}': playmate animate PORTRAIT SPEECH -o OUT.mp4"
+        )
+    portrait, speech = Path(args.portrait), Path(args.speech)
+    return portrait, speech, Path(args.output or f"{portrait.stem}-{speech.stem}.mp4")
+
+
+def _check_places(args, portrait: Path, speech: Path, output: Path, overwrite: bool) -> None:
+    """Refuses inputs that are not there and outputs that could not be written later."""
+    from playmate_jax.media.container import check_readable
+    from playmate_jax.media.writer import check_writable
+
+    inputs = [check_readable(portrait, "a portrait"), check_readable(speech, "speech")]
+    if args.driving is not None:
+        inputs.append(check_readable(args.driving, "a driving video, picture or motion file"))
+    check_writable(output, overwrite)
+    if output.exists() and any(os.path.samefile(output, path) for path in inputs):
+        raise UserError(
+            f"expected an output beside the inputs, found that '{output}' is one of them: "
+            "choose another name"
+        )
+    if args.save_motion is not None:
+        _check_motion_place(Path(args.save_motion), overwrite=args.overwrite)
+
+
+def _check_motion_place(path: Path, overwrite: bool) -> None:
+    if path.suffix.lower() != ".npz":
+        raise UserError(f"expected a motion file ending in .npz, found '{path}': rename it")
+    if path.exists() and not overwrite:
+        raise UserError(
+            f"expected a new motion file, found that '{path}' exists: choose another name or pass "
+            "--overwrite"
+        )
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UserError(
+            f"expected a folder that can be written for '{path}', found none: choose another"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"playmate: {text}", file=sys.stderr)

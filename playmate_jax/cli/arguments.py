@@ -1,0 +1,244 @@
+"""The command line as a table: every option, its group, its default and its help text."""
+
+import argparse
+
+from playmate_jax import __version__
+from playmate_jax.errors import UserError, nearest
+from playmate_jax.motion.layout import EMOTIONS
+
+SAMPLERS = ("ddim", "ddpm", "dpm++")
+DEFAULT_OUTPUT = "playmate-demo.mp4"
+
+_ANIMATE = f"""\
+Turns a portrait and a speech recording into a talking video (mp4, H.264 + AAC).
+Without arguments: the bundled portrait speaks the bundled recording, into {DEFAULT_OUTPUT}.
+"""
+_ANIMATE_EXAMPLES = """\
+examples:
+  playmate animate                                       the bundled demonstration
+  playmate animate portrait.jpg speech.wav -o out.mp4
+  playmate animate portrait.jpg speech.wav --emotion happy=0.8,surprised=0.2
+  playmate animate portrait.jpg speech.wav --emotion 0:neutral,2.5:happy=0.8
+  playmate animate portrait.jpg speech.wav --driving head.mp4 --pose absolute
+  playmate animate portrait.jpg speech.wav --seed 7 --head-motion 0.5 --json
+"""
+_TRAIN_EXAMPLES = """\
+example:
+  playmate train configs/demo_stage1.py --workdir runs/stage1 --steps 2000
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose complaints are our one sentence instead of a page of usage."""
+
+    def error(self, message: str):
+        known = [flag for action in self._actions for flag in action.option_strings]
+        near = ""
+        if message.startswith("unrecognized arguments: "):
+            near = nearest(message.split()[2].split("=")[0], known)
+        raise UserError(f"{message}{near}, see '{self.prog} --help'")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=30, width=100)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
+        prog="playmate", formatter_class=_Help, allow_abbrev=False,
+        description="One portrait and a speech clip become a talking video.",
+        epilog="'playmate COMMAND --help' tells more, for example 'playmate animate --help'.",
+    )  # fmt: skip
+    top.add_argument("--version", action="version", version=f"playmate {__version__}")
+    commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND", title="commands")
+    _animate(
+        _command(
+            commands, "animate", "a portrait and speech become a video", _ANIMATE, _ANIMATE_EXAMPLES
+        )
+    )
+    _train(
+        _command(
+            commands,
+            "train",
+            "run one training stage from a file in configs/",
+            "Runs one training stage from a configuration file, or resumes it.",
+            _TRAIN_EXAMPLES,
+        )
+    )
+    _weights(
+        _command(
+            commands,
+            "weights",
+            "what the shipped or given weights say of themselves",
+            "Lists the shipped weights, or prints the card of one.",
+            "",
+        )
+    )
+    return top
+
+
+def _command(commands, name: str, short: str, description: str, epilog: str):
+    found = commands.add_parser(
+        name, help=short, description=description, epilog=epilog, formatter_class=_Help,
+        allow_abbrev=False,
+    )  # fmt: skip
+    found.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return found
+
+
+def _animate(p: argparse.ArgumentParser) -> None:
+    from playmate_jax.cli import animate
+
+    p.set_defaults(command=animate.command)
+    g = p.add_argument_group("input")
+    g.add_argument("portrait", nargs="?", help="a photograph, painting or drawing with a face")
+    g.add_argument("speech", nargs="?", help="audio, or a video whose audio is taken")
+    g.add_argument(
+        "--face",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="which face, where there are several: 0 is the largest (default 0)",
+    )
+    g.add_argument(
+        "--no-crop",
+        action="store_true",
+        help="the picture is the face already: no detection, nothing pasted back",
+    )
+
+    g = p.add_argument_group("output")
+    g.add_argument(
+        "-o", "--output", metavar="FILE", help="the mp4 (default PORTRAIT-SPEECH.mp4 here)"
+    )
+    g.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    g.add_argument("--no-paste", action="store_true", help="only the face, as the network draws it")
+    g.add_argument(
+        "--save-motion",
+        metavar="FILE",
+        help="also write the motion (.npz), which --driving reads back",
+    )
+    g.add_argument("--json", action="store_true", help="a summary as JSON on standard output")
+    g.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
+
+    g = p.add_argument_group("how it moves")
+    g.add_argument(
+        "--emotion",
+        metavar="E",
+        help="happy | happy=0.8,surprised=0.2 | 0:neutral,2.5:happy=0.8 | a text file "
+        f"with one TIME:EMOTION a line; emotions: {', '.join(EMOTIONS)}",
+    )
+    g.add_argument(
+        "--driving",
+        metavar="FILE",
+        help="take the head pose from a video, a picture or a motion file",
+    )
+    g.add_argument(
+        "--pose",
+        choices=("relative", "absolute"),
+        default="relative",
+        help="driving pose: as changes from its first frame (default), or as it is; a "
+        "driving picture is always absolute",
+    )
+    g.add_argument(
+        "--head-motion",
+        type=_gain,
+        default=1.0,
+        metavar="GAIN",
+        help="how much the head moves: 0 keeps still, 1 as learned (default 1.0)",
+    )
+    g.add_argument(
+        "--seed",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="another seed, another motion; the same seed, the same file (default 0)",
+    )
+
+    g = p.add_argument_group("networks")
+    g.add_argument(
+        "--weights",
+        default="demo",
+        metavar="NAME|DIR",
+        help="weights by name or folder (default demo)",
+    )
+    g.add_argument(
+        "--sampler", choices=SAMPLERS, default="ddim", help="diffusion sampler (default ddim)"
+    )
+    g.add_argument(
+        "--steps",
+        type=_positive,
+        metavar="N",
+        help="diffusion steps (default: ddim 50, ddpm 1000, dpm++ 20)",
+    )
+    g.add_argument(
+        "--audio-scale",
+        type=_gain,
+        default=1.5,
+        metavar="W",
+        help="guidance towards the speech (default 1.5)",
+    )
+    g.add_argument(
+        "--emotion-scale",
+        type=_gain,
+        default=1.5,
+        metavar="W",
+        help="guidance towards the emotion (default 1.5)",
+    )
+    g.add_argument(
+        "--batch",
+        type=_positive,
+        default=8,
+        metavar="N",
+        help="frames rendered at a time (default 8)",
+    )
+    g.add_argument(
+        "--face-models",
+        metavar="DIR",
+        help="folder with the two face model files, for a machine that is offline",
+    )
+
+
+def _train(p: argparse.ArgumentParser) -> None:
+    from playmate_jax.cli import train
+
+    p.set_defaults(command=train.command)
+    p.add_argument("config", help="a file of configs/, which defines config()")
+    p.add_argument(
+        "--workdir",
+        required=True,
+        metavar="DIR",
+        help="checkpoints and logs; an existing one is resumed",
+    )
+    p.add_argument("--steps", type=_positive, metavar="N", help="stop at this step instead")
+
+
+def _weights(p: argparse.ArgumentParser) -> None:
+    from playmate_jax.cli import weights
+
+    p.set_defaults(command=weights.command)
+    p.add_argument("action", choices=("list", "card"), help="list names, or print one card")
+    p.add_argument("which", nargs="?", default="demo", metavar="NAME|DIR", help="default demo")
+
+
+def _number(text: str, kind: type, low: float, what: str):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"expected {what}, found '{text}'")
+    return value
+
+
+def _natural(text: str) -> int:
+    return _number(text, int, 0, "a whole number from 0")
+
+
+def _positive(text: str) -> int:
+    return _number(text, int, 1, "a whole number from 1")
+
+
+def _gain(text: str) -> float:
+    return _number(text, float, 0, "a number from 0")

@@ -1,0 +1,18 @@
+"""`playmate weights list | card`: what shipped or given weights say of themselves."""
+
+import argparse
+import json
+
+
+def command(args: argparse.Namespace) -> int:
+    from playmate_jax.inference import bundles
+
+    if args.action == "list":
+        for name in bundles.shipped_names():
+            card = bundles.read_card(bundles.find_bundle(name)["renderer"])
+            print(f"{name:12} {card.get('title', card.get('name', ''))}")
+        return 0
+    parts = bundles.find_bundle(args.which)
+    cards = {part: bundles.read_card(folder) for part, folder in parts.items()}
+    print(json.dumps(cards, indent=1, ensure_ascii=False))
+    return 0

@@ -1,0 +1,105 @@
+"""A talking portrait: its motion is known, its frames are drawn when they are asked for.
+
+    animation = animator.animate("portrait.jpg", "speech.wav")
+    animation.write("out.mp4")             # or: for frame in animation: ...  uint8 (h, w, 3)
+
+Frames are drawn, pasted and encoded batch by batch, so memory does not grow with the length.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from playmate_jax.inference.face_renderer import FaceRenderer, Sitter
+from playmate_jax.inference.motion_files import MotionClip, write_motion
+from playmate_jax.media.audio import Sound
+from playmate_jax.media.writer import VideoWriter
+from playmate_jax.motion.layout import FPS
+
+Frame = UInt8[np.ndarray, "h w 3"]
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """What is told when nobody wants to know."""
+
+
+@dataclass
+class Animation:
+    """One portrait speaking one recording.
+
+    Attributes:
+      motion: (t, 70), see motion/layout.py.
+      sound: what is put under the pictures.
+      size: (width, height) of the frames.
+      notices: sentences that the user should read.
+      facts: what was used: seed, face box, names of weights ... (plain values).
+      seconds: wall time of each phase so far.
+    """
+
+    motion: Float[np.ndarray, "t m"]
+    sound: Sound
+    size: tuple[int, int]
+    renderer: FaceRenderer
+    sitter: Sitter
+    paste: Callable[[Frame], Frame]
+    notices: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    fps: int = FPS
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in order; every iteration draws them anew, alike."""
+        for faces in self.renderer.draw(self.sitter, self.motion):
+            for face in faces:
+                yield self.paste(face)
+
+    def write(
+        self,
+        path: str | os.PathLike,
+        *,
+        overwrite: bool = False,
+        progress: Progress = no_progress,
+    ) -> Path:
+        """Writes the video with its sound; it appears under its name when it is complete.
+
+        Raises:
+          UserError: the place cannot be written, or the file exists and `overwrite` is False.
+        """
+        began = time.perf_counter()
+        writer = VideoWriter(
+            path, self.fps, self.size, self.sound.samples, self.sound.hz, overwrite=overwrite
+        )
+        progress("render", 0, len(self))
+        with writer as out:
+            for done, frame in enumerate(self, 1):
+                out.write(frame)
+                progress("render", done, len(self))
+        self.seconds["render"] = time.perf_counter() - began
+        return Path(path)
+
+    def save_motion(self, path: str | os.PathLike) -> None:
+        """Writes the motion, for `driving`."""
+        write_motion(path, MotionClip(self.motion, self.fps))
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values about the clip and how it was made."""
+        return {
+            "frames": len(self),
+            "fps": self.fps,
+            "seconds": len(self) / self.fps,
+            "width": self.size[0],
+            "height": self.size[1],
+            **self.facts,
+            "notices": self.notices,
+            "wall_seconds": {name: round(s, 3) for name, s in self.seconds.items()},
+        }

@@ -1,0 +1,154 @@
+"""The renderer at work: one face picture in, then face pictures for any motion (F, M, W, G, Eq. 1).
+
+F and M see the portrait once. For every frame Eq. 1 moves the portrait's canonical keypoints,
+
+    x_s = s_s (x_c R_s + delta_s) + t_s        the portrait as it is
+    x_d = s   (x_c R   + delta)   + t          the frame to draw
+
+S (where the weights have it) adjusts x_d, and W and G draw. Expression is *absolute*: the generator
+says where the lips are, so a portrait that smiles or shows its teeth does not keep its mouth open at
+an m. Frames go through one compiled program in batches of a fixed size.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from playmate_jax.errors import UserError
+from playmate_jax.geometry import head_pose
+from playmate_jax.geometry.keypoints import transform_keypoints
+from playmate_jax.models import renderer, stitching
+from playmate_jax.models.configuration import from_values
+from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.weights import check_tree
+from playmate_jax.motion.layout import pack, unpack
+
+
+@dataclass(frozen=True)
+class Sitter:
+    """What the networks know of one portrait.
+
+    Attributes:
+      features: F's output, batch 1.
+      x_c: canonical keypoints (1, k, 3).
+      keypoints: x_s (1, k, 3).
+      motion: the portrait's own motion vector (70,).
+    """
+
+    features: dict[str, Array]
+    x_c: Float[Array, "1 k 3"]
+    keypoints: Float[Array, "1 k 3"]
+    motion: Float[np.ndarray, "m"]
+
+    @property
+    def identity(self) -> Float[np.ndarray, "63"]:
+        """f_id: the canonical keypoints, flat."""
+        return np.asarray(self.x_c).reshape(-1)
+
+
+class FaceRenderer:
+    """Compiled F, M, W, G with one set of weights, for one batch size."""
+
+    def __init__(self, config: RendererConfig, params: Mapping[str, Any], batch: int = 8):
+        self.config, self.batch = config, batch
+        self.input_size = config.image_size
+        self._params = jax.device_put(params)
+        self._look = jax.jit(lambda p, image: _look(config, p, image))
+        self._motion = jax.jit(lambda p, images: _motion(config, p, images)[0])
+        self._draw = jax.jit(lambda p, *inputs: _draw(config, p, *inputs))
+
+    @classmethod
+    def from_weights(
+        cls, config: Mapping[str, Any], params: Mapping[str, Any], source: str, batch: int = 8
+    ) -> "FaceRenderer":
+        """From a loaded weights directory; `source` names it in errors.
+
+        Raises:
+          UserError: these are the weights of something else.
+        """
+        if config.get("kind") != "renderer":
+            raise UserError(
+                f"expected the weights of a renderer in {source}, found those of "
+                f"'{config.get('kind', 'something else')}': give another folder"
+            )
+        sizes = from_values(RendererConfig, config.get("renderer", {}), f"{source}/config.json")
+        extra = {n: v for n, v in params.items() if n in ("stitching", "eyes", "lips")}
+        core = {n: v for n, v in params.items() if n not in extra}
+        expected = jax.eval_shape(lambda: renderer.init(sizes, jax.random.key(0)))
+        check_tree(core, expected, f"the renderer's weights in {source}")
+        return cls(sizes, params, batch)
+
+    def look(self, face: UInt8[np.ndarray, "h w 3"]) -> Sitter:
+        """F and M, once: a face crop of `input_size` to everything that drawing needs."""
+        features, x_c, keypoints, motion = self._look(self._params, face[None])
+        return Sitter(features, x_c, keypoints, np.asarray(motion[0], np.float32))
+
+    def motion_of(self, faces: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b m"]:
+        """M alone: the motion of face crops, for driving; always the same number of crops."""
+        return np.asarray(self._motion(self._params, faces))
+
+    def draw(
+        self, sitter: Sitter, motion: Float[np.ndarray, "t m"]
+    ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
+        """Faces for every frame of `motion`, up to `batch` at a time.
+
+        The next batch is computed while the caller works on the last one.
+        """
+        waiting: tuple[Array, int] | None = None
+        for start in range(0, len(motion), self.batch):
+            part = motion[start : start + self.batch]
+            padded = np.concatenate([part, np.repeat(part[-1:], self.batch - len(part), 0)])
+            drawn = self._draw(
+                self._params, sitter.features, sitter.x_c, sitter.keypoints, padded
+            )
+            if waiting is not None:
+                yield np.asarray(waiting[0])[: waiting[1]]
+            waiting = (drawn, len(part))
+        if waiting is not None:
+            yield np.asarray(waiting[0])[: waiting[1]]
+
+
+def _look(config: RendererConfig, params, face):
+    image = face.astype(jnp.float32) / 255
+    motion, x_c = _motion(config, params, face)
+    return renderer.encode(config, params, image), x_c, _move(x_c, motion), motion
+
+
+def _motion(config: RendererConfig, params, faces):
+    """(motion vectors (b, 70), canonical keypoints (b, k, 3)) of uint8 faces."""
+    found = renderer.extract_motion(config, params, faces.astype(jnp.float32) / 255)
+    motion = pack(
+        {
+            "expression": found["delta"],
+            "scale": found["s"],
+            "translation": found["t"],
+            **{name: found[name] for name in ("pitch", "yaw", "roll")},
+        }
+    )
+    return motion, found["x_c"]
+
+
+def _move(x_c, motion):
+    """Eq. 1 for motion vectors (b, 70)."""
+    parts = unpack(motion)
+    turned = head_pose.rotation(parts["pitch"], parts["yaw"], parts["roll"])
+    x_c = jnp.broadcast_to(x_c, (motion.shape[0], *x_c.shape[1:]))
+    return transform_keypoints(
+        x_c, turned, parts["expression"], parts["scale"], parts["translation"]
+    )
+
+
+def _draw(config: RendererConfig, params, features, x_c, kp_source, motion):
+    count = motion.shape[0]
+    repeat = lambda x: jnp.broadcast_to(x, (count, *x.shape[1:]))  # noqa: E731
+    kp_source = repeat(kp_source)
+    kp_driving = _move(x_c, motion)
+    if "stitching" in params:
+        kp_driving = stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
+    image = renderer.decode(config, params, jax.tree.map(repeat, features), kp_source, kp_driving)
+    return jnp.rint(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)

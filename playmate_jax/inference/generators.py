@@ -1,0 +1,87 @@
+"""From speech to motion: what the pipeline asks of a generator, and the table of those it knows.
+
+A generator is any callable of `MotionGenerator`'s shape. The pipeline names none of them: the `kind`
+in a generator's `config.json` picks its loader from `LOADERS`, so another system's generator is one
+more row there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from playmate_jax.errors import UserError, nearest
+from playmate_jax.models.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a clip shall be like.
+
+    Attributes:
+      identity: canonical keypoints of the portrait (63,).
+      own: the portrait's own motion vector (70,): the head moves around its pose.
+      emotion: condition per frame (t, 8), or None for no condition.
+      head_motion: gain of the generated head motion; 0 keeps the pose of `own`.
+      audio_scale, emotion_scale: guidance (Eq. 8).
+      sampler, steps: of the diffusion; steps None leaves the sampler's default.
+      seed: another seed, another motion.
+    """
+
+    identity: Float[np.ndarray, "63"]
+    own: Float[np.ndarray, "70"]
+    emotion: Float[np.ndarray, "t 8"] | None = None
+    head_motion: float = 1.0
+    audio_scale: float = 1.5
+    emotion_scale: float = 1.5
+    sampler: str = "ddim"
+    steps: int | None = None
+    seed: int = 0
+
+
+Progress = Callable[[int, int], None]
+
+
+class MotionGenerator(Protocol):
+    """Speech and a request to motion."""
+
+    def __call__(
+        self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
+    ) -> Float[np.ndarray, "t 70"]:
+        """Motion at 25 fps, ceil(s / 640) frames, in the renderer's units.
+
+        Args:
+          audio: mono, 16 kHz, [-1, 1].
+          progress: called with (frames done, frames in all) as they come.
+        """
+
+
+Loader = Callable[[Mapping[str, Any], Mapping[str, Any], str], MotionGenerator]
+
+
+def _playmate(config: Mapping[str, Any], params: Mapping[str, Any], source: str):
+    from playmate_jax.inference import playmate_generator
+
+    return playmate_generator.load(config, params, source)
+
+
+LOADERS: dict[str, Loader] = {"playmate": _playmate}
+
+
+def load_generator(directory: Path) -> tuple[MotionGenerator, dict[str, Any]]:
+    """The generator in a weights directory, and its card.
+
+    Raises:
+      UserError: damaged, or of a kind that is not known here.
+    """
+    config, params, card = load_weights(directory)
+    kind = str(config.get("kind", "something else"))
+    if kind not in LOADERS:
+        raise UserError(
+            f"expected the weights of a motion generator ({', '.join(LOADERS)}) in {directory}, "
+            f"found those of '{kind}'{nearest(kind, LOADERS)}: give another folder"
+        )
+    return LOADERS[kind](config, params, str(directory)), card
