@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import moving_picture, open_container
+from playmate_jax.media.container import moving_picture, open_container, seconds
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 
@@ -56,20 +56,23 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
         hz = audio_hz or _playable_hz(stream.rate)
         layout = "mono" if mono or stream.channels == 1 else "stereo"
         picture = moving_picture(container)
-        origin = _start(picture) if picture is not None else None
-        first, parts = None, []
+        first: Fraction | None = None
+        parts = []
         resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
         try:
             for frame in container.decode(stream):
-                if first is None and frame.pts is not None:
-                    first = frame.pts * frame.time_base
+                if first is None:
+                    first = seconds(frame.pts, frame.time_base)
                 _check_numbers(frame, path)
                 frame.pts = None  # gaps are closed by the resampler only where times are absent
                 parts += [part.to_ndarray() for part in resampler.resample(frame)]
             parts += [part.to_ndarray() for part in resampler.resample(None)] if parts else []
         except (av.FFmpegError, OSError, EOFError) as error:
             raise _cut_short(path, getattr(error, "strerror", None) or str(error)) from None
-        told_s = stream.duration * stream.time_base if stream.duration else None
+        told_s = seconds(stream.duration, stream.time_base)
+        late_s = Fraction(0)
+        if picture is not None:
+            late_s = (first or late_s) - (seconds(picture.start_time, picture.time_base) or late_s)
     channels = 1 if layout == "mono" else 2
     samples = np.concatenate(parts, axis=1).reshape(-1, channels) if parts else None
     if samples is None or not len(samples):
@@ -77,7 +80,7 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
     # what a file tells may be an estimate (mp3 without an index), hence the tenth
     if told_s and len(samples) / hz < 0.9 * told_s - SHORTEST_S:
         raise _cut_short(path, f"{len(samples) / hz:.1f} s of {float(told_s):.1f} s are there")
-    samples = _aligned(samples, hz, told_s, (first or 0) - origin if origin is not None else 0)
+    samples = _aligned(samples, hz, told_s, late_s)
     if len(samples) < SHORTEST_S * hz:
         raise UserError(
             f"expected at least {SHORTEST_S} s of sound, found {len(samples) / hz:.3f} s in "
@@ -123,10 +126,6 @@ def _aligned(samples: np.ndarray, hz: int, told_s: Fraction | None, late_s: Frac
     if late < 0:
         return samples[-late:]
     return np.pad(samples, ((late, 0), (0, 0))) if late else samples
-
-
-def _start(stream: av.VideoStream) -> Fraction:
-    return Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
 
 
 def _playable_hz(hz: int) -> int:

@@ -6,6 +6,7 @@ is wrong with a file becomes one sentence.
 """
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -68,6 +69,11 @@ def moving_picture(container: av.container.InputContainer) -> av.VideoStream | N
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     return None
+
+
+def seconds(ticks: int | None, time_base: Fraction | None) -> Fraction | None:
+    """A time or duration of a stream, exact; None where the file tells none."""
+    return None if ticks is None or time_base is None else ticks * time_base
 
 
 def kind(path: str | os.PathLike) -> str:

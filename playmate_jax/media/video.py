@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from jaxtyping import UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import check_readable, moving_picture, open_container
+from playmate_jax.media.container import check_readable, moving_picture, open_container, seconds
 
 _RATES = [Fraction(n, 1001) for n in (12000, 15000, 24000, 30000, 48000, 60000, 120000)]
 _RATES += [Fraction(n) for n in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)]
@@ -46,17 +46,16 @@ class VideoReader:
             self.fps = frame_rate(stream)
             self._aspect = stream.sample_aspect_ratio or Fraction(1)
             self.has_audio = bool(container.streams.audio)
-            seconds = stream.duration and stream.duration * stream.time_base
-            if not seconds and container.duration:
-                seconds = Fraction(container.duration, av.time_base)
+            told = seconds(stream.duration, stream.time_base)
+            told = told or seconds(container.duration, Fraction(1, av.time_base))
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise self._damaged("it holds no frame")
             picture, _ = first
             self.rotation_deg = picture.rotation % 360
             self.size = _upright(picture, self._aspect).shape[1::-1]
-        self.frame_count = stream.frames or max(1, round((seconds or 0) * self.fps))
-        self.duration_s = float(seconds or self.frame_count / self.fps)
+        self.frame_count = stream.frames or max(1, round((told or 0) * self.fps))
+        self.duration_s = float(told or self.frame_count / self.fps)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self.frames()
@@ -94,9 +93,8 @@ class VideoReader:
                 if start <= last:
                     continue
                 last = start
-                ticks = picture.duration
-                lasts = ticks * picture.time_base if ticks else 1 / self.fps
-                yield picture, start, start + lasts
+                lasts = seconds(picture.duration or None, picture.time_base)
+                yield picture, start, start + (lasts or 1 / self.fps)
 
     def _open(self):
         return open_container(self.path, "a video")
@@ -111,8 +109,7 @@ class VideoReader:
     def _decode(self, container, stream) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
         try:
             for picture in container.decode(stream):
-                pts = None if picture.pts is None else picture.pts * picture.time_base
-                yield picture, pts
+                yield picture, seconds(picture.pts, picture.time_base)
         except (av.FFmpegError, OSError, EOFError) as error:
             raise self._damaged(getattr(error, "strerror", None) or str(error)) from None
 

@@ -59,7 +59,7 @@ class VideoWriter:
         self.fps, self.size = Fraction(fps), tuple(size)
         self.frames_written = 0
         self._partial = self.path.with_name(f".{secrets.token_hex(6)}.part{self.path.suffix}")
-        self._audio = None if audio is None else _as_columns(audio)
+        self._audio = _as_columns(np.zeros((0, 1)) if audio is None else audio)
         self._audio_hz, self._audio_done = int(audio_hz), 0
         try:
             self._container = av.open(
@@ -70,7 +70,7 @@ class VideoWriter:
                 options={"movflags": "+faststart", "fflags": "+bitexact"},
             )
             self._video_stream = self._add_video(quality, preset)
-            self._audio_stream = None if self._audio is None else self._add_audio()
+            self._audio_stream = None if audio is None else self._add_audio()
         except BaseException as error:
             self._remove()
             if isinstance(error, av.FFmpegError | OSError):
