@@ -18,7 +18,7 @@ from playmate_jax.data.drawn.backdrop import draw_backdrop, draw_clothes
 from playmate_jax.data.drawn.expression import BASIS, lid_closure, mouth_opening
 from playmate_jax.data.drawn.identity import Identity, sample_identity
 from playmate_jax.data.drawn.keypoints import keypoints, pose_keypoints, rotation
-from playmate_jax.data.drawn.surface import Mesh, build_mesh
+from playmate_jax.data.drawn.surface import Mesh, build_mesh, jit
 from playmate_jax.data.drawn.texture import bake_texture
 
 SUPERSAMPLING = 2
@@ -80,17 +80,34 @@ def draw(
     return np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8)
 
 
-def _reduce(points, shows, kind_of, side: int):
-    """Samples to (side, side): mean rest point of the rigid samples, majority of what is shown."""
+@jit
+def _reduce(points, shows, position, mask):
+    """Samples to pixels: what most samples show, and the mean rest point of just those.
+
+    A mean over a silhouette would lie on neither surface.
+    """
+    side = mask.shape[0]
     n = shows.shape[0] // side
-    blocks = shows.reshape(side, n, side, n).swapaxes(1, 2).reshape(side, side, n * n)
-    counts = np.stack([(blocks == kind).sum(-1) for kind in range(kind_of + 1)], -1)
-    mask = counts.argmax(-1).astype(np.uint8)
-    # only samples of what the pixel mostly shows: a mean over a silhouette lies on neither surface
-    same = blocks == mask[..., None]
-    flat = points.reshape(side, n, side, n, 3).swapaxes(1, 2).reshape(side, side, n * n, 3)
-    mean = (flat * same[..., None]).sum(2) / np.maximum(same.sum(-1), 1)[..., None]
-    return mean, mask, counts[..., render.FACE] / (n * n)
+    for i in range(side):
+        for j in range(side):
+            counts = [0, 0, 0, 0, 0]
+            for k in range(n * n):
+                counts[shows[i * n + k // n, j * n + k % n]] += 1
+            best = 0
+            for kind in range(1, 5):
+                if counts[kind] > counts[best]:
+                    best = kind
+            mask[i, j] = best
+            x, y, z = 0.0, 0.0, 0.0
+            if best >= 2:
+                for k in range(n * n):
+                    row, col = i * n + k // n, j * n + k % n
+                    if shows[row, col] == best:
+                        x += points[row, col, 0]
+                        y += points[row, col, 1]
+                        z += points[row, col, 2]
+            inv = 1 / counts[best]
+            position[i, j, 0], position[i, j, 1], position[i, j, 2] = x * inv, y * inv, z * inv
 
 
 def draw_with_truth(
@@ -111,12 +128,14 @@ def draw_with_truth(
     images, positions, masks, faces = [], [], [], []
     for u, q in zip(units, pose, strict=True):
         image, points, shows = _frame(identity, u, q, size, True)
-        position, mask, _ = _reduce(points, shows, render.FACE, truth_size)
+        position = np.empty((truth_size, truth_size, 3), np.float32)
+        mask = np.empty((truth_size, truth_size), np.uint8)
+        _reduce(points, shows, position, mask)
         images.append(image)
-        positions.append(np.where(mask[..., None] >= render.THROAT, position, 0).astype(np.float16))
+        positions.append(position.astype(np.float16))
         masks.append(mask)
         face = (shows == render.FACE).reshape(size, SUPERSAMPLING, size, SUPERSAMPLING)
-        faces.append((face.mean((1, 3)) * 255).astype(np.uint8))
+        faces.append((face.sum((1, 3)) * (255.0 / SUPERSAMPLING**2)).astype(np.uint8))
     units, pose = np.asarray(units, np.float32), np.asarray(pose, np.float32)
     x_c = keypoints(identity)
     return dict(

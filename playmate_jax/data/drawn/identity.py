@@ -79,13 +79,13 @@ class Shape(NamedTuple):
 RANGES: dict[str, tuple[float, float]] = dict(
     skull_w=(0.63, 0.73), skull_h=(0.78, 0.86), jaw_w=(0.47, 0.61), jaw_h=(0.60, 0.70),
     chin_w=(0.12, 0.23), chin_y=(0.74, 0.84), cheek=(0.02, 0.10), nose_len=(0.21, 0.29),
-    nose_w=(0.07, 0.115), nose_out=(0.08, 0.17), nose_bridge=(0.02, 0.06), eye_x=(0.265, 0.315),
-    eye_y=(-0.06, 0.02), eye_w=(0.135, 0.172), eye_h=(0.074, 0.104), eye_tilt=(-0.03, 0.03),
-    iris=(0.066, 0.082), brow_y=(0.165, 0.215), brow_th=(0.018, 0.044), brow_len=(0.16, 0.21),
-    brow_arch=(0.0, 0.05), mouth_y=(0.44, 0.50), mouth_w=(0.215, 0.285), lip_up=(0.032, 0.060),
+    nose_w=(0.07, 0.115), nose_out=(0.08, 0.17), nose_bridge=(0.02, 0.06), eye_x=(0.275, 0.325),
+    eye_y=(-0.06, 0.02), eye_w=(0.150, 0.190), eye_h=(0.084, 0.118), eye_tilt=(-0.03, 0.03),
+    iris=(0.074, 0.090), brow_y=(0.185, 0.235), brow_th=(0.018, 0.044), brow_len=(0.17, 0.22),
+    brow_arch=(0.0, 0.05), mouth_y=(0.46, 0.52), mouth_w=(0.225, 0.290), lip_up=(0.032, 0.060),
     lip_lo=(0.045, 0.080), bow=(0.1, 0.6), ear=(0.8, 1.2), hair_vol=(0.03, 0.15),
     hairline=(0.0, 1.0), part=(-1.0, 1.0), curl=(0.0, 1.0), curtain_w=(0.0, 0.12),
-    glass_r=(0.18, 0.225), glass_sq=(0.0, 1.0), glass_th=(0.010, 0.026), blush=(0.0, 0.35),
+    glass_r=(0.205, 0.25), glass_sq=(0.0, 1.0), glass_th=(0.010, 0.026), blush=(0.0, 0.35),
     shadow=(0.1, 0.5), crease=(0.1, 0.7), light_x=(-0.6, 0.6), light_y=(-0.8, -0.1),
     ambient=(0.50, 0.68), spec=(0.0, 0.22), neck_w=(0.29, 0.38),
 )  # fmt: skip
@@ -172,7 +172,7 @@ def sample_identity(seed: int, index: int) -> Identity:
     rim = rng.choice([0.1, 0.2, 0.45]) * np.ones(3) + rng.uniform(0, 0.15, 3)
     cloth = _calm(rng, 0.6, 0.15, 0.9)
     cloth2 = np.clip(cloth + rng.choice([-1, 1]) * rng.uniform(0.12, 0.3), 0.03, 0.97)
-    backdrop = _calm(rng, 0.38, 0.35, 0.9)
+    backdrop = _calm(rng, 0.28, 0.35, 0.88)
     rows = [skin, hair, hair * 0.6, iris, lip, rim, cloth, cloth2, backdrop]
     look = Look(
         np.clip(np.array(rows), 0, 1).astype(np.float32),

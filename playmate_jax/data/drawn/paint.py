@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from playmate_jax.data.drawn.expression import UNIT
 from playmate_jax.data.drawn.surface import jit, smoothstep
-from playmate_jax.data.drawn.texture import noise
 
 
 class Features(NamedTuple):
@@ -64,7 +63,7 @@ def features(e, p):
         0.012 * e[_ASYM], max(width, 0.07), mid,
         -0.095 * e[_SMILE] + 0.05 * jaw - 0.03 * jaw * close, 0.05 * e[_ASYM],
         up, lo, p.lip_up * full * (1 - 0.25 * e[_LIP_UP]) * (1 - 0.3 * fv),
-        p.lip_lo * full * (1 - 0.45 * fv), p.mouth_y + 0.02 + 0.014 * fv + 0.03 * jaw,
+        p.lip_lo * full * (1 - 0.45 * fv), p.mouth_y + 0.014 + 0.02 * fv + 0.015 * jaw,
         p.mouth_y + 0.02 + 0.16 * jaw, close, jaw, fv, e[_ROUND], e[_SMILE],
         e[_LID_L], e[_LID_R], e[_GAZE_X], e[_GAZE_Y], e[_CHEEK], e[_FROWN],
         e[_BROW_L], e[_BROW_R], e[_TILT],
@@ -98,7 +97,7 @@ def paint_eye(x, y, aa, r, g, b, f, p, colours):
     bell = 1 - eu * eu
     bell = max(bell, 0.0) ** 0.75 if bell > 0 else 0.0
     rest_up = -p.eye_h * bell * (1 - 0.12 * eu) + 0.014 * f.gaze_y * bell
-    edge_lo = (0.52 - 0.22 * f.cheek - 0.12 * max(f.smile, 0.0)) * p.eye_h * bell
+    edge_lo = (0.52 - 0.34 * f.cheek - 0.12 * max(f.smile, 0.0)) * p.eye_h * bell
     edge_up = rest_up + lid * (edge_lo - rest_up)
     if abs(eu) < 1.5 and abs(ev) < 0.3:
         # the fold above the lid moves up a little less than the lid moves down
@@ -106,7 +105,7 @@ def paint_eye(x, y, aa, r, g, b, f, p, colours):
         crease = math.exp(-((fold / 0.012) ** 2)) * (1 - smoothstep(abs(eu), 0.8, 1.1))
         dim = 1 - (0.12 + 0.18 * p.shadow) * crease
         bag = ev - edge_lo - 0.05 + 0.02 * f.cheek
-        dim -= (0.05 + 0.10 * f.cheek) * math.exp(-((bag / 0.014) ** 2)) * bell
+        dim -= (0.05 + 0.16 * f.cheek) * math.exp(-((bag / 0.014) ** 2)) * bell
         skin_lid = cover(rest_up - 0.02 - ev, 0.02) * cover(ev - edge_up, 0.02) * bell
         dim -= 0.10 * skin_lid * max(lid, 0.0)
         r, g, b = r * dim, g * dim, b * dim
@@ -146,10 +145,12 @@ def paint_eye(x, y, aa, r, g, b, f, p, colours):
 @jit
 def paint_frown(x, y, r, g, b, f, p):
     """Two upright lines between the brows, and lines across a raised forehead."""
+    raised = max(0.5 * (f.brow_l + f.brow_r), 0.0) + 0.7 * max(f.brow_tilt, 0.0)
+    if abs(x) > 0.45 or f.frown + raised == 0:
+        return r, g, b
     d = (abs(x) - 0.042) / 0.013
     v = (y - p.eye_y + 0.14) / 0.07
     dark = 0.38 * f.frown * math.exp(-d * d - v * v * v * v)
-    raised = max(0.5 * (f.brow_l + f.brow_r), 0.0) + 0.7 * max(f.brow_tilt, 0.0)
     wave = math.sin((y - p.eye_y + 0.36) * 60 + 0.6 * math.cos(9 * x))
     fade = math.exp(-((x / 0.30) ** 4) - (((y - p.eye_y + 0.41) / 0.09) ** 4))
     dark += 0.10 * raised * fade * max(wave, 0.0)
@@ -157,7 +158,7 @@ def paint_frown(x, y, r, g, b, f, p):
 
 
 @jit
-def paint_mouth(x, y, aa, r, g, b, f, p, ph, colours):
+def paint_mouth(x, y, aa, r, g, b, f, p, colours):
     """Lips, the line between them, and behind them teeth, tongue and dark."""
     u = (x - f.mouth_x) / f.mouth_w
     if abs(u) > 1.35 or y < f.mid - 0.28 or y > f.mid + 0.42:
@@ -198,7 +199,7 @@ def paint_mouth(x, y, aa, r, g, b, f, p, ph, colours):
         w *= min(f.jaw * 3, 1.0)
         mr, mg, mb = mr + w * (0.72 - mr), mg + w * (0.33 - mg), mb + w * (0.33 - mb)
         # teeth belong to the bone: the upper row stays, the lower one goes with the jaw
-        y_up, y_lo = y - f.teeth_up - 0.022 * bell, y - f.teeth_lo + 0.01 * bell
+        y_up, y_lo = y - f.teeth_up - 0.018 * bell, y - f.teeth_lo + 0.01 * bell
         notch = 1 - 0.16 * math.exp(-((math.sin(x * 52.0) / 0.22) ** 2))
         rows = cover(y_up, aa)
         rows = max(rows, 0.9 * cover(-y_lo, aa) * (1 if f.lo > 0.02 else 0))
@@ -211,5 +212,4 @@ def paint_mouth(x, y, aa, r, g, b, f, p, ph, colours):
         r, g, b = r + gap * (mr * shade - r), g + gap * (mg * shade - g), b + gap * (mb * shade - b)
     seam = math.exp(-(((v - line) / 0.009) ** 2)) * cover((abs(u) - 1.02) * f.mouth_w, 0.02)
     seam *= 0.6 * max(1 - (f.lo + f.up) * 40, 0.0)
-    rough = 1 - seam * (0.95 + 0.05 * noise(x, y, ph, 40.0))
-    return r * rough, g * rough, b * rough
+    return r * (1 - seam), g * (1 - seam), b * (1 - seam)

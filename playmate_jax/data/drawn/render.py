@@ -200,7 +200,7 @@ def shade(
                         if z < -0.25 and hairy < 0.999:
                             pr, pg, pb = r, g, b_
                             if y > p.mouth_y - 0.3:
-                                pr, pg, pb = paint_mouth(x, y, aa, pr, pg, pb, f, p, ph, colours)
+                                pr, pg, pb = paint_mouth(x, y, aa, pr, pg, pb, f, p, colours)
                             if y < p.eye_y + 0.3:
                                 pr, pg, pb = paint_frown(x, y, pr, pg, pb, f, p)
                                 pr, pg, pb = paint_eye(x, y, aa, pr, pg, pb, f, p, colours)

@@ -84,7 +84,7 @@ def _bake(skin_grid, p, ph, colours, out):
                     spots = max(noise(1.3 * x, y, ph[4:], 75.0) - 0.3, 0.0) * 1.6 * p.freckles
                     spots *= math.exp(-((ax - 0.25) ** 2 / 0.06 + (y - 0.15) ** 2 / 0.025)) * front
             if y > 0.1 and z < 0.2 and max(p.beard, p.goatee, p.moustache) > 0:
-                hairs = beard_cover(x, y, z, p, ph) * (0.72 + 0.28 * noise(x, y, ph[2:], 55.0))
+                hairs = beard_cover(x, y, z, p, ph) * (0.80 + 0.20 * noise(1.6 * x, 0.8 * y, ph[2:], 61.0))
                 hairs = min(max(hairs * (0.75 + 0.25 * p.beard_long), 0.0), 0.93)
             if abs(depth + 0.02) < 0.12:  # hair's shadow
                 tone -= 0.22 * math.exp(-(((depth + 0.02) / 0.05) ** 2)) * (1 - p.buzz)
