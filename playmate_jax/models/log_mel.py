@@ -1,0 +1,84 @@
+"""Log-mel speech features at 25 frames a second: the weight-free speech front end.
+
+Audio float32 mono 16 kHz (s,) -> (t, bands * subframes). Video frame t covers samples
+[640 t, 640 (t + 1)); its features are `subframes` windows of 25 ms in a row, 10 ms apart, each `bands`
+mel bands of 60-7600 Hz: natural log of power, relative to the utterance's loud level (95th percentile),
+clamped 70 dB below it, minus each band's mean over the utterance. The model's stored global mean and
+std come after. Relative level and band means take out microphone and distance; the sub-frames keep
+closures of 50 ms visible.
+
+Two floors make odd recordings behave: the loud level is at least -75 dB of full scale, and a band's
+mean is taken as at least 50 dB below the loud level. So a silent recording reads as "far below the
+mean in every band" and not as an average sound. Not-a-number samples count as silence.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+from jaxtyping import Float
+
+AUDIO_HZ = 16_000
+FRAME_SAMPLES = 640
+_FFT = 512
+_DB = np.log(10) / 10  # natural-log power per decibel
+
+
+@dataclasses.dataclass(frozen=True)
+class LogMelConfig:
+    """`bands` x `subframes` numbers a video frame."""
+
+    bands: int = 24
+    subframes: int = 4
+    low_hz: float = 60.0
+    high_hz: float = 7600.0
+    window: int = 400
+    range_db: float = 70.0
+    mean_range_db: float = 50.0
+    quietest_db: float = -75.0
+
+    @property
+    def size(self) -> int:
+        return self.bands * self.subframes
+
+
+@functools.lru_cache(8)
+def _mel_filters(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Triangular filters (fft bins, bands), equally spaced in mels, peak 1."""
+    low, high = (2595 * np.log10(1 + f / 700) for f in (low_hz, high_hz))
+    edges = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
+    hz = np.arange(_FFT // 2 + 1) * AUDIO_HZ / _FFT
+    left, middle, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (hz - left) / (middle - left), (right - hz) / (right - middle)
+    return np.maximum(0, np.minimum(rising, falling)).T.astype(np.float32)
+
+
+def n_frames(samples: int) -> int:
+    """Video frames that cover `samples` of audio: a started frame counts."""
+    return -(-samples // FRAME_SAMPLES)
+
+
+def log_mel(
+    audio: Float[np.ndarray, "s"], config: LogMelConfig | None = None
+) -> Float[np.ndarray, "t d"]:
+    """Features (t, bands * subframes) of an utterance; t = ceil(s / 640), 0 for empty audio."""
+    config = config or LogMelConfig()
+    n = n_frames(len(audio)) * config.subframes
+    if n == 0:
+        return np.zeros((0, config.size), np.float32)
+    audio = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    hop = FRAME_SAMPLES // config.subframes
+    before = config.window // 2 - hop // 2  # the window is centred on its sub-frame
+    after = n * hop + config.window - before - len(audio)
+    padded = np.pad(audio, (before, max(after, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, config.window)[::hop][:n]
+    taper = np.hanning(config.window).astype(np.float32)
+    power = np.abs(np.fft.rfft(windows * taper, _FFT).astype(np.complex64)) ** 2
+    mel = power @ _mel_filters(config.bands, config.low_hz, config.high_hz)
+    full_scale = float((taper**2).sum()) * _FFT / 2  # total power of white noise of RMS 1
+    loud = np.percentile(np.log(mel.sum(1) / full_scale + 1e-12), 95)
+    loud = max(loud, config.quietest_db * _DB)
+    level = np.log(mel / full_scale + 1e-12) - loud
+    level = np.maximum(level, -config.range_db * _DB)
+    mean = np.maximum(level.mean(0), -config.mean_range_db * _DB)
+    return (level - mean).reshape(-1, config.size).astype(np.float32)
