@@ -48,7 +48,7 @@ def noise_like(rng: np.random.Generator, n: int, n_fft: int, hz: np.ndarray) -> 
     return noise.astype(np.float32)
 
 
-def codec(rng: np.random.Generator, audio: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
+def codec(rng: np.random.Generator, audio: Float[np.ndarray, " s"]) -> Float[np.ndarray, " s"]:
     """What a low-bitrate codec loses: spectral lines far below their frame's loudest are dropped."""
     size = int(rng.choice((512, 1024)))
     window = np.sin(np.pi * (np.arange(size) + 0.5) / size).astype(np.float32)
@@ -68,8 +68,8 @@ def codec(rng: np.random.Generator, audio: Float[np.ndarray, "s"]) -> Float[np.n
 
 
 def augment(
-    rng: np.random.Generator, audio: Float[np.ndarray, "s"], strength: float = 1.0
-) -> Float[np.ndarray, "s"]:
+    rng: np.random.Generator, audio: Float[np.ndarray, " s"], strength: float = 1.0
+) -> Float[np.ndarray, " s"]:
     """A random recording condition; `strength` 0 returns the audio itself."""
     if strength <= 0:
         return audio

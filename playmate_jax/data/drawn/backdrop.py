@@ -51,7 +51,7 @@ def draw_clothes(identity: Identity, size: int) -> Float[np.ndarray, "h w 4"]:
     neck = identity.shape.neck_w
     if kind == 4:  # turtleneck
         hole = (1.02 + 0.10 * (1 - (cx / neck) ** 2)) - cy
-        tube = np.maximum(hole, abs(cx) - 1.12 * neck)
+        tube = np.maximum(hole, abs(cx) - (1.27 * neck + 0.1 * (cy - 1.1)))
         body, opening = np.minimum(shoulders, tube), np.full_like(x, 1.0)
     elif kind in (1, 2):
         opening = np.maximum(abs(cx) - (1.5 + 0.3 * look.cloth_neck - cy) * 0.62, 0.9 - cy)

@@ -50,7 +50,7 @@ _TRAITS = (_fixed.standard_normal((63, 16)) / np.sqrt(63)).astype(np.float32)
 _GAINS = (_fixed.standard_normal((16, 8 * 18 + 2)) / 4).astype(np.float32)
 
 
-def face(seed: int, index: int) -> Float[np.ndarray, "63"]:
+def face(seed: int, index: int) -> Float[np.ndarray, " 63"]:
     """Canonical keypoints of the drawn person `index`: the identity feature of the generator."""
     return keypoints(sample_identity(seed, index)).reshape(63).astype(np.float32)
 
@@ -62,7 +62,7 @@ def _people() -> tuple[np.ndarray, np.ndarray]:
     return faces.mean(0), np.maximum(faces.std(0), 0.01)
 
 
-def traits(person: Float[np.ndarray, "63"]) -> tuple[np.ndarray, np.ndarray]:
+def traits(person: Float[np.ndarray, " 63"]) -> tuple[np.ndarray, np.ndarray]:
     """What a face says of its owner's habits: gains of emotions (8, 18), of articulation (2,); ~N(0, 1)."""
     mean, std = _people()
     habits = np.tanh(((person - mean) / std) @ _TRAITS) @ _GAINS

@@ -174,7 +174,7 @@ def _frames(x: np.ndarray, n: int) -> np.ndarray:
 
 def synthesise(
     rng: np.random.Generator, speaker: Speaker, phonemes: list[Segment], seconds: float
-) -> Float[np.ndarray, "s"]:
+) -> Float[np.ndarray, " s"]:
     """Speaks `phonemes`: float32 audio at 16 kHz with RMS 0.1, `seconds` long."""
     n = int(seconds * AUDIO_HZ / _HOP) + 1
     k = _tracks(rng, speaker, phonemes, n)

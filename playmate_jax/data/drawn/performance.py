@@ -51,7 +51,7 @@ def lips(phonemes: list[Segment], n: int) -> Float[np.ndarray, "n 5"]:
     return out.reshape(n, _SUBFRAMES, 5).mean(1)
 
 
-def slow_noise(rng: np.random.Generator, n: int, cutoff_hz: float) -> Float[np.ndarray, "n"]:
+def slow_noise(rng: np.random.Generator, n: int, cutoff_hz: float) -> Float[np.ndarray, " n"]:
     """Gaussian noise of unit variance with a Gaussian spectrum: -8.7 dB at the cutoff, nothing far above."""
     sigma = FPS / (2 * np.pi * cutoff_hz)
     half = int(4 * sigma) + 1
@@ -86,7 +86,7 @@ def _prosody(phonemes: list[Segment], n: int) -> tuple[np.ndarray, np.ndarray, n
     return np.minimum(accent, 1.3), soften(speaking), soften(place)
 
 
-def _blinks(rng, phonemes, n: int) -> Float[np.ndarray, "n"]:
+def _blinks(rng, phonemes, n: int) -> Float[np.ndarray, " n"]:
     """Lid closure: shut within 100 ms, open again over 200 ms; every 3-4 s and at nearly half of phrase ends."""
     ends = [p.start for p in phonemes if p.name == SILENCE and p.end - p.start > 0.2]
     at = [x + 0.05 for x in ends if rng.random() < 0.45]
@@ -140,7 +140,7 @@ def perform(
     n_frames: int,
     emotion: Float[np.ndarray, "*n 8"] | None = None,
     intensity: float = 1.0,
-    identity: Float[np.ndarray, "63"] | None = None,
+    identity: Float[np.ndarray, " 63"] | None = None,
 ) -> tuple[Float[np.ndarray, "n 70"], Float[np.ndarray, "n 18"]]:
     """Motion and units of a person saying `phonemes`.
 

@@ -24,7 +24,7 @@ _WORDLESS_SHARE = 0.015  # clips in which nobody speaks
 class Utterance(NamedTuple):
     """Mono float32 audio at 16 kHz, and its phonemes in order, without gaps."""
 
-    audio: Float[np.ndarray, "s"]
+    audio: Float[np.ndarray, " s"]
     phonemes: list[Segment]
 
 

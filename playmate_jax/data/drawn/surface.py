@@ -161,7 +161,7 @@ def _extras(p: Shape, phases: NDArray) -> list[tuple[int, NDArray, NDArray]]:
         if not p.curtain:
             parts.append((EAR, ear, np.ones_like(u)))
     v, u = _lattice(16, 33)
-    around = 2 * np.pi * u
+    around = 2 * np.pi * u + np.pi  # the seam at the back
     width = p.neck_w * (1 + 0.25 * np.clip(v - 0.6, 0, 1) ** 2)
     neck = np.stack([width * np.sin(around), 0.45 + 1.25 * v,
                      0.12 - 0.30 * np.cos(around) + 0.15 * (v - 0.5)], -1)  # fmt: skip

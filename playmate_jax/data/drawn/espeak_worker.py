@@ -1,0 +1,144 @@
+"""The process that runs espeak-ng: `python -m playmate_jax.data.drawn.espeak_worker`.
+
+The library keeps state between calls (flutter, wave phase, random numbers), so the same text never
+sounds the same twice. Here every request is answered by a fresh fork of a process in which the library
+was loaded and never used: same request, same samples. A crash or a hang of the library stays here too.
+
+Protocol: pickled requests on stdin, pickled answers on stdout, each after its length in 8 bytes. A
+request is a list of (text, voice, rate, pitch, pitch_range); the answer one (audio, phonemes) for each,
+or a string that says what went wrong.
+"""
+
+import ctypes
+import os
+import pickle
+import signal
+import struct
+import sys
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from playmate_jax.data.drawn.formant import AUDIO_HZ
+from playmate_jax.data.drawn.phonemes import SILENCE, VOWELS, Segment
+
+_IPA = dict(
+    zip(
+        "i ɪ e ɛ æ a ɑ ɒ ɔ o ʊ u ʌ ɐ ə ɚ ɜ ɝ y ø œ ɨ ʉ ɯ ᵻ p b t d k ɡ g q m n ŋ ɲ f v θ ð s z ʃ ʒ ɕ ʑ "
+        "ʂ ʐ h ɦ w ʋ j l ɫ ʎ ɹ r ɾ ɽ ʁ ʀ x ç χ ɣ β c ɟ ʔ ʈ ɖ ɳ ɭ ɻ".split(),
+        "iy ih e eh ae aa aa ao ao o uh uw ah ah ax er er er yy oe oe ih uw uh ih p b t d k g g k m n "
+        "ng n f v th dh s z sh zh sh zh sh zh h h w v j l l l r r r r r r x sh x g v k g sil t d n l "
+        "r".split(),
+        strict=True,
+    )
+)
+_RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
+_PHONEME_EVENT, _LAST_EVENT = 7, 0
+_SYNCHRONOUS, _PHONEME_IPA = 2, 3
+
+
+class _Event(ctypes.Structure):
+    _fields_ = [
+        ("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int), ("length", ctypes.c_int), ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int), ("user_data", ctypes.c_void_p), ("string", ctypes.c_char * 8),
+    ]  # fmt: skip
+
+
+class _Library:
+    """The loaded library and the buffers its callback fills. One per process: it has global state."""
+
+    def __init__(self):
+        self.lib = ctypes.CDLL("libespeak-ng.so.1")
+        self.audio: list[np.ndarray] = []
+        self.events: list[tuple[float, str]] = []
+        self.hz = self.lib.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_IPA)
+        kind = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+        )
+        self.callback = kind(self._receive)  # kept: ctypes does not hold it
+        self.lib.espeak_SetSynthCallback(self.callback)
+
+    def _receive(self, samples, count, events):
+        if samples and count > 0:
+            self.audio.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        i = 0
+        while events[i].type != _LAST_EVENT:
+            if events[i].type == _PHONEME_EVENT:
+                name = events[i].string.decode("utf8", "ignore")
+                self.events.append((events[i].audio_position / 1000, name))
+            i += 1
+        return 0
+
+
+def _say(library: _Library, text: str, voice: str, rate: float, pitch: float, pitch_range: float):
+    library.audio.clear()
+    library.events.clear()
+    if library.lib.espeak_SetVoiceByName(voice.encode()) != 0:
+        raise ValueError(f"no voice {voice!r}")
+    for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
+        library.lib.espeak_SetParameter(parameter, int(value), 0)
+    data = text.encode() + b"\0"
+    library.lib.espeak_Synth(data, len(data), 0, 1, 0, 1, None, None)
+    library.lib.espeak_Synchronize()
+    if not library.audio:
+        return np.zeros(0, np.float32), []
+    audio = np.concatenate(library.audio).astype(np.float32) / 32768
+    audio = resample_poly(audio, 320, library.hz * 320 // AUDIO_HZ).astype(np.float32)
+    return audio, _segments(library.events, audio)
+
+
+def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segment]:
+    """IPA events to phonemes. Events carry no stress: long and loud vowels are taken as accented."""
+    ends = [start for start, _ in events[1:]] + [len(audio) / AUDIO_HZ]
+    phonemes, levels = [], []
+    for (start, ipa), end in zip(events, ends, strict=True):
+        names = ([_IPA[c] for c in ipa if c in _IPA] or [SILENCE])[:2]
+        for i, name in enumerate(names):
+            a, b = (start + (end - start) * k / len(names) for k in (i, i + 1))
+            if b > a:
+                phonemes.append(Segment(name, a, b))
+                piece = audio[int(a * AUDIO_HZ) : int(b * AUDIO_HZ)]
+                levels.append(10 * np.log10(np.mean(piece**2) + 1e-9) if len(piece) else -90.0)
+    vowels = [level for p, level in zip(phonemes, levels, strict=True) if p.name in VOWELS]
+    middle = np.median(vowels) if vowels else 0.0
+    return [
+        p._replace(stress=float(np.clip((p.end - p.start) / 0.12 - 0.5 + (level - middle) / 8, 0, 1)))
+        if p.name in VOWELS
+        else p
+        for p, level in zip(phonemes, levels, strict=True)
+    ]
+
+
+def _send(stream, answer) -> None:
+    data = pickle.dumps(answer)
+    stream.write(struct.pack("<Q", len(data)) + data)
+    stream.flush()
+
+
+def main() -> None:
+    """Answers requests until stdin closes."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    try:
+        library = _Library()
+    except OSError as error:
+        return _send(answers, f"no espeak-ng: {error}")
+    _send(answers, "ready" if library.hz > 0 else "no espeak-ng: it has no voices")
+    while header := requests.read(8):
+        request = pickle.loads(requests.read(struct.unpack("<Q", header)[0]))
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            try:
+                answer = [_say(library, *sentence) for sentence in request]
+            except ValueError as error:
+                answer = str(error)
+            _send(answers, answer)
+            os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            _send(answers, "espeak-ng died")
+
+
+if __name__ == "__main__":
+    main()
