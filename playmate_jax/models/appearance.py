@@ -10,12 +10,15 @@ import flax.linen as nn
 from einops import rearrange
 from jaxtyping import Array, Float
 
+from playmate_jax.models.resampling import pixel_unshuffle
 from playmate_jax.models.resblocks import ConvBlock2d, ResBlock3d
 
 
 @dataclasses.dataclass(frozen=True)
 class AppearanceConfig:
-    """Sizes of F; widths double per halving from `channels` up to `max_channels`."""
+    """Sizes of F; widths double per halving from `channels` up to `max_channels`.
+
+    `patch` above 1 (small renderers) lays squares of pixels on the channels first."""
 
     channels: int = 64
     max_channels: int = 512
@@ -24,6 +27,7 @@ class AppearanceConfig:
     volume_depth: int = 16
     resblocks: int = 6
     norm: str = "batch"
+    patch: int = 1
 
 
 class AppearanceExtractor(nn.Module):
@@ -36,7 +40,9 @@ class AppearanceExtractor(nn.Module):
         self, image: Float[Array, "b h w 3"], train: bool = False
     ) -> Float[Array, "b z h2 w2 c"]:
         config = self.config
-        x = ConvBlock2d(config.channels, config.norm, name="first")(image, train)
+        x = ConvBlock2d(config.channels, config.norm, name="first")(
+            pixel_unshuffle(image, config.patch), train
+        )
         for i in range(config.halvings):
             features = min(config.max_channels, config.channels * 2 ** (i + 1))
             x = ConvBlock2d(features, config.norm, pool=True, name=f"down_{i}")(x, train)

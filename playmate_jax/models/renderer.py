@@ -6,7 +6,7 @@ network under its name: {"appearance": {"params": ..., "batch_stats": ...}, "mot
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ from jaxtyping import Array, Float
 from playmate_jax.geometry import head_pose
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
 from playmate_jax.models.appearance import AppearanceConfig, AppearanceExtractor
+from playmate_jax.models.head_warping import HeadWarpingNetwork
+from playmate_jax.models.initialization import fresh_variables
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
 from playmate_jax.models.resampling import bilinear_up
 from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
@@ -40,30 +42,37 @@ class RendererConfig:
     image_size: int = 256
 
 
+# Factors of the initial noise: the last layer of a block, and what decides a warp, start small.
+GAINS = {
+    r"warping/.*/picture/kernel": 0.1,
+    r"warping/.*/mask/kernel": 0.5,
+    r"spade/.*/(gamma|beta)/kernel": 0.3,
+}
+
+
 @partial(jax.jit, static_argnums=0)
 def init(config: RendererConfig, key: jax.Array) -> dict[str, Any]:
-    """Fresh variables of F, M, W and G. Compiled: run eagerly it would dispatch every layer."""
+    """Fresh variables of F, M, W and G: one draw of noise, a short program."""
+    return fresh_variables(shapes(config), key, GAINS)
+
+
+def shapes(config: RendererConfig) -> dict[str, Any]:
+    """The tree of names and shapes of F, M, W and G, nothing computed."""
+    key = jax.random.key(0)
     image = jnp.zeros((1, config.image_size, config.image_size, 3))
     keypoints = jnp.zeros((1, config.warping.keypoints, 3))
-    keys = jax.random.split(key, 4)
-    params = {
-        "appearance": AppearanceExtractor(config.appearance).init(keys[0], image),
-        "motion": MotionExtractor(config.motion).init(keys[1], image),
-    }
-    features = _zeros(lambda p, x: encode(config, p, x), params, image)
+    appearance = AppearanceExtractor(config.appearance)
     warping = WarpingNetwork(config.warping)
-    params["warping"] = warping.init(keys[2], features["volume"], keypoints, keypoints)
-    inputs = _zeros(
-        lambda p, f, k: _decoder_inputs(config, p, f, k, k), params, features, keypoints
-    )
-    params["spade"] = SpadeDecoder(config.spade).init(keys[3], **inputs)
-    return params
-
-
-def _zeros(function: Callable[..., Any], *args: Any) -> Any:
-    """Zeros in the shapes that a function would return."""
-    shapes = jax.eval_shape(function, *args)
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    tree = {
+        "appearance": jax.eval_shape(appearance.init, key, image),
+        "motion": jax.eval_shape(MotionExtractor(config.motion).init, key, image),
+    }
+    features = jax.eval_shape(partial(encode, config), tree, image)
+    tree["warping"] = jax.eval_shape(warping.init, key, features["volume"], keypoints, keypoints)
+    inputs = jax.eval_shape(partial(_decoder_inputs, config), tree, features, keypoints, keypoints)
+    spade = SpadeDecoder(config.spade)
+    tree["spade"] = jax.eval_shape(lambda k, i: spade.init(k, **i), key, inputs)
+    return tree
 
 
 def extract_motion(
@@ -123,14 +132,22 @@ def _decoder_inputs(
     kp_driving: Float[Array, "b k 3"],
 ) -> dict[str, Array]:
     """What G takes, by the names of its arguments."""
-    warped = WarpingNetwork(config.warping).apply(
+    warped = warping_network(config.warping).apply(
         params["warping"], features["volume"], kp_source, kp_driving
     )
-    return decoder_inputs(config, features, warped)
+    return decoder_inputs(config, features, warped, kp_driving)
+
+
+def warping_network(config: WarpingConfig) -> WarpingNetwork | HeadWarpingNetwork:
+    """W as LivePortrait has it, or with the head's motion as a candidate."""
+    return HeadWarpingNetwork(config) if config.rigid_keypoints else WarpingNetwork(config)
 
 
 def decoder_inputs(
-    config: RendererConfig, features: dict[str, Array], warped: dict[str, Array]
+    config: RendererConfig,
+    features: dict[str, Array],
+    warped: dict[str, Array],
+    kp_driving: Float[Array, "b k 3"],
 ) -> dict[str, Array]:
     """G's arguments from F's features and W's outputs (a trainer may want W's outputs too)."""
     inputs = {"feature": warped["out"]}
@@ -139,4 +156,6 @@ def decoder_inputs(
     if config.spade.picture_skip:
         inputs["warped_picture"] = warp_picture(features["picture"], warped["picture_flow"])
         inputs["visibility"] = warped["visibility"]
+    if config.spade.drawn_keypoints:
+        inputs["kp_driving"] = kp_driving
     return inputs

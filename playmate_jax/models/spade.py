@@ -5,8 +5,11 @@ convolutions of the feature map (SPADE, Park et al. 2019); two doublings and a p
 Defaults are LivePortrait's: (b, 64, 64, 256) to (b, 512, 512, 3) in [0, 1].
 
 Options that the paper's configuration leaves off: G also takes the source picture as warped by
-W's 2-D flow, with its visibility, and blends it with what it draws itself (`picture_skip`); and
-W's keypoint code as further channels of the modulating map (it suffices to pass it).
+W's 2-D flow, with its visibility, and blends it with what it draws itself (`picture_skip`); W's
+keypoint code as further channels of the modulating map (it suffices to pass it); one hidden map per
+block at the feature map's own resolution (`shared_modulation`, a third of the cost); and heat maps
+of some keypoints where pixels are drawn (`drawn_keypoints`: eyes and lips, which are drawn rather
+than copied from the source, whose expression is another).
 """
 
 import dataclasses
@@ -15,6 +18,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from playmate_jax.models.head_motion import picture_heat_maps
 from playmate_jax.models.normalization import instance_norm
 from playmate_jax.models.resampling import bilinear_up, nearest_up, pixel_shuffle, pixel_unshuffle
 from playmate_jax.models.spectral import SpectralConv2d
@@ -32,6 +36,8 @@ class SpadeConfig:
     upscale: int = 2
     spectral_norm: bool = True
     picture_skip: bool = False
+    shared_modulation: bool = False
+    drawn_keypoints: tuple[int, ...] = ()
 
 
 class Spade(nn.Module):
@@ -52,6 +58,19 @@ class Spade(nn.Module):
         return instance_norm(x) * (1.0 + gamma) + beta
 
 
+class SharedSpade(nn.Module):
+    """SPADE whose hidden map is given: per-pixel scale and shift by a 1x1 convolution of it."""
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], hidden: Float[Array, "b h2 w2 s"]
+    ) -> Float[Array, "b h w c"]:
+        # A 1x1 convolution and a nearest doubling commute: convolve where there are fewer cells.
+        both = nn.Conv(2 * x.shape[-1], (1, 1), name="gamma_beta")(hidden)
+        gamma, beta = jnp.split(nearest_up(both, x.shape[1] // both.shape[1]), 2, axis=-1)
+        return instance_norm(x) * (1.0 + gamma) + beta
+
+
 class SpadeBlock(nn.Module):
     """Residual block of two SPADE-normalised convolutions, a learned shortcut if width changes."""
 
@@ -63,14 +82,22 @@ class SpadeBlock(nn.Module):
         self, x: Float[Array, "b h w i"], seg: Float[Array, "b h2 w2 s"], train: bool = False
     ) -> Float[Array, "b h w o"]:
         middle = min(x.shape[-1], self.features)
+        shared = self.config.shared_modulation
+        if shared:
+            seg = nn.relu(nn.Conv(self.config.hidden_channels, (3, 3), name="shared")(seg))
         y = x
         for i, width in enumerate((middle, self.features)):
-            y = nn.leaky_relu(Spade(self.config, name=f"norm_{i}")(y, seg), 0.2)
+            y = nn.leaky_relu(self._norm(f"norm_{i}")(y, seg), 0.2)
             y = self._conv(width, 3, True, f"conv_{i}", y, train)
         if x.shape[-1] != self.features:
-            x = Spade(self.config, name="norm_shortcut")(x, seg)
+            x = self._norm("norm_shortcut")(x, seg)
             x = self._conv(self.features, 1, False, "conv_shortcut", x, train)
         return x + y
+
+    def _norm(self, name: str) -> nn.Module:
+        if self.config.shared_modulation:
+            return SharedSpade(name=name)
+        return Spade(self.config, name=name)
 
     def _conv(
         self, features: int, kernel_size: int, use_bias: bool, name: str, x: Array, train: bool
@@ -92,9 +119,10 @@ class SpadeDecoder(nn.Module):
         warped_picture: Float[Array, "b H W 3"] | None = None,
         visibility: Float[Array, "b h w 1"] | None = None,
         keypoint_code: Float[Array, "b n"] | None = None,
+        kp_driving: Float[Array, "b k 3"] | None = None,
         train: bool = False,
     ) -> Float[Array, "b H W 3"]:
-        """The picture in [0, 1]; the optional inputs are those of `picture_skip` and W's code."""
+        """The picture in [0, 1]; the optional inputs are those of the options."""
         config = self.config
         seg = feature
         if keypoint_code is not None:
@@ -107,14 +135,29 @@ class SpadeDecoder(nn.Module):
         for i, features in enumerate(config.up_channels):
             x = nearest_up(x)
             if config.picture_skip and i == len(config.up_channels) - 1:
-                cells = pixel_unshuffle(2.0 * warped_picture - 1.0, config.upscale)
-                x = x + nn.Conv(x.shape[-1], (3, 3), name="picture")(cells)
+                cells = [pixel_unshuffle(2.0 * warped_picture - 1.0, config.upscale)]
+                cells.append(bilinear_up(visibility, *x.shape[1:3]))
+                if config.drawn_keypoints:
+                    cells.append(self._drawn(kp_driving, *x.shape[1:3], std=0.05))
+                cells = jnp.concatenate(cells, axis=-1)
+                x = x + nn.Conv(x.shape[-1], (1, 1), name="picture")(cells)
             x = SpadeBlock(config, features, name=f"up_{i}")(x, seg, train)
         colours = 4 if config.picture_skip else 3
         head = nn.Conv(colours * config.upscale**2, (3, 3), name="image")
-        drawn = nn.sigmoid(pixel_shuffle(head(nn.leaky_relu(x, 0.2)), config.upscale))
+        logits = pixel_shuffle(head(nn.leaky_relu(x, 0.2)), config.upscale)
+        drawn = nn.sigmoid(logits[..., :3])
         if not config.picture_skip:
             return drawn
-        visible = bilinear_up(visibility, *drawn.shape[1:3])
-        share = drawn[..., 3:] * visible
-        return share * warped_picture + (1.0 - share) * drawn[..., :3]
+        share = logits[..., 3:]
+        if config.drawn_keypoints:
+            # Before any learning: copy the warped source, but draw eyes and lips.
+            near = self._drawn(kp_driving, *drawn.shape[1:3], std=0.07)
+            share = share + 2.0 - 5.0 * jnp.minimum(jnp.sum(near, axis=-1, keepdims=True), 1.0)
+        share = nn.sigmoid(share) * bilinear_up(visibility, *drawn.shape[1:3])
+        return share * warped_picture + (1.0 - share) * drawn
+
+    def _drawn(
+        self, keypoints: Float[Array, "b k 3"], height: int, width: int, std: float
+    ) -> Float[Array, "b h w n"]:
+        chosen = keypoints[:, jnp.array(self.config.drawn_keypoints)]
+        return picture_heat_maps(chosen, height, width, std)

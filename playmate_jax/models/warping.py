@@ -13,6 +13,8 @@ Options that the paper's configuration leaves off, for small renderers:
                     input and an extra output for G;
 `picture_flow`      also a 2-D flow for the source picture itself ("picture_flow", to be added to
                     pixel coordinates) and its "visibility" in (0, 1), for G's blending.
+`rigid_keypoints`   keypoints that expression hardly moves: where given, the head's own motion is a
+                    candidate, and W is `head_warping.HeadWarpingNetwork`.
 """
 
 import dataclasses
@@ -45,6 +47,7 @@ class WarpingConfig:
     hourglass_inputs: int = 0
     keypoint_code: int = 0
     picture_flow: bool = False
+    rigid_keypoints: tuple[int, ...] = ()
 
 
 class WarpingNetwork(nn.Module):
