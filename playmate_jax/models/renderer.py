@@ -46,7 +46,8 @@ class RendererConfig:
 GAINS = {
     r"warping/.*/picture/kernel": 0.1,
     r"warping/.*/mask/kernel": 0.5,
-    r"spade/.*/(gamma|beta)/kernel": 0.3,
+    r"warping/.*/motion_head/kernel": 0.1,
+    r"spade/.*/(gamma|beta|gamma_beta)/kernel": 0.3,
 }
 
 
@@ -62,7 +63,7 @@ def shapes(config: RendererConfig) -> dict[str, Any]:
     image = jnp.zeros((1, config.image_size, config.image_size, 3))
     keypoints = jnp.zeros((1, config.warping.keypoints, 3))
     appearance = AppearanceExtractor(config.appearance)
-    warping = WarpingNetwork(config.warping)
+    warping = warping_network(config.warping)
     tree = {
         "appearance": jax.eval_shape(appearance.init, key, image),
         "motion": jax.eval_shape(MotionExtractor(config.motion).init, key, image),

@@ -133,6 +133,9 @@ class SpadeDecoder(nn.Module):
         for i in range(config.middle_blocks):
             x = SpadeBlock(config, config.middle_channels, name=f"middle_{i}")(x, seg, train)
         for i, features in enumerate(config.up_channels):
+            if config.shared_modulation and x.shape[-1] != features:
+                # Narrowed where there are fewer cells, the block needs no learned shortcut.
+                x = nn.Conv(features, (1, 1), name=f"narrow_{i}")(x)
             x = nearest_up(x)
             if config.picture_skip and i == len(config.up_channels) - 1:
                 cells = [pixel_unshuffle(2.0 * warped_picture - 1.0, config.upscale)]
