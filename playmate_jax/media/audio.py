@@ -54,17 +54,18 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
             )
         stream = container.streams.audio[0]
         hz = audio_hz or _playable_hz(stream.rate)
-        layout = "mono" if mono or stream.channels == 1 else "stereo"
         picture = moving_picture(container)
         first: Fraction | None = None
         parts = []
+        # stereo is kept here and averaged below: FFmpeg's own sum of two channels can overflow
+        layout = "mono" if stream.channels == 1 else "stereo"
         resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
         try:
             for frame in container.decode(stream):
                 if first is None:
                     first = seconds(frame.pts, frame.time_base)
                 _check_numbers(frame, path)
-                frame.pts = None  # gaps are closed by the resampler only where times are absent
+                frame.pts = None  # rounded times (Matroska's) would look like gaps to the resampler
                 parts += [part.to_ndarray() for part in resampler.resample(frame)]
             parts += [part.to_ndarray() for part in resampler.resample(None)] if parts else []
         except (av.FFmpegError, OSError, EOFError) as error:
@@ -80,7 +81,7 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
     # what a file tells may be an estimate (mp3 without an index), hence the tenth
     if told_s and len(samples) / hz < 0.9 * told_s - SHORTEST_S:
         raise _cut_short(path, f"{len(samples) / hz:.1f} s of {float(told_s):.1f} s are there")
-    samples = _aligned(samples, hz, told_s, late_s)
+    samples = _aligned(samples.mean(axis=1, keepdims=True) if mono else samples, hz, told_s, late_s)
     if len(samples) < SHORTEST_S * hz:
         raise UserError(
             f"expected at least {SHORTEST_S} s of sound, found {len(samples) / hz:.3f} s in "

@@ -60,7 +60,19 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
             f"expected {what}, found '{path}', which is a text or a single picture: "
             "give a recording"
         )
+    if _is_cut_short(container, os.path.getsize(path)):
+        container.close()
+        raise UserError(
+            f"expected {what}, but '{path}' is damaged or cut short (its index speaks of more than "
+            "is there): give an intact copy"
+        )
     return container
+
+
+def _is_cut_short(container: av.container.InputContainer, size: int) -> bool:
+    """Where an index comes first (mp4, mov), FFmpeg ends silently when the rest is missing."""
+    last = [stream.index_entries[-1] for stream in container.streams if len(stream.index_entries)]
+    return any(entry.pos + entry.size > size for entry in last)
 
 
 def moving_picture(container: av.container.InputContainer) -> av.VideoStream | None:

@@ -39,8 +39,8 @@ def read_image(
                 if max_side:
                     image.draft("RGB" if image.mode == "YCbCr" else image.mode, (max_side,) * 2)
                 image.load()
-                upright = ImageOps.exif_transpose(image)
-        rgb = _to_rgb(upright, background)
+                ImageOps.exif_transpose(image, in_place=True)
+                rgb = _to_rgb(image, background)
     except UserError:
         raise
     except UnidentifiedImageError:
@@ -88,7 +88,8 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
         return _to_srgb(flat, profile)
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
-    return _to_srgb(image, profile).convert("RGB")
+    image = _to_srgb(image, profile)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _deep_to_rgb(image: Image.Image) -> Image.Image:

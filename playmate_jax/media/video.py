@@ -83,9 +83,11 @@ class VideoReader:
 
     def _timed(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
         """(decoded frame, start, end) in seconds after the first frame, strictly increasing."""
-        origin, last = None, Fraction(-1)
+        origin, last, lasts = None, Fraction(-1), Fraction(0)
         with self._open() as container:
-            for picture, told in self._decode(container, self._stream(container)):
+            stream = self._stream(container)
+            whole = seconds(stream.duration, stream.time_base) or Fraction(0)
+            for picture, told in self._decode(container, stream):
                 after = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is told
                 if origin is None:
                     origin = told or Fraction(0)
@@ -93,8 +95,10 @@ class VideoReader:
                 if start <= last:
                     continue
                 last = start
-                lasts = seconds(picture.duration or None, picture.time_base)
-                yield picture, start, start + (lasts or 1 / self.fps)
+                lasts = seconds(picture.duration or None, picture.time_base) or 1 / self.fps
+                yield picture, start, start + lasts
+            if last + lasts < whole * Fraction(9, 10) - Fraction(1, 5):
+                raise self._damaged(f"{float(last):.1f} s of {float(whole):.1f} s are there")
 
     def _open(self):
         return open_container(self.path, "a video")
