@@ -97,10 +97,10 @@ def _animate(p: argparse.ArgumentParser) -> None:
     g.add_argument("speech", nargs="?", help="audio, or a video whose audio is taken")
     g.add_argument(
         "--face",
-        type=_natural,
-        default=0,
+        type=_positive,
+        default=1,
         metavar="N",
-        help="which face, where there are several: 0 is the largest (default 0)",
+        help="which face, where there are several: 1 is the largest (default), 2 the next",
     )
     g.add_argument(
         "--no-crop",
@@ -170,7 +170,7 @@ def _animate(p: argparse.ArgumentParser) -> None:
         "--steps",
         type=_positive,
         metavar="N",
-        help="diffusion steps (default: ddim 50, ddpm 1000, dpm++ 20)",
+        help="diffusion steps (default: ddim 20, dpm++ 20, ddpm 250)",
     )
     g.add_argument(
         "--audio-scale",

@@ -12,6 +12,7 @@ an m. Frames go through one compiled program in batches of a fixed size.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ from playmate_jax.models import renderer, stitching
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.weights import check_tree
-from playmate_jax.motion.layout import pack, unpack
+from playmate_jax.motion.layout import MOTION_SIZE, pack, unpack
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ class FaceRenderer:
         expected = jax.eval_shape(lambda: renderer.init(sizes, jax.random.key(0)))
         check_tree(core, expected, f"the renderer's weights in {source}")
         return cls(sizes, params, batch)
+
+    @cached_property
+    def drawn_size(self) -> int:
+        """Side of the faces that `draw` gives."""
+        side, k = self.input_size, self.config.motion.keypoints
+        of = jax.ShapeDtypeStruct
+        face, points = of((1, side, side, 3), jnp.uint8), of((1, k, 3), jnp.float32)
+        sat = self._look.eval_shape(self._params, face)
+        motion = of((self.batch, MOTION_SIZE), jnp.float32)
+        return self._draw.eval_shape(self._params, sat[0], points, points, motion).shape[1]
 
     def look(self, face: UInt8[np.ndarray, "h w 3"]) -> Sitter:
         """F and M, once: a face crop of `input_size` to everything that drawing needs."""

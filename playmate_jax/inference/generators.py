@@ -59,13 +59,14 @@ class MotionGenerator(Protocol):
         """
 
 
-Loader = Callable[[Mapping[str, Any], Mapping[str, Any], str], MotionGenerator]
+# (config, params, card, name of the place for errors) -> generator
+Loader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], str], MotionGenerator]
 
 
-def _playmate(config: Mapping[str, Any], params: Mapping[str, Any], source: str):
+def _playmate(*parts) -> MotionGenerator:
     from playmate_jax.inference import playmate_generator
 
-    return playmate_generator.load(config, params, source)
+    return playmate_generator.load(*parts)
 
 
 LOADERS: dict[str, Loader] = {"playmate": _playmate}
@@ -84,4 +85,4 @@ def load_generator(directory: Path) -> tuple[MotionGenerator, dict[str, Any]]:
             f"expected the weights of a motion generator ({', '.join(LOADERS)}) in {directory}, "
             f"found those of '{kind}'{nearest(kind, LOADERS)}: give another folder"
         )
-    return LOADERS[kind](config, params, str(directory)), card
+    return LOADERS[kind](config, params, card, str(directory)), card

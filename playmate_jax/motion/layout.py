@@ -1,13 +1,14 @@
 """The one table of the motion vector: 70 numbers a frame.
 
-Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 translation (z is 0), then pitch,
-yaw and roll in degrees. Every other file goes through these slices or `pack`/`unpack`; nobody indexes the vector.
+Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 translation (z is
+0), then pitch, yaw and roll in degrees. Every other file goes through these slices or
+`pack`/`unpack`; nobody indexes the vector.
 """
 
-from typing import Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Float
 
 FPS = 25
@@ -29,12 +30,12 @@ MOTION_SIZE = 70
 EMOTIONS = ("neutral", "angry", "disgusted", "contempt", "fear", "happy", "sad", "surprised")
 
 
-def pack(parts: Mapping) -> Float[ArrayLike, "*batch 70"]:
+def pack(parts: Mapping) -> Float[Any, "*batch 70"]:
     """Motion vectors from named parts.
 
     Args:
-      parts: "expression" (..., 21, 3), "scale" (..., 1), "translation" (..., 3), and "pitch", "yaw", "roll"
-        (...,) in degrees. NumPy or JAX arrays; the result is of the same kind.
+      parts: "expression" (..., 21, 3), "scale" (..., 1), "translation" (..., 3), and "pitch",
+        "yaw", "roll" (...,) in degrees. NumPy or JAX arrays; the result is of the same kind.
     """
     xp = _namespace(parts["expression"])
     expression = parts["expression"]
@@ -43,7 +44,7 @@ def pack(parts: Mapping) -> Float[ArrayLike, "*batch 70"]:
     return xp.concatenate([expression, parts["scale"], parts["translation"], angles], -1)
 
 
-def unpack(motion: Float[ArrayLike, "*batch 70"]) -> dict:
+def unpack(motion: Float[Any, "*batch 70"]) -> dict:
     """Named parts of motion vectors: the inverse of `pack`."""
     return {
         "expression": motion[..., EXPRESSION].reshape(*motion.shape[:-1], KEYPOINTS, 3),

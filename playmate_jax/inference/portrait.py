@@ -1,0 +1,97 @@
+"""From a portrait to the face crop that the networks take, and the way back into the picture."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from playmate_jax.faces import Landmarker, Paster, choice_note, crop_face, pick_face
+from playmate_jax.faces.warp import sample
+from playmate_jax.media import read_image
+
+MAX_SIDE = 1280  # a larger portrait is reduced to it, as LivePortrait does
+
+Picture = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture with one face chosen.
+
+    Attributes:
+      face: the crop, square, at the size the networks take.
+      size: (width, height) of the frames that `finish` returns, for drawn faces of `drawn_size`.
+      finish: a drawn face to a frame of the video.
+      box: (left, top, right, bottom) of the crop in the picture, in pixels.
+      faces_found: 0 where nothing was looked for.
+      notice: what the user should know about the choice of the face, if anything.
+    """
+
+    face: Picture
+    size: tuple[int, int]
+    finish: Callable[[Picture], Picture]
+    box: tuple[int, int, int, int]
+    faces_found: int = 0
+    notice: str | None = None
+
+
+def read_portrait(
+    portrait: str | Path | Picture,
+    landmarker: Callable[[], Landmarker],
+    framing: Mapping[str, float],
+    input_size: int,
+    drawn_size: int,
+    *,
+    number: int = 0,
+    crop: bool = True,
+    paste: bool = True,
+) -> Portrait:
+    """Reads a picture, finds its face and crops it.
+
+    Args:
+      portrait: a path, or the picture itself.
+      landmarker: called only when a face is looked for.
+      framing: arguments of `faces.crop_face` that the weights were trained with.
+      input_size, drawn_size: sides of the pictures that the networks take and draw.
+      number: which face, by falling size from 1; 0 is the largest.
+      crop: False takes the middle square of the whole picture as the face.
+      paste: False leaves the drawn face on its own.
+
+    Raises:
+      UserError: no picture, or no such face in it.
+    """
+    name = "" if isinstance(portrait, np.ndarray) else portrait
+    picture = portrait if not name else read_image(name, max_side=MAX_SIDE)
+    if not crop:
+        return _whole(picture, input_size, drawn_size)
+    faces = landmarker().detect(picture)
+    face = pick_face(faces, number or None, name)
+    cut = crop_face(picture, face, input_size, border="edge", **framing)
+    corners = cut.matrix @ np.array(
+        [[0, input_size, 0, input_size], [0, 0, input_size, input_size], [1, 1, 1, 1]]
+    )
+    box = (*np.floor(corners.min(1)).astype(int), *np.ceil(corners.max(1)).astype(int))
+    left, top, right, bottom = (int(side) for side in box)
+    size, finish = (drawn_size, drawn_size), _as_it_is
+    if paste:
+        size, finish = picture.shape[1::-1], Paster(picture, cut.matrix, input_size)
+    notice = choice_note(faces, number or None)
+    return Portrait(cut.image, size, finish, (left, top, right, bottom), len(faces), notice)
+
+
+def _whole(picture: Picture, input_size: int, drawn_size: int) -> Portrait:
+    """The picture's middle square as the face."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    unit = side / input_size
+    matrix = np.array([[unit, 0.0, left], [0.0, unit, top]])
+    face = sample(picture, matrix, (input_size, input_size), "edge")
+    box = (left, top, left + side, top + side)
+    return Portrait(face, (drawn_size, drawn_size), _as_it_is, box)
+
+
+def _as_it_is(face: Picture) -> Picture:
+    return face
