@@ -1,7 +1,8 @@
 """The forward process and what a network may predict of it.
 
-One noisy sample x = a x0 + s noise (a = sqrt(alpha_bar), s = sqrt(1 - alpha_bar)) can be read three ways: the noise, the
-clean sample x0, or v = a noise - s x0 (Salimans and Ho 2022). Any one gives the others.
+One noisy sample x = a x0 + s noise (a = sqrt(alpha_bar), s = sqrt(1 - alpha_bar)) can be read three
+ways: the noise, the clean sample x0, or v = a noise - s x0 (Salimans and Ho 2022). Any one gives
+the others.
 """
 
 import jax.numpy as jnp
@@ -28,7 +29,10 @@ def noised(
 
 
 def noise_from(
-    prediction: str, output: Float[Array, "b *x"], x: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
+    prediction: str,
+    output: Float[Array, "b *x"],
+    x: Float[Array, "b *x"],
+    alpha_bar: Float[Array, "*b"],
 ) -> Float[Array, "b *x"]:
     """The noise estimate behind a network's output."""
     signal, level = signal_and_noise(alpha_bar, x)
@@ -50,10 +54,13 @@ def x0_from_noise(
 
 
 def x0_from(
-    prediction: str, output: Float[Array, "b *x"], x: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
+    prediction: str,
+    output: Float[Array, "b *x"],
+    x: Float[Array, "b *x"],
+    alpha_bar: Float[Array, "*b"],
 ) -> Float[Array, "b *x"]:
     """The estimate of the clean sample behind a network's output."""
-    if prediction == "x0":  # not by way of the noise: that would lose digits where the signal is weak
+    if prediction == "x0":  # by way of the noise, digits would be lost where the signal is weak
         return output
     return x0_from_noise(noise_from(prediction, output, x, alpha_bar), x, alpha_bar)
 

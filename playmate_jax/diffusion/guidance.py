@@ -1,14 +1,14 @@
 """Chained multi-condition guidance (Eq. 8; InstructPix2Pix, Brooks et al. 2023).
 
-With branches ordered from no condition to all of them, e.g. (none, audio, audio + emotion), and one scale per step of
-the chain:
+With branches ordered from no condition to all of them, e.g. (none, audio, audio + emotion), and one
+scale per step of the chain:
 
     guided = branch_0 + sum_i scale_i (branch_i - branch_{i-1})
 
 All scales 0 gives the unconditional estimate, all scales 1 the fully conditional one.
 """
 
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,8 @@ def chained(
     scales = jnp.asarray(scales, branches.dtype)
     if scales.shape != (branches.shape[0] - 1,):
         raise ValueError(
-            f"expected one scale per added condition ({branches.shape[0] - 1}), found {scales.shape}"
+            f"expected {branches.shape[0] - 1} scales, one per added condition, "
+            f"found {scales.shape}"
         )
     return branches[0] + jnp.tensordot(scales, branches[1:] - branches[:-1], 1)
 
@@ -40,7 +41,8 @@ def guided(
 
     Args:
       predict: (x (n*b, ...), step, conditions (n*b, ...)) -> noise (n*b, ...).
-      conditions: arrays of shape (n, b, ...): the conditions of branch after branch. None stays None.
+      conditions: arrays of shape (n, b, ...): the conditions of branch after branch. None stays
+        None.
       scales: (n - 1,).
 
     Returns:

@@ -1,14 +1,14 @@
 """Samplers: from noise to a sample, by a callable that predicts the noise.
 
-Each is one `lax.scan` over a respaced schedule and a pure function of its arguments. The last jump goes to the clean
-sample itself (alpha_bar = 1). `clip` bounds every estimate of the clean sample, in units of its std: guidance can push it
-out of the data's range where the signal is weak.
+Each is one `lax.scan` over a respaced schedule and a pure function of its arguments. The last jump
+goes to the clean sample itself (alpha_bar = 1). `clip` bounds every estimate of the clean sample,
+in units of its std: guidance can push it out of the data's range where the signal is weak.
 
-References: DDPM (Ho et al. 2020, Eqs. 6-7); DDIM (Song et al. 2021, Eqs. 12 and 16); DPM-Solver++ (Lu et al. 2022,
-Algorithm 2, the multistep second-order solver in data prediction).
+References: DDPM (Ho et al. 2020, Eqs. 6-7); DDIM (Song et al. 2021, Eqs. 12 and 16); DPM-Solver++
+(Lu et al. 2022, Algorithm 2, the multistep second-order solver in data prediction).
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -77,11 +77,12 @@ def dpm_solver_pp(
     n_steps: int = 20,
     clip: float | None = None,
 ) -> Float[Array, "*x"]:
-    """DPM-Solver++(2M): second order from the previous jump's estimate; deterministic, the key is unused."""
+    """DPM-Solver++(2M): second order by the last jump's estimate; needs no key."""
     del key
     steps = jnp.asarray(respaced(schedule.n_steps, n_steps))
     alphas_bar = schedule.alphas_bar[steps]
-    # Half the log of the signal-to-noise ratio: the time in which the exact solution is an exponential integral.
+    # Half the log of the signal-to-noise ratio: the time in which the exact solution is an
+    # exponential integral.
     lambdas = 0.5 * (jnp.log(alphas_bar) - jnp.log1p(-alphas_bar))
 
     def body(carry, i):
@@ -89,8 +90,9 @@ def dpm_solver_pp(
         x0 = _clipped(x0_from_noise(predict_noise(x, steps[i]), x, alphas_bar[i]), clip)
         target = jnp.minimum(i + 1, n_steps - 1)
         h = lambdas[target] - lambdas[i]
-        # 1/(2r), r = previous jump over this one; the first jump has no previous estimate: first order
-        half = jnp.where(i > 0, 0.5 * h / (lambdas[i] - lambdas[jnp.maximum(i - 1, 0)] + (i == 0)), 0.0)
+        # 1/(2r), r = previous jump over this one; the first jump knows no other estimate
+        last_h = lambdas[i] - lambdas[jnp.maximum(i - 1, 0)]
+        half = jnp.where(i > 0, 0.5 * h / jnp.where(i > 0, last_h, 1.0), 0.0)
         estimate = (1 + half) * x0 - half * last_x0
         signal, level = jnp.sqrt(alphas_bar[target]), jnp.sqrt(1 - alphas_bar[target])
         moved = level / jnp.sqrt(1 - alphas_bar[i]) * x - signal * jnp.expm1(-h) * estimate
@@ -112,7 +114,8 @@ def _scan(jump, key, x, schedule, n_steps):
     def body(x, inputs):
         return jump(x, *inputs), None
 
-    return lax.scan(body, x, (steps, alphas_bar, next_alphas_bar, jax.random.split(key, n_steps)))[0]
+    inputs = (steps, alphas_bar, next_alphas_bar, jax.random.split(key, n_steps))
+    return lax.scan(body, x, inputs)[0]
 
 
 def _clipped(x0, clip):

@@ -1,6 +1,7 @@
 """Noise schedules of DDPM (Ho et al. 2020, §2): how much signal is left after each diffusion step.
 
-x_step = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) noise; step 0 is nearly clean, the last nearly pure noise.
+x_step = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) noise; step 0 is nearly clean, the last nearly
+pure noise.
 """
 
 import flax.struct
@@ -24,13 +25,17 @@ class Schedule:
         return self.alphas_bar.shape[0]
 
 
-def linear_schedule(n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02) -> Schedule:
+def linear_schedule(
+    n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02
+) -> Schedule:
     """DDPM's linear betas. Cumulated in float64: float32 would lose the last digits of the end."""
     betas = np.linspace(first_beta, last_beta, n_steps)
     return Schedule(jnp.asarray(np.cumprod(1 - betas), jnp.float32))
 
 
-def cosine_schedule(n_steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) -> Schedule:
+def cosine_schedule(
+    n_steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999
+) -> Schedule:
     """Improved DDPM (Nichol and Dhariwal 2021, Eq. 17), betas clipped at the end."""
     grid = np.arange(n_steps + 1) / n_steps
     signal = np.cos((grid + offset) / (1 + offset) * np.pi / 2) ** 2

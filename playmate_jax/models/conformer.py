@@ -1,9 +1,9 @@
-"""Conformer (Gulati et al. 2020, §2): attention for what is far, depthwise convolution over time for what is near.
+"""Conformer (Gulati et al. 2020, §2): attention for far frames, convolution for near ones.
 
-Each layer: half a feed-forward, self-attention, convolution module, half a feed-forward, LayerNorm; every module on a
-pre-normalised residual. Deviations: sinusoidal positions are added once at the input by the caller instead of relative
-ones in every attention, and the convolution module normalises with LayerNorm instead of BatchNorm, so that a sample
-does not depend on its batch.
+Each layer: half a feed-forward, self-attention, convolution module, half a feed-forward, LayerNorm;
+every module on a pre-normalised residual. Deviations: sinusoidal positions are added once at the
+input by the caller instead of relative ones in every attention, and the convolution module
+normalises with LayerNorm instead of BatchNorm, so that a sample does not depend on its batch.
 
 Layers are one scanned layer with stacked parameters (`layers/...`, leading axis = layer).
 """
@@ -56,9 +56,12 @@ class SelfAttention(nn.Module):
     dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b t d"], deterministic: bool = True) -> Float[Array, "b t d"]:
+    def __call__(
+        self, x: Float[Array, "b t d"], deterministic: bool = True
+    ) -> Float[Array, "b t d"]:
         b, t, d = x.shape
-        qkv = nn.Dense(3 * d, name="query_key_value")(x).reshape(b, t, 3, self.heads, d // self.heads)
+        qkv = nn.Dense(3 * d, name="query_key_value")(x)
+        qkv = qkv.reshape(b, t, 3, self.heads, d // self.heads)
         query, key, value = (qkv[:, :, i] for i in range(3))
         scores = jnp.einsum("bqnd,bknd->bnqk", query, key) * (d // self.heads) ** -0.5
         weights = nn.Dropout(self.dropout, name="dropout")(jax.nn.softmax(scores), deterministic)
@@ -76,8 +79,9 @@ def _shifted_sum(x: Array, taps: Array) -> Array:
 def depthwise_conv1d(x: Float[Array, "b t d"], taps: Float[Array, "k d"]) -> Float[Array, "b t d"]:
     """Each channel with its own odd-sized kernel over time, zero padding.
 
-    A sum of shifted products: the backward pass of XLA's grouped convolution is many times slower on CPU. The
-    barriers keep XLA from computing the input anew for every tap (11.4 -> 2.2 ms for one layer).
+    A sum of shifted products: the backward pass of XLA's grouped convolution is many times slower
+    on CPU. The barriers keep XLA from computing the input anew for every tap (11.4 -> 2.2 ms for
+    one layer).
     """
     return _shifted_sum(lax.optimization_barrier(x), taps)
 
@@ -155,10 +159,13 @@ class Conformer(nn.Module):
     feed_forward: int
     kernel_size: int
     dropout: float = 0.0
-    remat: bool = False  # recompute each layer in the backward pass: less memory, a third more time
+    remat: bool = False  # recompute layers in the backward pass: less memory, a third more time
+    unroll: int = 1  # layers per turn of the loop; unrolled XLA fuses more (CPU: 12 % faster)
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b t d"], deterministic: bool = True) -> Float[Array, "b t d"]:
+    def __call__(
+        self, x: Float[Array, "b t d"], deterministic: bool = True
+    ) -> Float[Array, "b t d"]:
         layer = nn.remat(ConformerLayer, static_argnums=(2,)) if self.remat else ConformerLayer
         scanned = nn.scan(
             layer,
@@ -166,6 +173,7 @@ class Conformer(nn.Module):
             split_rngs={"params": True, "dropout": True},
             in_axes=nn.broadcast,
             length=self.layers,
+            unroll=self.unroll,
         )
         block = scanned(
             self.heads, self.feed_forward, self.kernel_size, self.dropout, name="layers"

@@ -1,12 +1,14 @@
 """The emotion-control module (§3.3, Fig. 3): two DiT blocks between the Conformer and Exp-MLP.
 
-The first block takes the Conformer's output, both take the emotion condition with the step's embedding (adaLN-Zero,
-Peebles and Xie 2023). Pose-MLP keeps the Conformer's own output. At initialisation every gate is zero and the module is
-the identity, so stage 2 starts exactly at stage 1.
+The first block takes the Conformer's output, both take the emotion condition with the step's
+embedding (adaLN-Zero, Peebles and Xie 2023). Pose-MLP keeps the Conformer's own output. At
+initialisation every gate is zero and the module is the identity, so stage 2 starts exactly at stage
+1.
 
-The condition is weights over the eight emotions times an intensity, per clip or per frame. Beyond the DiT block, gates are
-multiplied by the condition's strength (the sum of its weights, at most 1): with no emotion (the null condition, all zero)
-the module is the identity for good, and faint emotions fade into none.
+The condition is weights over the eight emotions times an intensity, per clip or per frame. Beyond
+the DiT block, gates are multiplied by the condition's strength (the sum of its weights, at most 1):
+with no emotion (the null condition, all zero) the module is the identity for good, and faint
+emotions fade into none.
 """
 
 import dataclasses
@@ -36,7 +38,7 @@ def demo_emotion() -> EmotionConfig:
 
 
 class DiTBlock(nn.Module):
-    """Attention and MLP whose LayerNorms are shifted and scaled, and whose outputs are gated, by a condition."""
+    """Attention and MLP; a condition shifts and scales their LayerNorms and gates their outputs."""
 
     heads: int
     mlp_ratio: int

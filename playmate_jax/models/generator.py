@@ -1,9 +1,11 @@
 """The diffusion transformer: speech and identity to motion (§3.2, Fig. 2; DESIGN §3).
 
-Four Proj modules (MLPs) for motion, speech, identity and diffusion step. Motion and speech of the previous window stand in
-time in front of the current ones (Eq. 10). After its projection speech passes one self-attention block that aligns it with
-motion. The streams are concatenated on features, mixed by one linear layer and pass a multilayer Conformer; Exp-MLP gives
-63 numbers a frame, Pose-MLP 7. What the 70 numbers mean (the noise, or the clean motion) is `GeneratorConfig.prediction`.
+Four Proj modules (MLPs) for motion, speech, identity and diffusion step. Motion and speech of the
+previous window stand in time in front of the current ones (Eq. 10). After its projection speech
+passes one self-attention block that aligns it with motion. The streams are concatenated on
+features, mixed by one linear layer and pass a multilayer Conformer; Exp-MLP gives 63 numbers a
+frame, Pose-MLP 7. What the 70 numbers mean (the noise, or the clean motion) is
+`GeneratorConfig.prediction`.
 
 Each condition has its own learned null. All motion is normalised (motion/normalization.py).
 """
@@ -32,7 +34,8 @@ class GeneratorConfig:
     """Sizes; the defaults are the paper configuration.
 
     Attributes:
-      speech_size: features per frame of the speech encoder (wav2vec2-base: 768; log-mel: 24 bands x 4).
+      speech_size: features per frame of the speech encoder (wav2vec2-base: 768; log-mel: 24 bands
+        x 4).
       condition_width: width of the projected identity and step, repeated for each frame.
       prediction: what the network outputs: "noise" (Eq. 7), "x0" or "v".
     """
@@ -47,6 +50,7 @@ class GeneratorConfig:
     kernel_size: int = 31
     dropout: float = 0.1
     remat: bool = False
+    unroll: int = 1
     prediction: str = "noise"
     window: WindowConfig = WindowConfig()
 
@@ -59,9 +63,10 @@ def demo_generator(speech_size: int) -> GeneratorConfig:
         condition_width=32,
         layers=4,
         heads=4,
-        feed_forward=512,
+        feed_forward=256,
         kernel_size=15,
         dropout=0.0,
+        unroll=4,
         prediction="x0",
     )
 
@@ -99,7 +104,7 @@ class MotionGenerator(nn.Module):
         self.speech_alignment = AlignmentBlock(c.heads)
         self.mix = nn.Dense(c.width)
         self.conformer = Conformer(
-            c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, c.remat
+            c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, c.remat, c.unroll
         )
         self.expression_head = MLP(2 * c.width, EXPRESSION_SIZE, zero=True)
         self.pose_head = MLP(c.width, POSE_SIZE, zero=True)
@@ -140,9 +145,7 @@ class MotionGenerator(nn.Module):
         past = jnp.where(has_previous[:, None, None], past, self.null_previous_motion)
         moved = in_front(past, self.motion_projection(motion))
 
-        embedding = sinusoids(
-            step.astype(jnp.float32), _Sizes.step_embedding, _Sizes.longest_step
-        )
+        embedding = sinusoids(step.astype(jnp.float32), _Sizes.step_embedding, _Sizes.longest_step)
         clip = jnp.concatenate(
             [self.identity_projection(identity), self.step_projection(embedding)], -1
         )
@@ -154,7 +157,8 @@ class MotionGenerator(nn.Module):
     def heads(
         self, expression_hidden: Float[Array, "b pt d"], pose_hidden: Float[Array, "b pt d"]
     ) -> Float[Array, "b t 70"]:
-        """Exp-MLP and Pose-MLP on the window's frames; stage 2 gives Exp-MLP an input of its own."""
+        """Exp-MLP and Pose-MLP on the window's frames; stage 2 gives Exp-MLP an input of its
+        own."""
         p = self.config.window.previous
         expression = self.expression_head(expression_hidden[:, p:])
         return jnp.concatenate([expression, self.pose_head(pose_hidden[:, p:])], -1)

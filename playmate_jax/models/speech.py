@@ -1,7 +1,8 @@
 """What the generator asks of a speech encoder.
 
-Features at 25 frames a second, one row per video frame of the speech. The log-mel front end (models/log_mel.py) needs no
-weights; pretrained encoders at 50 Hz average neighbouring rows (`at_video_rate`).
+Features at 25 frames a second, one row per video frame of the speech. The log-mel front end
+(models/log_mel.py) needs no weights; pretrained encoders at 50 Hz average neighbouring rows
+(`at_video_rate`).
 """
 
 from typing import Protocol

@@ -1,9 +1,10 @@
-"""Joining windows: the gap to the previous window is closed over a few frames (a choice of ours; the paper only
-conditions on the previous frames).
+"""Joining windows: the gap to the previous window is closed over a few frames (a choice of ours;
+the paper only conditions on the previous frames).
 
-The first frame of a new window should continue the last two frames of the previous one. What is missing is added in
-full at the first frame and faded out with a raised cosine. It is done before the frames are fed back as the next
-window's past, so that what the generator sees is what was shown.
+The first frame of a new window should continue the last two frames of the previous one. What is
+missing is added in full at the first frame and faded out with a raised cosine. It is done before
+the frames are fed back as the next window's past, so that what the generator sees is what was
+shown.
 """
 
 import numpy as np

@@ -1,16 +1,17 @@
 """Adaptive normalisation of motion (§3.2, Eqs. 5 and 6).
 
-Expression is normalised by the mean and std of the whole training set (Eq. 5), pose by each clip's own mean and std
-over time (Eq. 6, read with the 1/N that the printed mean lacks). Per clip, because base poses spread several times
-wider than the motion inside a clip: with one global std the same error in std units would be that many times
-larger in degrees. Standard deviations are floored: 27 of 63 expression numbers barely move in real data, and a clip
-in which the head rests must not be blown up to unit variance.
+Expression is normalised by the mean and std of the whole training set (Eq. 5), pose by each clip's
+own mean and std over time (Eq. 6, read with the 1/N that the printed mean lacks). Per clip, because
+base poses spread several times wider than the motion inside a clip: with one global std the same
+error in std units would be that many times larger in degrees. Standard deviations are floored: 27
+of 63 expression numbers barely move in real data, and a clip in which the head rests must not be
+blown up to unit variance.
 
-When generating there is no clip to take Eq. 6 from: pose is brought back around a base pose (the source portrait's
-own) with the training set's mean private std times a gain.
+When generating there is no clip to take Eq. 6 from: pose is brought back around a base pose (the
+source portrait's own) with the training set's mean private std times a gain.
 """
 
-from typing import Iterable
+from collections.abc import Iterable
 
 import flax.struct
 import jax.numpy as jnp
@@ -21,7 +22,8 @@ from jaxtyping import Float
 from playmate_jax.motion.layout import EXPRESSION, POSE
 
 EXPRESSION_STD_FLOOR = 1e-4
-# Scale and translation in units of the image plane, angles in degrees: below this a clip's pose is at rest.
+# Scale and translation in units of the image plane, angles in degrees: below this a clip's pose is
+# at rest.
 POSE_STD_FLOOR = np.array([1e-3, 1e-3, 1e-3, 1e-3, 0.1, 0.1, 0.1], np.float32)
 
 
@@ -72,7 +74,8 @@ def clip_pose_statistics(
 def normalize(
     motion: Float[ArrayLike, "*batch t 70"], statistics: MotionStatistics
 ) -> Float[ArrayLike, "*batch t 70"]:
-    """Motion of whole clips in units of std: Eq. 5 for expression, Eq. 6 (over these frames) for pose."""
+    """Motion of whole clips in units of std: Eq. 5 for expression, Eq. 6 (over these frames) for
+    pose."""
     mean, std = clip_pose_statistics(motion)
     expression = (motion[..., EXPRESSION] - statistics.expression_mean) / statistics.expression_std
     pose = (motion[..., POSE] - mean[..., None, :]) / std[..., None, :]
@@ -89,8 +92,8 @@ def denormalize(
     """Motion in its own units.
 
     Args:
-      base_pose: the pose around which the head moves: the source portrait's own, or a clip's mean (then this
-        inverts `normalize`).
+      base_pose: the pose around which the head moves: the source portrait's own, or a clip's mean
+        (then this inverts `normalize`).
       pose_std: std of the pose; the training set's mean private std if not given.
       head_motion: gain of the head's motion; 0 keeps it at `base_pose`.
     """

@@ -1,11 +1,13 @@
 """Noise on the previous window's motion (appendix A.2, Eqs. 9 and 10).
 
-Frames generated earlier carry small faults; a generator that trusts them amplifies these from window to window. In
-training the previous motion is therefore noised a little, with a step of its own in (0, 50), and put in front of the
-noisy current motion in time (Eq. 10). Generation feeds back what it made, without noise.
+Frames generated earlier carry small faults; a generator that trusts them amplifies these from
+window to window. In training the previous motion is therefore noised a little, with a step of its
+own in (0, 50), and put in front of the noisy current motion in time (Eq. 10). Generation feeds back
+what it made, without noise.
 
-Eq. 9 as printed weighs the noise with (1 - alpha_bar); DDPM's forward process would use its square root. Both are
-here; for steps under 50 of the linear schedule the printed form is weaker by a factor of 4 to 100.
+Eq. 9 as printed weighs the noise with (1 - alpha_bar); DDPM's forward process would use its square
+root. Both are here; for steps under 50 of the linear schedule the printed form is weaker by a
+factor of 4 to 100.
 """
 
 import jax
@@ -50,6 +52,8 @@ def noised_at(
     return jnp.sqrt(alpha_bar) * previous + level * noise
 
 
-def in_front(previous: Float[Array, "b p d"], current: Float[Array, "b t d"]) -> Float[Array, "b pt d"]:
+def in_front(
+    previous: Float[Array, "b p d"], current: Float[Array, "b t d"]
+) -> Float[Array, "b pt d"]:
     """Eq. 10: the previous frames in front of the current ones, in time."""
     return jnp.concatenate([previous, current], 1)

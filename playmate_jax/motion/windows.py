@@ -1,8 +1,8 @@
-"""Windows: a long motion as pieces of 100 frames, each seeing the 10 frames before it (§3.2, appendix A.2).
+"""Windows: a long motion in pieces of 100 frames, each seeing the 10 before it (appendix A.2).
 
-A window covers the frames [start, start + 100); its conditions (speech, previous motion) start 10 frames earlier.
-Frames before the clip's start and after its end repeat the edge frame, and are marked: a first window has no
-previous motion, a truncated one has frames that do not count.
+A window covers the frames [start, start + 100); its conditions (speech, previous motion) start 10
+frames earlier. Frames before the clip's start and after its end repeat the edge frame, and are
+marked: a first window has no previous motion, a truncated one has frames that do not count.
 """
 
 import dataclasses
@@ -48,25 +48,32 @@ def window_at(start: int, n_frames: int, config: WindowConfig = WindowConfig()) 
     )
 
 
-def window_starts(n_frames: int, config: WindowConfig = WindowConfig(), lookahead: int = 0) -> list[int]:
+def window_starts(
+    n_frames: int, config: WindowConfig = WindowConfig(), lookahead: int = 0
+) -> list[int]:
     """First frames of the windows that cover a clip, one after the other.
 
     Args:
-      lookahead: frames at the end of each window that are dropped and made again by the next window, so that
-        every frame that is kept was made with at least that much speech after it in sight.
+      lookahead: frames at the end of each window that are dropped and made again by the next
+        window, so that every frame that is kept was made with at least that much speech after it in
+        sight.
     """
     hop = config.length - lookahead
     if hop < config.previous:
-        raise ValueError(f"lookahead {lookahead} leaves a hop of {hop} frames, under {config.previous}")
+        raise ValueError(f"lookahead {lookahead} leaves {hop} frames, under {config.previous}")
     return list(range(0, max(n_frames - lookahead, 1), hop))
 
 
 def random_start(
-    rng: np.random.Generator, n_frames: int, config: WindowConfig = WindowConfig(), first: float = 0.15
+    rng: np.random.Generator,
+    n_frames: int,
+    config: WindowConfig = WindowConfig(),
+    first: float = 0.15,
 ) -> int:
     """A training window: with probability `first` a clip's first, else anywhere from frame 10 on.
 
-    The last tenth of a window may lie past the clip's end, as happens to the last window when generating.
+    The last tenth of a window may lie past the clip's end, as happens to the last window when
+    generating.
     """
     latest = n_frames - config.length + config.length // 10
     if latest < config.previous or rng.random() < first:
@@ -74,6 +81,8 @@ def random_start(
     return int(rng.integers(config.previous, latest + 1))
 
 
-def previous_frames(motion: Float[np.ndarray, "*batch t 70"], config: WindowConfig = WindowConfig()):
+def previous_frames(
+    motion: Float[np.ndarray, "*batch t 70"], config: WindowConfig = WindowConfig()
+) -> Float[np.ndarray, "*batch p 70"]:
     """What the next window sees of a motion made so far: its last frames."""
     return motion[..., -config.previous :, :]

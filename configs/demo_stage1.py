@@ -1,0 +1,33 @@
+"""Stage 1 at demo size: motion from speech, on speaking drawn people (paper §3.2).
+
+    playmate train configs/demo_stage1.py --workdir runs/demo/stage1
+
+Needs the pool of clips first: `make demo-clips` (or `python -m playmate_jax.data.drawn.clips`).
+Departs from the paper: width 128 x 4 layers; log-mel features for wav2vec2; the network predicts
+the clean motion with weight 1 (DESIGN §5: noise prediction learns no lips at this size), helped by
+the error of velocities and of the lips' units.
+Hardware: one CPU core, about 45 minutes. Expected: see the card in playmate_jax/weights/demo.
+"""
+
+from playmate_jax.models.generator import demo_generator
+from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.training.motion_loss import LossConfig
+from playmate_jax.training.optimizer import OptimizerConfig
+from playmate_jax.training.stage1 import Stage1Config
+
+
+def config() -> Stage1Config:
+    return Stage1Config(
+        steps=4500,
+        clips="runs/demo/clips/train",
+        model=MotionModelConfig(generator=demo_generator(speech_size=96), speech="log_mel"),
+        loss=LossConfig(
+            pose_weight=2.0,
+            velocity_weight=1.0,
+            pose_velocity_weight=20.0,
+            readout_weight=0.3,
+            previous_noise="ddpm",
+        ),
+        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
+        storage="float16",
+    )

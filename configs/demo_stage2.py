@@ -1,0 +1,24 @@
+"""Stage 2 at demo size: the emotion controller, stage 1 frozen (paper §3.3).
+
+    playmate train configs/demo_stage2.py --workdir runs/demo/stage2
+
+Needs stage 1's weights (runs/demo/stage1/weights) and the pool of emotional clips.
+Hardware: one CPU core, about 15 minutes. Expected: see the card in playmate_jax/weights/demo.
+"""
+
+from playmate_jax.models.emotion import demo_emotion
+from playmate_jax.training.motion_loss import LossConfig
+from playmate_jax.training.optimizer import OptimizerConfig
+from playmate_jax.training.stage2 import Stage2Config
+
+
+def config() -> Stage2Config:
+    return Stage2Config(
+        steps=2500,
+        stage1="runs/demo/stage1/weights",
+        clips="runs/demo/clips/emotion",
+        emotion=demo_emotion(),
+        loss=LossConfig(velocity_weight=1.0, readout_weight=0.3, previous_noise="ddpm"),
+        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
+        storage="float16",
+    )

@@ -1,0 +1,194 @@
+"""Stage 1 and stage 2 as one model of motion: configuration, parameters, and the noise they
+predict.
+
+Parameters: {"generator": ..., "emotion": ... (once stage 2 is trained), "statistics": ...}. The
+statistics are what normalisation and the conditions need (`Statistics`); they travel with the
+weights because they mean nothing without them.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from playmate_jax.diffusion.forward import noise_from
+from playmate_jax.diffusion.schedule import Schedule, linear_schedule
+from playmate_jax.models.emotion import EmotionConfig, EmotionController
+from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
+from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
+from playmate_jax.motion.normalization import MotionStatistics
+
+CONDITION_CLIP = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig:
+    """DDPM's linear betas."""
+
+    n_steps: int = 1000
+    first_beta: float = 1e-4
+    last_beta: float = 0.02
+
+    def build(self) -> Schedule:
+        return linear_schedule(self.n_steps, self.first_beta, self.last_beta)
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionModelConfig:
+    """Both networks, their schedule, and the speech features they read."""
+
+    generator: GeneratorConfig = GeneratorConfig()
+    emotion: EmotionConfig | None = None
+    schedule: ScheduleConfig = ScheduleConfig()
+    speech: str = "wav2vec2"
+
+
+@flax.struct.dataclass
+class Statistics:
+    """Mean and std of everything that enters or leaves the networks.
+
+    Attributes:
+      motion: Eqs. 5 and 6.
+      speech_mean, speech_std: of the speech features, (f,).
+      identity_mean, identity_std: of the canonical keypoints, (63,).
+    """
+
+    motion: MotionStatistics
+    speech_mean: Float[ArrayLike, " f"]
+    speech_std: Float[ArrayLike, " f"]
+    identity_mean: Float[ArrayLike, " i"]
+    identity_std: Float[ArrayLike, " i"]
+
+    def normalized_speech(self, speech: Float[ArrayLike, "*b f"]) -> Float[ArrayLike, "*b f"]:
+        return (speech - self.speech_mean) / self.speech_std
+
+    def normalized_identity(self, identity: Float[ArrayLike, "*b i"]) -> Float[ArrayLike, "*b i"]:
+        """Clipped: a face far outside the training set is treated as one at its edge."""
+        return ((identity - self.identity_mean) / self.identity_std).clip(
+            -CONDITION_CLIP, CONDITION_CLIP
+        )
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain dict of arrays, for the checkpoint."""
+        return flax.serialization.to_state_dict(self)
+
+    @classmethod
+    def from_tree(cls, tree: dict[str, Any]) -> "Statistics":
+        motion = MotionStatistics(**tree["motion"])
+        return cls(**{**tree, "motion": motion})
+
+
+@flax.struct.dataclass
+class Inputs:
+    """What the model sees beside the noisy motion and the step; everything normalised.
+
+    Attributes:
+      previous_motion: (b, p, 70).
+      speech: (b, p + t, f).
+      identity: (b, 63).
+      emotion: weights times intensity per frame, (b, p + t, 8); zeros: none asked for.
+      has_speech, has_previous: (b,) False for the null condition.
+    """
+
+    previous_motion: Float[Array, "b p 70"]
+    speech: Float[Array, "b pt f"]
+    identity: Float[Array, "b i"]
+    emotion: Float[Array, "b pt 8"]
+    has_speech: Bool[Array, " b"]
+    has_previous: Bool[Array, " b"]
+
+
+def example_inputs(config: GeneratorConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:
+    """Zeros of the right shapes: noisy motion, step, conditions."""
+    w = config.window
+    inputs = Inputs(
+        previous_motion=jnp.zeros((batch, w.previous, MOTION_SIZE)),
+        speech=jnp.zeros((batch, w.total, config.speech_size)),
+        identity=jnp.zeros((batch, config.identity_size)),
+        emotion=jnp.zeros((batch, w.total, len(EMOTIONS))),
+        has_speech=jnp.ones(batch, bool),
+        has_previous=jnp.ones(batch, bool),
+    )
+    return jnp.zeros((batch, w.length, MOTION_SIZE)), jnp.zeros(batch, jnp.int32), inputs
+
+
+def init_generator(config: GeneratorConfig, key: PRNGKeyArray) -> dict[str, Any]:
+    """Parameters of stage 1."""
+    motion, step, inputs = example_inputs(config)
+    return MotionGenerator(config).init(key, *_stage1_arguments(motion, step, inputs))["params"]
+
+
+def init_emotion(config: MotionModelConfig, key: PRNGKeyArray) -> dict[str, Any]:
+    """Parameters of stage 2."""
+    _, step, inputs = example_inputs(config.generator)
+    hidden = jnp.zeros((1, config.generator.window.total, config.generator.width))
+    return EmotionController(config.emotion).init(key, hidden, inputs.emotion, step)["params"]
+
+
+def output(
+    config: MotionModelConfig,
+    params: dict[str, Any],
+    motion: Float[Array, "b t 70"],
+    step: Int[Array, " b"],
+    inputs: Inputs,
+    dropout_key: PRNGKeyArray | None = None,
+) -> Float[Array, "b t 70"]:
+    """What the networks output; with "emotion" among the parameters the controller stands between.
+
+    Args:
+      dropout_key: turns the generator's dropout on.
+    """
+    generator = MotionGenerator(config.generator)
+    variables = {"params": params["generator"]}
+    hidden = generator.apply(
+        variables,
+        *_stage1_arguments(motion, step, inputs),
+        deterministic=dropout_key is None,
+        rngs=None if dropout_key is None else {"dropout": dropout_key},
+        method="hidden",
+    )
+    expression_hidden = hidden
+    if "emotion" in params:
+        controller = EmotionController(config.emotion)
+        expression_hidden = controller.apply(
+            {"params": params["emotion"]}, hidden, inputs.emotion, step
+        )
+    return generator.apply(variables, expression_hidden, hidden, method="heads")
+
+
+def noise_predictor(
+    config: MotionModelConfig, params: dict[str, Any], schedule: Schedule
+) -> Callable[[Array, Array, Inputs], Array]:
+    """(noisy motion, step (), inputs) -> noise: the interface of guidance and samplers."""
+
+    def predict(motion, step, inputs):
+        steps = jnp.broadcast_to(step, motion.shape[:1])
+        raw = output(config, params, motion, steps, inputs)
+        return noise_from(config.generator.prediction, raw, motion, schedule.alphas_bar[steps])
+
+    return predict
+
+
+def null_branches(inputs: Inputs, with_emotion: bool) -> Inputs:
+    """Conditions of the branches of Eq. 8, stacked: none, speech, and speech + emotion if asked
+    for."""
+    no_emotion = jnp.zeros_like(inputs.emotion)
+    branches = [
+        inputs.replace(has_speech=jnp.zeros_like(inputs.has_speech), emotion=no_emotion),
+        inputs.replace(emotion=no_emotion),
+    ]
+    if with_emotion:
+        branches.append(inputs)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *branches)
+
+
+def _stage1_arguments(motion, step, inputs):
+    return (
+        motion, inputs.previous_motion, inputs.speech, inputs.identity, step,
+        inputs.has_speech, inputs.has_previous,
+    )  # fmt: skip

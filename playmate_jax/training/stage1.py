@@ -1,0 +1,125 @@
+"""Stage 1: the diffusion transformer learns motion from speech (§3.2).
+
+Exported weights: {"generator", "statistics"}, read by inference/generate.py and by stage 2.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from playmate_jax.data.drawn.expression import BASIS, LIPS, UNITS
+from playmate_jax.models.configuration import to_values
+from playmate_jax.models.motion_model import MotionModelConfig, Statistics, init_generator
+from playmate_jax.models.weights import save_weights
+from playmate_jax.motion.layout import EXPRESSION
+from playmate_jax.training.loop import LoopConfig
+from playmate_jax.training.motion_clips import Clips, WindowBatches, clip_statistics, open_clips
+from playmate_jax.training.motion_loss import LossConfig, Readout, motion_loss
+from playmate_jax.training.optimizer import OptimizerConfig, optimizer
+from playmate_jax.training.stage import Stage, TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage1Config:
+    """A run of stage 1.
+
+    Attributes:
+      clips: folder of a pool of clips; several joined by commas.
+      start: weights directory to go on from; empty starts anew.
+      storage: number format of exported weights.
+    """
+
+    steps: int
+    clips: str
+    model: MotionModelConfig = MotionModelConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    loop: LoopConfig = LoopConfig()
+    batch_size: int = 16
+    seed: int = 0
+    start: str = ""
+    storage: str = "float32"
+
+    def stage(self) -> Stage:
+        return stage1(self, open_clips(self.clips))
+
+
+def stage1(config: Stage1Config, clips: Clips) -> Stage:
+    """Stage 1 on given clips. Speech size follows the clips' features."""
+    size = clips.features.shape[-1]
+    generator = dataclasses.replace(config.model.generator, speech_size=size)
+    model = dataclasses.replace(config.model, generator=generator, emotion=None)
+    start = started_from(config.start) if config.start else None
+    statistics = Statistics.from_tree(start["statistics"]) if start else clip_statistics(clips)
+    tx = optimizer(config.optimizer, config.steps)
+    readout = lip_readout(statistics, clips) if config.loss.readout_weight else None
+
+    def init(key):
+        params = start["generator"] if start else init_generator(generator, key)
+        return TrainState.create(params, tx)
+
+    def step(state, batch, key):
+        def loss(params):
+            return motion_loss(config.loss, model, {"generator": params}, batch, key, readout)
+
+        gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
+        return state.updated(tx, gradients, config.optimizer.ema_decay), metrics
+
+    def export(state, directory):
+        params = {"generator": state.ema, "statistics": statistics.to_tree()}
+        export_model(directory, model, params, config, state)
+
+    return Stage(
+        name="stage1",
+        init=init,
+        step=step,
+        batches=WindowBatches(clips, statistics, config.batch_size, generator.window),
+        export=export,
+        description=to_values(config),
+    )
+
+
+def lip_readout(statistics: Statistics, clips: Clips) -> Readout:
+    """The lips' units of the drawn world, each divided by its std over the clips."""
+    delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, BASIS.shape[1])
+    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in LIPS]]
+    spread = (delta @ inverse).std(0)
+    matrix = np.asarray(statistics.motion.expression_std)[:, None] * inverse / spread
+    return Readout(matrix.astype(np.float32))
+
+
+@functools.cache
+def started_from(directory: str) -> dict[str, Any]:
+    """Parameters of an earlier run."""
+    from playmate_jax.models.weights import load_weights
+
+    return load_weights(directory)[1]
+
+
+def export_model(
+    directory: Path,
+    model: MotionModelConfig,
+    params: dict[str, Any],
+    config: Any,
+    state: TrainState,
+) -> None:
+    """Writes weights that inference/generate.py reads, with a card that tells of the run."""
+    card = {
+        "name": "demo" if "drawn" in str(config.clips) else Path(directory).name,
+        "domain": "drawn",
+        "what": "speech to motion" + (" with emotion" if "emotion" in params else ""),
+        "steps": int(state.count),
+        "training": to_values(config),
+    }
+    arrays = jax.tree.map(np.asarray, params)
+    save_weights(
+        directory,
+        {"kind": "playmate", **to_values(model)},
+        arrays,
+        card,
+        None if config.storage == "float32" else config.storage,
+    )
