@@ -98,9 +98,7 @@ class HeadWarpingNetwork(nn.Module):
         # Mask, surface, visibility: small corrections to what the keypoints say already.
         motions = config.keypoints + 2
         window = (config.mask_kernel, config.mask_kernel)
-        head = nn.Conv(motions + 5, window, kernel_init=nn.initializers.normal(0.01), name="mask")(
-            x
-        )
+        head = nn.Conv(motions + 5, window, name="motion_head")(x)
         squared = head_motion.squared_distances(kp_driving, height, width)
         mask = nn.softmax(head[..., :motions] + head_motion.motion_prior(squared), axis=-1)
         shift = jnp.einsum("bhwk,bkc->bhwc", mask[..., 2:], residual, precision="highest")
