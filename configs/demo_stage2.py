@@ -16,9 +16,11 @@ def config() -> Stage2Config:
     return Stage2Config(
         steps=2500,
         stage1="runs/demo/stage1/weights",
-        clips="runs/demo/clips/emotion",
+        clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
         loss=LossConfig(velocity_weight=1.0, readout_weight=0.3, previous_noise="ddpm"),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",
+        name="demo",
+        domain="drawn",
     )

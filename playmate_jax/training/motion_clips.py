@@ -18,6 +18,8 @@ from playmate_jax.motion.layout import EMOTIONS
 from playmate_jax.motion.normalization import motion_statistics, normalize
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at
 
+# In head units. Numbers that are the same in all drawn faces vary in faces that M has seen.
+IDENTITY_STD_FLOOR = 0.03
 ARRAYS = ("features", "motion", "identity", "emotion")
 
 
@@ -70,7 +72,7 @@ def clip_statistics(clips: Clips) -> Statistics:
         speech_mean=sample.mean(0),
         speech_std=np.maximum(sample.std(0), 1e-2),
         identity_mean=clips.identity.mean(0).astype(np.float32),
-        identity_std=np.maximum(clips.identity.std(0), 1e-3).astype(np.float32),
+        identity_std=np.maximum(clips.identity.std(0), IDENTITY_STD_FLOOR).astype(np.float32),
     )
 
 

@@ -31,6 +31,7 @@ class Stage1Config:
       clips: folder of a pool of clips; several joined by commas.
       start: weights directory to go on from; empty starts anew.
       storage: number format of exported weights.
+      name, domain: for the card: what the weights are called, "drawn" or "photographs".
     """
 
     steps: int
@@ -43,6 +44,8 @@ class Stage1Config:
     seed: int = 0
     start: str = ""
     storage: str = "float32"
+    name: str = "motion"
+    domain: str = "photographs"
 
     def stage(self) -> Stage:
         return stage1(self, open_clips(self.clips))
@@ -109,8 +112,8 @@ def export_model(
 ) -> None:
     """Writes weights that inference/generate.py reads, with a card that tells of the run."""
     card = {
-        "name": "demo" if "drawn" in str(config.clips) else Path(directory).name,
-        "domain": "drawn",
+        "name": config.name,
+        "domain": config.domain,
         "what": "speech to motion" + (" with emotion" if "emotion" in params else ""),
         "steps": int(state.count),
         "training": to_values(config),

@@ -54,6 +54,8 @@ class Stage2Config:
     batch_size: int = 16
     seed: int = 0
     storage: str = "float32"
+    name: str = "motion"
+    domain: str = "photographs"
 
     def stage(self) -> Stage:
         values, params, _ = load_weights(self.stage1)
