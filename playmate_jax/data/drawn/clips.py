@@ -45,13 +45,13 @@ def clip(
     """
     n = round(seconds * FPS)
     speech = utterance(seed, index, seconds, voice)
-    rng = np.random.default_rng((seed, index, 2))
+    rng, rng_track, rng_room = (np.random.default_rng((seed, index, k)) for k in (2, 4, 5))
     face = emotions.face(seed, index)
     track = np.zeros((n, len(EMOTIONS)), np.float32)
     if emotional:
-        track = emotions.sample_track(rng, n, index % len(EMOTIONS), varied)
+        track = emotions.sample_track(rng_track, n, index % len(EMOTIONS), varied)
     motion, units = perform(rng, speech.phonemes, n, track, 1.0, face)
-    audio = augment_audio(rng, speech.audio) if augment else speech.audio
+    audio = augment_audio(rng_room, speech.audio) if augment else speech.audio
     result = dict(
         audio=audio, motion=motion, units=units, identity=face, emotion=track, phonemes=speech.phonemes
     )

@@ -13,6 +13,7 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Float
+from scipy.fft import irfft, rfft
 
 from playmate_jax.data.drawn.phonemes import (
     NASALS,
@@ -198,23 +199,25 @@ def synthesise(
     for i, width_hz in enumerate((70, 95, 150)):
         tract *= _resonance(formants[:, i : i + 1], width_hz * widening)
     fixed = _resonance(3500 * speaker.tract, 250) * (1 + (_HZ / 3500) ** 2)
-    zero = _HZ**2 - k.nasal_zero[:, None].astype(np.float32) ** 2
+    tract *= fixed
+    murmur = np.flatnonzero(nasality > 0.01)
+    zero = _HZ**2 - k.nasal_zero[murmur, None].astype(np.float32) ** 2
     notch = np.sqrt((zero**2 + (120 * _HZ) ** 2) / (zero**2 + (700 * _HZ) ** 2 + 1))
-    tract *= fixed * (1 - nasality[:, None] * (1 - notch))
+    tract[murmur] *= 1 - nasality[murmur, None] * (1 - notch)
     tilt = 10 ** (-(speaker.tilt_db / 20) * np.log2(np.maximum(_HZ, 100) / 100))
     radiation = _HZ / 1000 + 0.05
-    band = np.exp(
-        -0.5 * ((_HZ - k.noise_hz[:, None]) / (0.6 * k.noise_width_hz[:, None])).astype(np.float32) ** 2
-    )
-    v = np.fft.rfft(_frames(voice, n), _FFT).astype(np.complex64)
-    w = np.fft.rfft(_frames(noise, n), _FFT).astype(np.complex64)
+    v = rfft(_frames(voice, n), _FFT)
+    w = rfft(_frames(noise, n), _FFT)
     breath = (aspiration + speaker.breath * voicing) * effort
-    y = v * (tract * (3 * tilt * radiation).astype(np.float32) * (voicing * effort)[:, None])
-    y += w * (
-        tract * (0.35 * radiation).astype(np.float32) * breath[:, None]
-        + band * (1.6 * frication * effort)[:, None]
+    v *= (3 * tilt * radiation).astype(np.float32) * (voicing * effort)[:, None]
+    v += w * ((0.35 * radiation).astype(np.float32) * breath[:, None])
+    v *= tract
+    hiss = np.flatnonzero(frication > 1e-3)  # friction bypasses the tract: its cavity is the lips' own
+    from_centre = (_HZ - k.noise_hz[hiss, None].astype(np.float32)) / (
+        0.6 * k.noise_width_hz[hiss, None].astype(np.float32)
     )
-    pieces = np.fft.irfft(y, _FFT).astype(np.float32)
+    v[hiss] += w[hiss] * np.exp(-0.5 * from_centre**2) * (1.6 * frication * effort)[hiss, None]
+    pieces = irfft(v, _FFT)
     audio = np.zeros(n * _HOP + 2 * _FFT, np.float32)
     for i in range(0, _FFT, _HOP):  # overlap-add, one column of hops at a time
         piece = pieces[:, i : i + _HOP]

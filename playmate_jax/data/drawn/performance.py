@@ -17,7 +17,7 @@ from playmate_jax.motion.layout import ANGLES, EXPRESSION, FPS, MOTION_SIZE, SCA
 
 _SUBFRAMES = 4  # lips are computed at 100 Hz
 _REACH_S = np.array([0.045, 0.07, 0.07, 0.015, 0.02])  # jaw wide round close fv: lips round early
-_HEAD_STD = np.array([1.6, 3.0, 1.5])  # slow drift of pitch, yaw, roll in degrees
+_HEAD_STD = np.array([1.5, 2.6, 1.3])  # slow drift of pitch, yaw, roll in degrees
 _BASE_STD = np.array([4.0, 6.0, 3.0])  # how people hold their head
 _BASE_SCALE, _SCALE_SPREAD, _TRANSLATION_STD = 0.72, 0.03, 0.03
 _GLIMPSE_S = 0.06  # silences shorter than this do not shut the mouth
@@ -115,14 +115,27 @@ def _gaze(rng, n: int) -> Float[np.ndarray, "n 2"]:
     return 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
 
 
-def _head(rng, accent, speaking, place, n: int) -> Float[np.ndarray, "n 7"]:
+def _beats(rng, phonemes, n: int) -> Float[np.ndarray, "n 2"]:
+    """Turns and tilts in degrees that go with accents; the accent says when, chance says which way."""
+    accents = [p for p in phonemes if p.stress > 0.3]
+    centres = [(p.start + p.end) / 2 for p in accents]
+    turns = rng.normal(0, 0.9, len(accents)) * [p.stress for p in accents]
+    tilts = 0.4 * turns + rng.normal(0, 0.4, len(accents)) * [p.stress for p in accents]
+    seconds = (np.arange(n) + 0.5) / FPS
+    return np.stack([_bumps(seconds, centres, heights, 0.18) for heights in (turns, tilts)], -1)
+
+
+def _head(rng, phonemes, accent, speaking, place, n: int) -> Float[np.ndarray, "n 7"]:
     """scale, translation (3), pitch, yaw, roll around a base of the person's own."""
     activity = 0.35 + 0.65 * speaking
-    drift = np.stack([slow_noise(rng, n, f) for f in (0.35, 0.25, 0.25)], -1) * activity[:, None]
+    drift = np.stack([slow_noise(rng, n, f) for f in (0.35, 0.25, 0.25)], -1)
+    small = np.stack([slow_noise(rng, n, 1.0) for _ in range(3)], -1)
+    drift = (drift + 0.15 * small) * activity[:, None]
+    beats = _beats(rng, phonemes, n)
     nod = accent - accent.mean()
     pitch = _HEAD_STD[0] * drift[:, 0] + rng.uniform(1.0, 2.4) * nod + rng.uniform(0.2, 0.9) * place
-    yaw = _HEAD_STD[1] * drift[:, 1] + rng.normal(0, 0.7) * place
-    roll = _HEAD_STD[2] * drift[:, 2] + 0.28 * yaw - rng.uniform(0.1, 0.4) * nod
+    yaw = _HEAD_STD[1] * drift[:, 1] + rng.normal(0, 0.7) * place + beats[:, 0]
+    roll = _HEAD_STD[2] * drift[:, 2] + 0.28 * yaw + beats[:, 1] - rng.uniform(0.1, 0.4) * nod
     base = np.clip(rng.standard_normal(3), -2.5, 2.5) * _BASE_STD
     scale = _BASE_SCALE * (1 + _SCALE_SPREAD * np.clip(rng.standard_normal(), -2, 2))
     pose = np.zeros((n, 7))
@@ -183,6 +196,6 @@ def perform(
 
     motion = np.zeros((n, MOTION_SIZE), np.float32)
     motion[:, EXPRESSION] = units @ BASIS
-    pose = _head(rng, accent, speaking, place, n)
+    pose = _head(rng, phonemes, accent, speaking, place, n)
     motion[:, SCALE], motion[:, TRANSLATION], motion[:, ANGLES] = pose[:, :1], pose[:, 1:4], pose[:, 4:]
     return motion, units
