@@ -11,14 +11,14 @@ from jaxtyping import Float
 
 from playmate_jax.data.drawn.expression import UNIT
 from playmate_jax.data.drawn.identity import Shape
-from playmate_jax.data.drawn.surface import jit, smoothstep
+from playmate_jax.data.drawn.surface import inlined, jit, smoothstep
 
 _JAW, _WIDE, _ROUND, _CLOSE, _FV = (UNIT[n] for n in ("jaw", "wide", "round", "close", "fv"))
 _SMILE, _ASYM, _LIP_UP, _LIP_LO = (UNIT[n] for n in ("smile", "asym", "lip_up", "lip_lo"))
 _FROWN, _CHEEK = UNIT["frown"], UNIT["cheek"]
 
 
-@jit(inline="always")
+@inlined()
 def displacement(x, y, z, e, p):
     """Displacement (x, y, z) of the rest point under the units e (18,)."""
     front = smoothstep(-z, -0.25, 0.35)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
-from playmate_jax.data.drawn import render
+from playmate_jax.data.drawn import raster, render
 from playmate_jax.data.drawn.backdrop import draw_backdrop, draw_clothes
 from playmate_jax.data.drawn.expression import BASIS, lid_closure, mouth_opening
 from playmate_jax.data.drawn.identity import Identity, sample_identity
@@ -24,49 +24,46 @@ from playmate_jax.data.drawn.texture import bake_texture
 SUPERSAMPLING = 2
 
 
-class _Model(NamedTuple):
+class _Frame(NamedTuple):
+    image: NDArray[np.uint8]
     mesh: Mesh
-    texture: NDArray[np.float32]
+    posed: render.Posed
+    shows: NDArray[np.uint8]  # (samples, samples), or empty
 
 
 @functools.lru_cache(maxsize=24)
-def _model(seed: int, index: int) -> _Model:
+def _model(seed: int, index: int) -> tuple[Mesh, NDArray[np.float32]]:
     identity = sample_identity(seed, index)
     mesh = build_mesh(identity)
-    return _Model(mesh, bake_texture(identity, mesh))
+    return mesh, bake_texture(identity, mesh)
 
 
 @functools.lru_cache(maxsize=24)
-def _still(seed: int, index: int, size: int):
+def _paints(seed: int, index: int, size: int) -> render.Paints:
     identity = sample_identity(seed, index)
-    return draw_backdrop(identity, size), draw_clothes(identity, size)
+    texture, look = _model(seed, index)[1], identity.look
+    still = draw_backdrop(identity, size), draw_clothes(identity, size)
+    return render.Paints(texture, *still, look.phases, look.colours)
 
 
-def _frame(identity: Identity, units, pose, size: int, truth: bool):
-    mesh, texture = _model(identity.seed, identity.index)
-    back, cloth = _still(identity.seed, identity.index, size)
+def _frame(identity: Identity, units, pose, size: int, truth: bool) -> _Frame:
+    mesh = _model(identity.seed, identity.index)[0]
+    paints = _paints(identity.seed, identity.index, size)
     samples = size * SUPERSAMPLING
-    e = np.ascontiguousarray(units, np.float32)
-    rot = np.ascontiguousarray(rotation(*pose[:3]))
+    p, e = identity.shape, np.ascontiguousarray(units, np.float32)
     scale, tx, ty = (float(v) for v in pose[3:])
-    p, look = identity.shape, identity.look
-    posed, screen = np.empty_like(mesh.rest), np.empty_like(mesh.rest)
-    normals = np.empty_like(mesh.rest)
-    render.place_vertices(
-        mesh.rest, mesh.rigid, mesh.face, e, p, rot, scale, tx, ty, samples, posed, screen
+    camera = render.Camera(np.ascontiguousarray(rotation(*pose[:3])), scale, tx, ty)
+    posed = render.Posed(
+        *(np.empty_like(mesh.rest) for _ in range(3)), np.empty((samples, samples), np.int32)
     )
-    render.vertex_normals(posed, mesh.triangles, normals)
+    raster.place_vertices(mesh, camera, e, p, samples, posed.head, posed.screen)
+    raster.vertex_normals(posed.head, mesh.triangles, posed.normals)
     depth = np.empty((samples, samples), np.float32)
-    owner = np.empty((samples, samples), np.int32)
-    render.rasterise(screen, mesh.triangles, depth, owner)
+    raster.rasterise(posed.screen, mesh.triangles, depth, posed.owner)
     image = np.empty((size, size, 3), np.uint8)
-    points = np.zeros((samples, samples, 3) if truth else (1, 1, 3), np.float32)
-    shows = np.zeros((samples, samples) if truth else (1, 1), np.uint8)
-    render.shade(
-        mesh.rest, mesh.uv, mesh.triangles, mesh.part, posed, normals, screen, owner, texture, back,
-        cloth, e, p, look.phases, look.colours, rot, scale, tx, ty, image, truth, points, shows,
-    )  # fmt: skip
-    return image, points, shows
+    shows = np.empty((samples, samples) if truth else (0, 0), np.uint8)
+    render.shade(mesh, posed, camera, paints, e, p, image, shows)
+    return _Frame(image, mesh, posed, shows)
 
 
 def draw(
@@ -76,7 +73,7 @@ def draw(
     size: int = 128,
 ) -> UInt8[np.ndarray, "n size size 3"]:
     """Pictures of one person."""
-    frames = [_frame(identity, u, q, size, False)[0] for u, q in zip(units, pose, strict=True)]
+    frames = [_frame(identity, u, q, size, False).image for u, q in zip(units, pose, strict=True)]
     return np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8)
 
 
@@ -127,7 +124,9 @@ def draw_with_truth(
     truth_size = truth_size or size
     images, positions, masks, faces = [], [], [], []
     for u, q in zip(units, pose, strict=True):
-        image, points, shows = _frame(identity, u, q, size, True)
+        image, mesh, posed, shows = _frame(identity, u, q, size, True)
+        points = np.empty((*shows.shape, 3), np.float32)
+        render.rest_points(mesh, posed, points)
         position = np.empty((truth_size, truth_size, 3), np.float32)
         mask = np.empty((truth_size, truth_size), np.uint8)
         _reduce(points, shows, position, mask)

@@ -1,12 +1,15 @@
-"""Triangles to pixels: vertices, depth buffer, and the colour of every sample of one frame.
+"""The colour of every pixel of one frame: light, paint and what stands behind.
 
-Compiled code without state. `samples` is the side of the supersampled picture; a pixel of the result is
-the mean of its samples. See `draw.py` for the interface.
+Compiled code without state; see `draw.py` for the interface. A pixel is the mean of n x n samples. Where
+all of them show the same part and nothing is painted, the first one speaks for all (half the time).
 """
 
 import math
+from typing import NamedTuple
 
-from playmate_jax.data.drawn.deform import displacement
+import numpy as np
+from numpy.typing import NDArray
+
 from playmate_jax.data.drawn.paint import (
     cover,
     features,
@@ -15,81 +18,63 @@ from playmate_jax.data.drawn.paint import (
     paint_frown,
     paint_mouth,
 )
-from playmate_jax.data.drawn.surface import BUN, CURTAIN, EAR, HEAD, NECK, jit, smoothstep
+from playmate_jax.data.drawn.surface import BUN, CURTAIN, EAR, HEAD, NECK, inlined, jit, smoothstep
 
 BACKDROP, CLOTHES, THROAT, HAIR, FACE = 0, 1, 2, 3, 4  # what a pixel shows
-REST_SCALE = 0.72  # of the pose at which shoulders and the foot of the neck stand still
+
+
+class Paints(NamedTuple):
+    """What one person is painted with, at one size."""
+
+    texture: NDArray[np.float32]  # of the sheet: RGB and hair
+    back: NDArray[np.float32]  # (h, w, 3)
+    cloth: NDArray[np.float32]  # (h, w, 4) with coverage
+    phases: NDArray[np.float32]
+    colours: NDArray[np.float32]
+
+
+class Posed(NamedTuple):
+    """The vertices of one frame."""
+
+    head: NDArray[np.float32]  # (v, 3) in the head's frame, after expression
+    normals: NDArray[np.float32]  # (v, 3) in the head's frame
+    screen: NDArray[np.float32]  # (v, 3) x, y in samples, z
+    owner: NDArray[np.int32]  # (samples, samples) nearest triangle or -1
+
+
+class Camera(NamedTuple):
+    """x = scale (q rot) + (tx, ty)."""
+
+    rot: NDArray[np.float64]
+    scale: float
+    tx: float
+    ty: float
+
+
+class Lamp(NamedTuple):
+    """Direction towards the light, and halfway to the eye."""
+
+    lx: float
+    ly: float
+    lz: float
+    hx: float
+    hy: float
+    hz: float
 
 
 @jit
-def place_vertices(rest, rigid, face, e, p, rot, scale, tx, ty, samples, posed, screen):
-    """Rest vertices to `posed` (head's frame, after expression) and `screen` (x, y in samples, z)."""
-    half = 0.5 * samples
-    for i in range(rest.shape[0]):
-        x, y, z = rest[i, 0], rest[i, 1], rest[i, 2]
-        if face[i] > 0:
-            dx, dy, dz = displacement(x, y, z, e, p)
-            x, y, z = x + dx, y + dy, z + dz
-        posed[i, 0], posed[i, 1], posed[i, 2] = x, y, z
-        cx = scale * (x * rot[0, 0] + y * rot[1, 0] + z * rot[2, 0]) + tx
-        cy = scale * (x * rot[0, 1] + y * rot[1, 1] + z * rot[2, 1]) + ty
-        cz = scale * (x * rot[0, 2] + y * rot[1, 2] + z * rot[2, 2])
-        w = rigid[i]
-        cx = w * cx + (1 - w) * REST_SCALE * x
-        cy = w * cy + (1 - w) * REST_SCALE * y
-        cz = w * cz + (1 - w) * REST_SCALE * z
-        screen[i, 0], screen[i, 1], screen[i, 2] = (cx + 1) * half - 0.5, (cy + 1) * half - 0.5, cz
+def lamp(p):
+    """The light of one person's room."""
+    norm = 1 / math.sqrt(p.light_x**2 + p.light_y**2 + 1)
+    lx, ly, lz = p.light_x * norm, p.light_y * norm, -norm
+    norm = 1 / math.sqrt(lx * lx + ly * ly + (lz - 1) ** 2)
+    return Lamp(lx, ly, lz, lx * norm, ly * norm, (lz - 1) * norm)
 
 
-@jit
-def vertex_normals(posed, triangles, normals):
-    """Area-weighted normals in the head's frame, pointing out of the sheet."""
-    normals[:] = 0
-    for k in range(triangles.shape[0]):
-        a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]
-        ux, uy, uz = posed[b, 0] - posed[a, 0], posed[b, 1] - posed[a, 1], posed[b, 2] - posed[a, 2]
-        vx, vy, vz = posed[c, 0] - posed[a, 0], posed[c, 1] - posed[a, 1], posed[c, 2] - posed[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for i in (a, b, c):
-            normals[i, 0] += nx
-            normals[i, 1] += ny
-            normals[i, 2] += nz
-
-
-@jit
-def rasterise(screen, triangles, depth, owner):
-    """Depth buffer: `owner` (samples, samples) gets the nearest triangle of every sample, or -1."""
-    size = depth.shape[0]
-    depth[:] = 1e9
-    owner[:] = -1
-    for k in range(triangles.shape[0]):
-        a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]
-        x0, y0, z0 = screen[a, 0], screen[a, 1], screen[a, 2]
-        x1, y1, z1 = screen[b, 0], screen[b, 1], screen[b, 2]
-        x2, y2, z2 = screen[c, 0], screen[c, 1], screen[c, 2]
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if abs(area) < 1e-12:
-            continue
-        left = max(int(math.ceil(min(x0, x1, x2))), 0)
-        right = min(int(math.floor(max(x0, x1, x2))), size - 1)
-        top = max(int(math.ceil(min(y0, y1, y2))), 0)
-        bottom = min(int(math.floor(max(y0, y1, y2))), size - 1)
-        inv = 1 / area
-        for j in range(top, bottom + 1):
-            for i in range(left, right + 1):
-                wb = ((i - x0) * (y2 - y0) - (x2 - x0) * (j - y0)) * inv
-                wc = ((x1 - x0) * (j - y0) - (i - x0) * (y1 - y0)) * inv
-                if wb < 0 or wc < 0 or wb + wc > 1:
-                    continue
-                z = z0 + wb * (z1 - z0) + wc * (z2 - z0)
-                if z < depth[j, i]:
-                    depth[j, i] = z
-                    owner[j, i] = k
-
-
-@jit
-def _lens(r, g, b, cx, cy, rot, aa, p, colours):
+@inlined()
+def _lens(r, g, b, cx, cy, camera, aa, p, colours):
     """Spectacles: rims, bridge and a little reflection in a plane before the eyes."""
+    rot = camera.rot
     zx, zy, zz = rot[0, 2], rot[1, 2], rot[2, 2]  # camera's z axis in the head's frame
     ox, oy = cx * rot[0, 0] + cy * rot[0, 1], cx * rot[1, 0] + cy * rot[1, 1]
     oz = cx * rot[2, 0] + cy * rot[2, 1]
@@ -109,140 +94,179 @@ def _lens(r, g, b, cx, cy, rot, aa, p, colours):
     return mix(r, g, b, colours[5], 1.0, 0.95 * rim)
 
 
-@jit
-def shade(
-    rest, uv, triangles, part, posed, normals, screen, owner, texture, back, cloth, e, p, ph, colours,
-    rot, scale, tx, ty, image, truth, points, shows,
-):  # fmt: skip
-    """Colour every pixel of `image` (h, w, 3) uint8; with `truth` also `points` and `shows` per sample.
+@inlined()
+def _weights(screen, a, b, c, i, j):
+    """Barycentric weights of sample (i, j) in a triangle."""
+    x0, y0 = screen[a, 0], screen[a, 1]
+    x1, y1 = screen[b, 0] - x0, screen[b, 1] - y0
+    x2, y2 = screen[c, 0] - x0, screen[c, 1] - y0
+    inv = 1 / (x1 * y2 - x2 * y1)
+    wb = ((i - x0) * y2 - x2 * (j - y0)) * inv
+    wc = (x1 * (j - y0) - (i - x0) * y1) * inv
+    return 1 - wb - wc, wb, wc
 
-    `points` (samples, samples, 3): rest position of the surface seen; `shows`: BACKDROP ... FACE.
-    """
-    size, samples = image.shape[0], owner.shape[0]
-    n = samples // size
-    f = features(e, p)
-    aa = 2.0 / samples / scale * 1.3
-    norm = 1 / math.sqrt(p.light_x**2 + p.light_y**2 + 1)
-    lx, ly, lz = p.light_x * norm, p.light_y * norm, -norm
-    hx, hy, hz = lx, ly, lz - 1
-    norm = 1 / math.sqrt(hx * hx + hy * hy + hz * hz)
-    hx, hy, hz = hx * norm, hy * norm, hz * norm
+
+@inlined()
+def _blend(values, a, b, c, wa, wb, wc, k):
+    return wa * values[a, k] + wb * values[b, k] + wc * values[c, k]
+
+
+@inlined()
+def _head_colour(u, v, x, y, z, aa, f, p, paints):
+    """Texture of the sheet with the features of the frame on it; RGB, hair, and whether painted."""
+    texture, colours = paints.texture, paints.colours
     rows, columns = texture.shape[:2]
-    skin, hair = colours[0], colours[1]
+    gx, gy = u * (columns - 1), v * (rows - 1)
+    i, j = min(int(gy), rows - 2), min(int(gx), columns - 2)
+    fy, fx = gy - i, gx - j
+    r, g, b, hairy = 0.0, 0.0, 0.0, 0.0
+    for di in range(2):
+        for dj in range(2):
+            w = (fy if di else 1 - fy) * (fx if dj else 1 - fx)
+            r += w * texture[i + di, j + dj, 0]
+            g += w * texture[i + di, j + dj, 1]
+            b += w * texture[i + di, j + dj, 2]
+            hairy += w * texture[i + di, j + dj, 3]
+    painted = z < -0.25 and hairy < 0.999
+    if painted:
+        pr, pg, pb = r, g, b
+        if y > p.mouth_y - 0.3:
+            pr, pg, pb = paint_mouth(x, y, aa, pr, pg, pb, f, p, colours)
+        if y < p.eye_y + 0.3:
+            pr, pg, pb = paint_frown(x, y, pr, pg, pb, f, p)
+            pr, pg, pb = paint_eye(x, y, aa, pr, pg, pb, f, p, colours)
+        keep = 1 - hairy
+        r, g, b = r + keep * (pr - r), g + keep * (pg - g), b + keep * (pb - b)
+    return r, g, b, hairy, painted
+
+
+@inlined()
+def _part_colour(kind, u, v, y, facing, p, paints):
+    """Ears, neck and long hair."""
+    skin, hair, ph = paints.colours[0], paints.colours[1], paints.phases
+    if kind == EAR:
+        inner = 0.82 + 0.18 * facing
+        return skin[0] * inner, skin[1] * inner * 0.93, skin[2] * inner * 0.92, 0.0
+    if kind == NECK:
+        jaw_shadow = 0.60 + 0.36 * smoothstep(y, 0.85, 1.35)
+        return skin[0] * jaw_shadow, skin[1] * jaw_shadow * 0.97, skin[2] * jaw_shadow * 0.96, 0.0
+    if kind == BUN:
+        inner = 0.95 + 0.08 * (math.sin(28 * u + 9 * v) + math.sin(17 * v + ph[9]))
+    else:
+        strand = math.sin(70 * u + 4 * math.sin(3 * v + ph[6]) * (0.2 + p.curl))
+        inner = 0.80 + 0.08 * (strand + math.sin(31 * u + 2 * v + ph[9]))
+    return hair[0] * inner, hair[1] * inner, hair[2] * inner, 1.0
+
+
+@inlined()
+def _sample(tri, i, j, aa, mesh, posed, camera, light, f, p, paints):
+    """Lit colour of one sample, what it shows, and whether features are painted there."""
+    a, b, c = mesh.triangles[tri, 0], mesh.triangles[tri, 1], mesh.triangles[tri, 2]
+    wa, wb, wc = _weights(posed.screen, a, b, c, i, j)
+    kx = _blend(posed.normals, a, b, c, wa, wb, wc, 0)
+    ky = _blend(posed.normals, a, b, c, wa, wb, wc, 1)
+    kz = _blend(posed.normals, a, b, c, wa, wb, wc, 2)
+    rot = camera.rot
+    nx = kx * rot[0, 0] + ky * rot[1, 0] + kz * rot[2, 0]
+    ny = kx * rot[0, 1] + ky * rot[1, 1] + kz * rot[2, 1]
+    nz = kx * rot[0, 2] + ky * rot[1, 2] + kz * rot[2, 2]
+    norm = 1 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-20)
+    if nz > 0:  # a sheet seen from behind
+        norm = -norm
+    nx, ny, nz = nx * norm, ny * norm, nz * norm
+    diffuse = max(nx * light.lx + ny * light.ly + nz * light.lz, 0.0)
+    lit = p.ambient * (0.72 - 0.28 * nz) + (1.08 - p.ambient) * diffuse
+    gloss = max(nx * light.hx + ny * light.hy + nz * light.hz, 0.0) ** 12
+    u, v = _blend(mesh.uv, a, b, c, wa, wb, wc, 0), _blend(mesh.uv, a, b, c, wa, wb, wc, 1)
+    y = _blend(posed.head, a, b, c, wa, wb, wc, 1)
+    kind, painted = mesh.part[tri], False
+    if kind == HEAD:
+        x = _blend(posed.head, a, b, c, wa, wb, wc, 0)
+        z = _blend(posed.head, a, b, c, wa, wb, wc, 2)
+        r, g, b_, hairy, painted = _head_colour(u, v, x, y, z, aa, f, p, paints)
+    else:
+        r, g, b_, hairy = _part_colour(kind, u, v, y, -nz, p, paints)
+    lustre = p.spec * 0.55 * gloss * (1 - hairy)
+    band = max(1 - abs(ny + 0.55) * 3, 0.0) * hairy * 0.16
+    hair = paints.colours[1]
+    r = r * lit + lustre + band * (0.3 + hair[0])
+    g = g * lit + lustre + band * (0.3 + hair[1])
+    b_ = b_ * lit + lustre + band * (0.3 + hair[2])
+    shown = HAIR if hairy > 0.5 else THROAT if kind == NECK else FACE
+    return r, g, b_, shown, painted
+
+
+@inlined()
+def _uniform(owner, part, row, col, n):
+    """The part that all samples of a pixel show (-1: none of the head), or -2 where they differ."""
+    first = owner[row * n, col * n]
+    first = part[first] if first >= 0 else -1
+    for k in range(1, n * n):
+        tri = owner[row * n + k // n, col * n + k % n]
+        if (part[tri] if tri >= 0 else -1) != first:
+            return -2
+    return first
+
+
+@jit
+def shade(mesh, posed, camera, paints, e, p, image, shows):
+    """Colour `image` (h, w, 3) uint8; `shows` (samples, samples) gets BACKDROP ... FACE unless empty."""
+    size, samples = image.shape[0], posed.owner.shape[0]
+    n = samples // size
+    f, light = features(e, p), lamp(p)
+    aa = 2.6 / samples / camera.scale
     for row in range(size):
         for col in range(size):
-            sr, sg, sb = 0.0, 0.0, 0.0
-            alpha = cloth[row, col, 3]
+            alpha, w = paints.cloth[row, col, 3], 1 - paints.cloth[row, col, 3]
+            back_r = w * paints.back[row, col, 0] + alpha * paints.cloth[row, col, 0]
+            back_g = w * paints.back[row, col, 1] + alpha * paints.cloth[row, col, 1]
+            back_b = w * paints.back[row, col, 2] + alpha * paints.cloth[row, col, 2]
+            still = CLOTHES if alpha > 0.5 else BACKDROP
+            alike = _uniform(posed.owner, mesh.part, row, col, n)
+            sr, sg, sb, count = 0.0, 0.0, 0.0, 0
             for k in range(n * n):
                 j, i = row * n + k // n, col * n + k % n
-                br = back[row, col, 0] + alpha * (cloth[row, col, 0] - back[row, col, 0])
-                bg = back[row, col, 1] + alpha * (cloth[row, col, 1] - back[row, col, 1])
-                bb = back[row, col, 2] + alpha * (cloth[row, col, 2] - back[row, col, 2])
-                what = CLOTHES if alpha > 0.5 else BACKDROP
-                tri = owner[j, i]
-                cx = ((i + 0.5) / samples * 2 - 1 - tx) / scale
-                cy = ((j + 0.5) / samples * 2 - 1 - ty) / scale
-                if tri >= 0 and not (alpha > 0.99 and part[tri] in (NECK, CURTAIN)):
-                    kind = part[tri]
-                    a, b, c = triangles[tri, 0], triangles[tri, 1], triangles[tri, 2]
-                    x0, y0 = screen[a, 0], screen[a, 1]
-                    x1, y1 = screen[b, 0] - x0, screen[b, 1] - y0
-                    x2, y2 = screen[c, 0] - x0, screen[c, 1] - y0
-                    inv = 1 / (x1 * y2 - x2 * y1)
-                    wb = ((i - x0) * y2 - x2 * (j - y0)) * inv
-                    wc = (x1 * (j - y0) - (i - x0) * y1) * inv
-                    wa = 1 - wb - wc
-                    nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
-                    ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
-                    nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
-                    nx, ny, nz = (
-                        nx * rot[0, 0] + ny * rot[1, 0] + nz * rot[2, 0],
-                        nx * rot[0, 1] + ny * rot[1, 1] + nz * rot[2, 1],
-                        nx * rot[0, 2] + ny * rot[1, 2] + nz * rot[2, 2],
-                    )
-                    norm = 1 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-20)
-                    if nz > 0:  # sheets seen from behind
-                        norm = -norm
-                    nx, ny, nz = nx * norm, ny * norm, nz * norm
-                    x = wa * posed[a, 0] + wb * posed[b, 0] + wc * posed[c, 0]
-                    y = wa * posed[a, 1] + wb * posed[b, 1] + wc * posed[c, 1]
-                    z = wa * posed[a, 2] + wb * posed[b, 2] + wc * posed[c, 2]
-                    u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
-                    v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
-                    facing = -nz
-                    diffuse = max(nx * lx + ny * ly + nz * lz, 0.0)
-                    lit = p.ambient * (0.72 + 0.28 * facing) + (1.08 - p.ambient) * diffuse
-                    gloss = max(nx * hx + ny * hy + nz * hz, 0.0)
-                    gloss = gloss**12
-                    hairy = 0.0
-                    if kind == HEAD:
-                        gx, gy = u * (columns - 1), v * (rows - 1)
-                        gi, gj = min(int(gy), rows - 2), min(int(gx), columns - 2)
-                        fy, fx = gy - gi, gx - gj
-                        w00, w01 = (1 - fy) * (1 - fx), (1 - fy) * fx
-                        w10, w11 = fy * (1 - fx), fy * fx
-                        r = (
-                            w00 * texture[gi, gj, 0] + w01 * texture[gi, gj + 1, 0]
-                            + w10 * texture[gi + 1, gj, 0] + w11 * texture[gi + 1, gj + 1, 0]
+                r, g, b, what, painted = back_r, back_g, back_b, still, False
+                tri = posed.owner[j, i]
+                if tri >= 0:
+                    behind = mesh.part[tri] == NECK or mesh.part[tri] == CURTAIN
+                    if not (behind and alpha > 0.99):
+                        r, g, b, what, painted = _sample(
+                            tri, i, j, aa, mesh, posed, camera, light, f, p, paints
                         )
-                        g = (
-                            w00 * texture[gi, gj, 1] + w01 * texture[gi, gj + 1, 1]
-                            + w10 * texture[gi + 1, gj, 1] + w11 * texture[gi + 1, gj + 1, 1]
+                    if behind and alpha > 0:
+                        r, g, b = back_r + w * (r - back_r), back_g + w * (g - back_g), (
+                            back_b + w * (b - back_b)
                         )
-                        b_ = (
-                            w00 * texture[gi, gj, 2] + w01 * texture[gi, gj + 1, 2]
-                            + w10 * texture[gi + 1, gj, 2] + w11 * texture[gi + 1, gj + 1, 2]
-                        )
-                        hairy = (
-                            w00 * texture[gi, gj, 3] + w01 * texture[gi, gj + 1, 3]
-                            + w10 * texture[gi + 1, gj, 3] + w11 * texture[gi + 1, gj + 1, 3]
-                        )
-                        if z < -0.25 and hairy < 0.999:
-                            pr, pg, pb = r, g, b_
-                            if y > p.mouth_y - 0.3:
-                                pr, pg, pb = paint_mouth(x, y, aa, pr, pg, pb, f, p, colours)
-                            if y < p.eye_y + 0.3:
-                                pr, pg, pb = paint_frown(x, y, pr, pg, pb, f, p)
-                                pr, pg, pb = paint_eye(x, y, aa, pr, pg, pb, f, p, colours)
-                            keep = 1 - hairy
-                            r, g, b_ = r + keep * (pr - r), g + keep * (pg - g), b_ + keep * (pb - b_)
-                    elif kind == EAR:
-                        inner = 0.82 + 0.18 * facing
-                        r, g, b_ = skin[0] * inner, skin[1] * inner * 0.93, skin[2] * inner * 0.92
-                    elif kind == NECK:
-                        jaw_shadow = 0.60 + 0.36 * smoothstep(y, 0.85, 1.35)
-                        r = skin[0] * jaw_shadow
-                        g, b_ = skin[1] * jaw_shadow * 0.97, skin[2] * jaw_shadow * 0.96
-                    else:
-                        hairy = 1.0
-                        strand = math.sin(70 * u + 4 * math.sin(3 * v + ph[6]) * (0.2 + p.curl))
-                        strand += math.sin(31 * u + 2 * v + ph[9])
-                        if kind == BUN:
-                            strand = math.sin(28 * u + 9 * v) + math.sin(17 * v + ph[9])
-                        inner = (0.80 if kind == CURTAIN else 0.95) + 0.08 * strand
-                        r, g, b_ = hair[0] * inner, hair[1] * inner, hair[2] * inner
-                    lustre = p.spec * 0.55 * gloss * (1 - hairy)
-                    band = max(1 - abs(ny + 0.55) * 3, 0.0) * hairy * 0.16
-                    r = r * lit + lustre + band * (0.3 + hair[0])
-                    g = g * lit + lustre + band * (0.3 + hair[1])
-                    b_ = b_ * lit + lustre + band * (0.3 + hair[2])
-                    shown = HAIR if hairy > 0.5 else THROAT if kind == NECK else FACE
-                    if kind in (NECK, CURTAIN):
-                        w = 1 - alpha
-                        br, bg, bb = br + w * (r - br), bg + w * (g - bg), bb + w * (b_ - bb)
-                        what = what if alpha > 0.5 else shown
-                    else:
-                        br, bg, bb, what = r, g, b_, shown
-                    if truth:
-                        points[j, i, 0] = wa * rest[a, 0] + wb * rest[b, 0] + wc * rest[c, 0]
-                        points[j, i, 1] = wa * rest[a, 1] + wb * rest[b, 1] + wc * rest[c, 1]
-                        points[j, i, 2] = wa * rest[a, 2] + wb * rest[b, 2] + wc * rest[c, 2]
+                        what = still if alpha > 0.5 else what
                 if p.glasses > 0:
-                    br, bg, bb = _lens(br, bg, bb, cx, cy, rot, aa, p, colours)
-                if truth:
+                    cx = ((i + 0.5) / samples * 2 - 1 - camera.tx) / camera.scale
+                    cy = ((j + 0.5) / samples * 2 - 1 - camera.ty) / camera.scale
+                    r, g, b = _lens(r, g, b, cx, cy, camera, aa, p, paints.colours)
+                sr, sg, sb, count = sr + r, sg + g, sb + b, count + 1
+                if shows.size > 0:
                     shows[j, i] = what
-                sr, sg, sb = sr + br, sg + bg, sb + bb
-            norm = 255.0 / (n * n)
+                if k == 0 and alike > -2 and not painted and not (p.glasses > 0 and alike == HEAD):
+                    if shows.size > 0:
+                        for m in range(1, n * n):
+                            shows[row * n + m // n, col * n + m % n] = what
+                    break
+            norm = 255.0 / count
             image[row, col, 0] = int(min(max(sr * norm + 0.5, 0.0), 255.0))
             image[row, col, 1] = int(min(max(sg * norm + 0.5, 0.0), 255.0))
             image[row, col, 2] = int(min(max(sb * norm + 0.5, 0.0), 255.0))
+
+
+@jit
+def rest_points(mesh, posed, points):
+    """The point of the head at rest that every sample shows, (samples, samples, 3); 0 where none."""
+    points[:] = 0
+    for j in range(points.shape[0]):
+        for i in range(points.shape[1]):
+            tri = posed.owner[j, i]
+            if tri < 0:
+                continue
+            a, b, c = mesh.triangles[tri, 0], mesh.triangles[tri, 1], mesh.triangles[tri, 2]
+            wa, wb, wc = _weights(posed.screen, a, b, c, i, j)
+            for k in range(3):
+                points[j, i, k] = _blend(mesh.rest, a, b, c, wa, wb, wc, k)

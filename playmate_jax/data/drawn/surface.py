@@ -20,6 +20,7 @@ CENTRE = (0.0, 0.05, 0.05)  # from which the sheet is star-shaped
 HEAD, EAR, NECK, CURTAIN, BUN = 0, 1, 2, 3, 4  # parts
 
 jit = functools.partial(numba.njit, cache=True, fastmath=True, error_model="numpy")
+inlined = functools.partial(jit, forceinline=True)  # large tuples are costly to pass
 
 
 class Mesh(NamedTuple):
@@ -34,14 +35,14 @@ class Mesh(NamedTuple):
     skin: NDArray[np.float32]  # (ROWS, COLUMNS + 1, 3) the sheet without hair
 
 
-@jit(inline="always")
+@inlined()
 def smoothstep(x, low, high):
     """0 below low, 1 above high, smooth between."""
     u = min(max((x - low) / (high - low), 0.0), 1.0)
     return u * u * (3 - 2 * u)
 
 
-@jit(inline="always")
+@inlined()
 def _ellipsoid(x, y, z, cx, cy, cz, rx, ry, rz):
     """Approximate signed distance to an ellipsoid."""
     x, y, z = (x - cx) / rx, (y - cy) / ry, (z - cz) / rz
@@ -50,7 +51,7 @@ def _ellipsoid(x, y, z, cx, cy, cz, rx, ry, rz):
     return (q - math.sqrt(q)) / math.sqrt(g + 1e-9)
 
 
-@jit(inline="always")
+@inlined()
 def _union(a, b, k):
     """Smooth minimum of two distances over the width k."""
     h = max(k - abs(a - b), 0.0) / k

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playmate_jax.data.drawn.identity import Identity
-from playmate_jax.data.drawn.surface import Mesh, beard_cover, hair_depth, jit, smoothstep
+from playmate_jax.data.drawn.surface import Mesh, beard_cover, hair_depth, inlined, jit, smoothstep
 
 HEIGHT, WIDTH = 256, 448
 
 
-@jit(inline="always")
+@inlined()
 def noise(x, y, ph, f):
     """Cheap smooth noise in [-1, 1]."""
     return 0.25 * (
