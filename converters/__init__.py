@@ -1,1 +1,4 @@
-"""Weights between PyTorch and Flax; the only home of torch."""
+"""Weights between PyTorch and Flax, both ways: rule tables, proofs, small PyTorch twins.
+
+The only home of torch in the project, and only to read and write its files and to run the twins.
+"""

@@ -22,7 +22,7 @@ from playmate_jax.models.initialization import fresh_variables
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
 from playmate_jax.models.resampling import bilinear_up
 from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
-from playmate_jax.models.stitching import EYES, LIPS, STITCHING, KeypointMLPConfig
+from playmate_jax.models.stitching import EYES, LIPS, STITCHING, KeypointMLP, KeypointMLPConfig
 from playmate_jax.models.warping import WarpingConfig, WarpingNetwork
 
 Params = Mapping[str, Any]
@@ -74,6 +74,15 @@ def shapes(config: RendererConfig) -> dict[str, Any]:
     spade = SpadeDecoder(config.spade)
     tree["spade"] = jax.eval_shape(lambda k, i: spade.init(k, **i), key, inputs)
     return tree
+
+
+def retargeting_shapes(config: RendererConfig) -> dict[str, Any]:
+    """The trees of stitching and the two retargeters."""
+    mlps = {"stitching": config.stitching, "eyes": config.eyes, "lips": config.lips}
+    return {
+        name: jax.eval_shape(KeypointMLP(mlp).init, jax.random.key(0), jnp.zeros((1, mlp.inputs)))
+        for name, mlp in mlps.items()
+    }
 
 
 def extract_motion(

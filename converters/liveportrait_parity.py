@@ -1,0 +1,122 @@
+"""How LivePortrait's recordings were made: inputs, networks, outputs in PyTorch's axis order.
+
+One function per recording; each yields (name, value) in the order of computation, so that the
+first divergence is where to look. Sizes are the official configuration's.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from playmate_jax.converters import liveportrait
+from playmate_jax.converters.parity import Outputs, Reference
+from playmate_jax.geometry import head_pose, keypoints
+from playmate_jax.geometry.grid_sample import grid_sample_3d
+from playmate_jax.models.appearance import AppearanceExtractor
+from playmate_jax.models.motion_extractor import MotionExtractor
+from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.spade import SpadeDecoder
+from playmate_jax.models.stitching import KeypointMLP
+from playmate_jax.models.warping import WarpingNetwork
+
+CONFIG = RendererConfig()
+VOLUME = (1, 32, 16, 64, 64)
+MLPS = {"stitching": (3, 126), "eye": (3, 66), "lip": (3, 65)}
+MLP_FIELDS = {"stitching": "stitching", "eye": "eyes", "lip": "lips"}
+
+
+def channels_last(array: np.ndarray) -> np.ndarray:
+    """(b, c, ...) to (b, ..., c)."""
+    return np.moveaxis(array, 1, -1)
+
+
+def channels_first(array: jax.Array) -> np.ndarray:
+    """(b, ..., c) to (b, c, ...)."""
+    return np.moveaxis(np.asarray(array), -1, 1)
+
+
+def appearance(reference: Reference) -> Outputs:
+    """F."""
+    variables = _variables(reference, "appearance", "liveportrait_appearance")
+    image = channels_last(reference.input("image", (2, 3, 256, 256), "unit"))
+    volume = jax.jit(AppearanceExtractor(CONFIG.appearance).apply)(variables, image)
+    yield "appearance.feature_volume", channels_first(volume)
+
+
+def motion(reference: Reference) -> Outputs:
+    """M, then head pose and Eq. 1 on its outputs."""
+    variables = _variables(reference, "motion", "liveportrait_motion")
+    image = channels_last(reference.input("image", (2, 3, 256, 256), "unit"))
+    raw = jax.jit(MotionExtractor(CONFIG.motion).apply)(variables, image)
+    for name, value in raw.items():
+        yield f"motion.{name}", np.asarray(value)
+    for name in ("pitch", "yaw", "roll"):
+        yield f"motion.{name}_degrees", np.asarray(head_pose.degrees_from_bins(raw[name]))
+    x_c, moved = keypoints.motion_from_outputs(raw)
+    yield "motion.rotation", np.asarray(moved.rotation)
+    yield "motion.transformed_keypoints", np.asarray(keypoints.equation_1(x_c, moved))
+    angles = (40.0 * reference.input(name, (16,)) for name in ("pitch", "yaw", "roll"))
+    yield "camera.rotation_of_degrees", np.asarray(head_pose.rotation(*angles))
+
+
+def warping(reference: Reference) -> Outputs:
+    """W, and the sampling of a volume alone."""
+    volume = channels_last(reference.input("feature_volume", VOLUME))
+    grid = 0.9 * reference.input("grid", (1, 16, 64, 64, 3))
+    yield "grid_sample_3d", channels_first(jax.jit(grid_sample_3d)(volume, grid))
+    outputs = _warped(reference)
+    for name in ("mask", "occlusion_map"):
+        yield f"warping.{name}", channels_first(outputs[name])
+    yield "warping.deformation", np.asarray(outputs["deformation"])
+    yield "warping.out", channels_first(outputs["out"])
+
+
+def spade(reference: Reference) -> Outputs:
+    """G of noise, and G of what W returned."""
+    variables = _variables(reference, "spade", "liveportrait_spade")
+    decode = jax.jit(SpadeDecoder(CONFIG.spade).apply)
+    feature = channels_last(reference.input("warped", (1, 256, 64, 64)))
+    yield "spade.image", channels_first(decode(variables, feature))
+    yield "warp_then_decode.image", channels_first(decode(variables, _warped(reference)["out"]))
+
+
+def retargeting(reference: Reference) -> Outputs:
+    """S and the retargeters."""
+    for name, shape in MLPS.items():
+        field = MLP_FIELDS[name]
+        variables = _variables(reference, field, f"liveportrait_{name}")
+        module = KeypointMLP(getattr(CONFIG, field))
+        yield f"retarget.{name}", np.asarray(module.apply(variables, reference.input(name, shape)))
+
+
+def _variables(reference: Reference, field: str, network: str) -> dict[str, Any]:
+    if "shapes" not in reference.cache:
+        reference.cache["shapes"] = liveportrait.leaf_shapes(CONFIG)
+    table = liveportrait.tables(CONFIG)[field]
+    return reference.convert(network, table, reference.cache["shapes"][field])
+
+
+def _warped(reference: Reference) -> dict[str, jax.Array]:
+    """W's outputs, which two recordings need: seconds of work, so kept."""
+    if "warped" not in reference.cache:
+        variables = _variables(reference, "warping", "liveportrait_warping")
+        volume = channels_last(reference.input("feature_volume", VOLUME))
+        source, driving = (
+            jnp.asarray(reference.input(name, (1, 21, 3), "keypoints"))
+            for name in ("kp_source", "kp_driving")
+        )
+        apply = jax.jit(WarpingNetwork(CONFIG.warping).apply)
+        reference.cache["warped"] = apply(variables, volume, source, driving)
+    return reference.cache["warped"]
+
+
+PORTS: dict[str, Callable[[Reference], Outputs]] = {
+    "liveportrait_appearance": appearance,
+    "liveportrait_motion": motion,
+    "liveportrait_warping": warping,
+    "liveportrait_spade": spade,
+    "liveportrait_retargeting": retargeting,
+}

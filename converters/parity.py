@@ -1,0 +1,148 @@
+"""Every ported network against recorded outputs of its PyTorch original.
+
+    python -m playmate_jax.converters.parity GOLDEN --seed 0
+
+GOLDEN holds `manifests/<network>.json` (name -> shape, dtype), `golden/<file>.npz` and optionally
+`gains.json`; weights and inputs are stand-ins drawn from names (`stand_in.py`). Each network goes
+through its rule table, there and back, and runs at full size in float32. The table shows per file
+the worst error relative to its output's standard deviation, whether PyTorch -> Flax -> PyTorch
+was exact to the bit, and the first output that diverges. Exits with 1 when any does.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax.traverse_util import unflatten_dict
+
+from playmate_jax.converters import stand_in
+from playmate_jax.converters.rules import Table, to_flax, to_torch
+from playmate_jax.errors import UserError
+
+# Of an output's standard deviation. A float64 run of the originals differs from the recorded
+# float32 values by up to 1e-5; the order of our sums adds a few times that in deep networks.
+TOLERANCE = 1e-4
+
+Outputs = Iterator[tuple[str, np.ndarray]]
+
+
+class Reference:
+    """A directory of recorded outputs, and the weights and inputs that belong to a seed."""
+
+    def __init__(self, directory: str | Path, seed: int):
+        self.directory, self.seed = Path(directory), seed
+        if not (self.directory / "golden").is_dir():
+            raise UserError(f"expected folders golden/ and manifests/ in {directory}, found none")
+        gains = self.directory / "gains.json"
+        self.gains = json.loads(gains.read_text()) if gains.is_file() else {}
+        self.round_trips: dict[str, bool] = {}
+        self.cache: dict[str, Any] = {}
+
+    def files(self) -> list[str]:
+        """The stems of all recordings."""
+        return sorted(path.stem for path in (self.directory / "golden").glob("*.npz"))
+
+    def state(self, network: str) -> dict[str, np.ndarray]:
+        """The stand-in state dict of a network."""
+        manifest = json.loads((self.directory / "manifests" / f"{network}.json").read_text())
+        return stand_in.state_dict(manifest, self.seed, self.gains.get(network))
+
+    def convert(
+        self, network: str, table: Table, shapes: Mapping[str, tuple[int, ...]]
+    ) -> dict[str, Any]:
+        """The network's variables, through its table; the round trip is checked on the way."""
+        state = self.state(network)
+        leaves, kept = to_flax(table, state, shapes)
+        back = to_torch(table, leaves, kept)
+        self.round_trips[network] = list(back) == list(state) and all(
+            back[name].dtype == state[name].dtype and np.array_equal(back[name], state[name])
+            for name in state
+        )
+        return unflatten_dict(leaves, sep="/")
+
+    def input(self, name: str, shape: tuple[int, ...], kind: str = "normal") -> np.ndarray:
+        """A stand-in input in PyTorch's axis order."""
+        return stand_in.network_input(name, shape, self.seed, kind)
+
+    def compare(self, file: str, outputs: Outputs) -> list["Comparison"]:
+        """Our outputs against the recorded ones, in the order in which they are computed."""
+        recorded = np.load(self.directory / "golden" / f"{file}.npz")
+        names = {key.rpartition("/")[0] for key in recorded.files}
+        comparisons = [
+            self._compare(recorded, name, value) for name, value in outputs if name in names
+        ]
+        missing = names - {comparison.name for comparison in comparisons}
+        return comparisons + [Comparison(name, np.inf, "not computed") for name in sorted(missing)]
+
+    def _compare(self, recorded: Mapping, name: str, value: np.ndarray) -> "Comparison":
+        shape = tuple(recorded[f"{name}/shape"])
+        if value.shape != shape:
+            return Comparison(name, np.inf, f"shape {value.shape}, recorded {shape}")
+        moments = recorded[f"{name}/mean_std_absmax"]
+        flat = np.asarray(value, np.float64).reshape(-1)
+        if f"{name}/values" in recorded:
+            indices = stand_in.sample_indices(name, flat.size, self.seed)
+            difference = np.abs(flat[indices] - recorded[f"{name}/values"])
+        else:
+            ours = np.array([flat.mean(), flat.std(), np.abs(flat).max()])
+            difference = np.abs(ours - moments)
+        error = float(difference.max() / max(moments[1], 1e-12))
+        return Comparison(name, error if np.isfinite(error) else np.inf, "")
+
+
+class Comparison(NamedTuple):
+    """One output: its worst error relative to the recorded standard deviation."""
+
+    name: str
+    error: float
+    remark: str
+
+
+def report(reference: Reference, ports: Mapping[str, Callable[[Reference], Outputs]]) -> bool:
+    """Print the table; whether every ported network agrees and converts exactly."""
+    print(f"{'recording':28}{'worst error':>12}  {'round trip':11}{'seconds':>8}  first divergence")
+    good = True
+    for file in reference.files():
+        if file not in ports:
+            print(f"{file:28}{'not ported':>12}", flush=True)
+            continue
+        reference.round_trips.clear()
+        start = time.perf_counter()
+        comparisons = reference.compare(file, ports[file](reference))
+        seconds = time.perf_counter() - start
+        worst = max(comparison.error for comparison in comparisons)
+        exact = all(reference.round_trips.values())
+        diverging = [c for c in comparisons if not c.error <= TOLERANCE]
+        first = " ".join(map(str, diverging[0])) if diverging else "none"
+        trip = "exact" if exact else "INEXACT"
+        print(f"{file:28}{worst:12.1e}  {trip:11}{seconds:8.1f}  {first}", flush=True)
+        good &= exact and not diverging
+    return good
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; the exit status."""
+    from playmate_jax.converters.liveportrait_parity import PORTS
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("golden", help="directory with golden/ and manifests/")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="only recordings whose name contains this")
+    options = parser.parse_args(arguments)
+    ports = {file: port for file, port in PORTS.items() if options.only in file}
+    try:
+        with jax.default_matmul_precision("highest"):
+            return 0 if report(Reference(options.golden, options.seed), ports) else 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The engine of weight conversion: a table of reversible rules between two trees of names.
+
+A `Rule` moves one PyTorch tensor to one leaf of a Flax tree by an `Op`, which carries its inverse;
+a table is a list of rules and of `Ignored` names, in PyTorch's order, built by families (`dense`,
+`conv`, `batch_norm`, ...). NumPy only. `to_flax` and `to_torch` refuse anything but an exact fit
+and report every problem in one message: `+` is only in the checkpoint, `-` only in the model, `!`
+fits neither in shape.
+
+Nothing is computed on the values, so a round trip is exact to the bit. Ignored tensors (counters
+of training steps) come back separately and are restored from there, or from their default.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from playmate_jax.errors import UserError
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Op:
+    """A change of layout and its inverse."""
+
+    name: str
+    forward: Callable[[np.ndarray], np.ndarray]
+    inverse: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One tensor: PyTorch's name, the path in the Flax tree, the change between them."""
+
+    source: str
+    target: str
+    op: Op
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A tensor that the model does not use, with what an export writes when none was kept."""
+
+    source: str
+    default: np.ndarray
+
+
+Table = list[Rule | Ignored]
+
+
+def transpose(*axes: int) -> Op:
+    """PyTorch's axes in the order in which Flax keeps them."""
+    back = tuple(int(i) for i in np.argsort(axes))
+    return Op(f"transpose{axes}", lambda x: x.transpose(axes), lambda x: x.transpose(back))
+
+
+def squeeze_then(op: Op, *axes: int) -> Op:
+    """Axes of size one dropped, then `op`."""
+    return Op(
+        f"squeeze{axes} {op.name}",
+        lambda x: op.forward(np.squeeze(x, axes)),
+        lambda x: np.expand_dims(op.inverse(x), axes),
+    )
+
+
+IDENTITY = Op("identity", lambda x: x, lambda x: x)
+LINEAR = transpose(1, 0)
+CONV = {1: transpose(2, 1, 0), 2: transpose(2, 3, 1, 0), 3: transpose(2, 3, 4, 1, 0)}
+DEPTHWISE = {
+    1: squeeze_then(transpose(1, 0), 1),  # (c, 1, k) -> (k, c)
+    2: squeeze_then(transpose(1, 2, 0), 1),  # (c, 1, kh, kw) -> (kh, kw, c)
+}
+
+
+def flat_window(kernel_size: int) -> Op:
+    """A vector over (in, kh, kw), as spectral normalisation keeps it, to (kh, kw, in)."""
+    k = kernel_size
+    return Op(
+        f"flat_window({k})",
+        lambda x: x.reshape(-1, k, k).transpose(1, 2, 0),
+        lambda x: x.transpose(2, 0, 1).reshape(-1),
+    )
+
+
+# ---- families -----------------------------------------------------------------------------------
+
+
+def _weights(source: str, target: str, op: Op, bias: bool) -> Table:
+    table: Table = [Rule(f"{source}.weight", f"params/{target}/kernel", op)]
+    return table + ([Rule(f"{source}.bias", f"params/{target}/bias", IDENTITY)] if bias else [])
+
+
+def dense(source: str, target: str, bias: bool = True) -> Table:
+    """Linear: weight (out, in) to kernel (in, out)."""
+    return _weights(source, target, LINEAR, bias)
+
+
+def conv(source: str, target: str, dims: int = 2, bias: bool = True) -> Table:
+    """Convolution: weight (out, in, *window) to kernel (*window, in, out)."""
+    return _weights(source, target, CONV[dims], bias)
+
+
+def depthwise(source: str, target: str, dims: int = 2, bias: bool = True) -> Table:
+    """Depthwise convolution: weight (c, 1, *window) to kernel (*window, c)."""
+    return _weights(source, target, DEPTHWISE[dims], bias)
+
+
+def spectral_conv(source: str, target: str, kernel_size: int, bias: bool = True) -> Table:
+    """2-D convolution under spectral normalisation: raw weight and both singular vectors."""
+    table: Table = [Rule(f"{source}.bias", f"params/{target}/bias", IDENTITY)] if bias else []
+    return table + [
+        Rule(f"{source}.weight_orig", f"params/{target}/kernel", CONV[2]),
+        Rule(f"{source}.weight_u", f"spectral/{target}/u", IDENTITY),
+        Rule(f"{source}.weight_v", f"spectral/{target}/v", flat_window(kernel_size)),
+    ]
+
+
+def layer_norm(source: str, target: str) -> Table:
+    """LayerNorm or GroupNorm: weight and bias to scale and bias."""
+    return [
+        Rule(f"{source}.weight", f"params/{target}/scale", IDENTITY),
+        Rule(f"{source}.bias", f"params/{target}/bias", IDENTITY),
+    ]
+
+
+def batch_norm(source: str, target: str) -> Table:
+    """BatchNorm with its running statistics; the counter of batches is kept aside."""
+    return layer_norm(source, target) + [
+        Rule(f"{source}.running_mean", f"batch_stats/{target}/mean", IDENTITY),
+        Rule(f"{source}.running_var", f"batch_stats/{target}/var", IDENTITY),
+        Ignored(f"{source}.num_batches_tracked", np.zeros((), np.int64)),
+    ]
+
+
+def prefixed(prefix: str, table: Table) -> Table:
+    """The same table for a checkpoint whose names all begin with `prefix`."""
+    return [replace(entry, source=prefix + entry.source) for entry in table]
+
+
+# ---- the two directions -------------------------------------------------------------------------
+
+
+def to_flax(table: Table, state: Arrays, shapes: Mapping[str, Sequence[int]]) -> tuple[dict, dict]:
+    """A PyTorch state dict as flat Flax leaves ("params/first/conv/kernel" -> array).
+
+    Args:
+      state: PyTorch's names to arrays.
+      shapes: every leaf of the Flax tree to its shape.
+
+    Returns:
+      The leaves, and the ignored tensors by their PyTorch names.
+
+    Raises:
+      UserError: names or shapes differ anywhere, or a value is not finite; all are listed.
+    """
+    check_table(table)
+    rules = [entry for entry in table if isinstance(entry, Rule)]
+    ignored = {entry.source for entry in table if isinstance(entry, Ignored)}
+    problems = _differences(set(state) - ignored, {rule.source for rule in rules})
+    problems += _differences({rule.target for rule in rules}, set(shapes), "leaf ")
+    leaves = {}
+    for rule in rules:
+        if rule.source not in state or rule.target not in shapes:
+            continue
+        value, expected = state[rule.source], tuple(shapes[rule.target])
+        try:
+            moved = rule.op.forward(value)
+        except ValueError:  # another number of axes, or a size that the window does not divide
+            moved = None
+        if moved is None or moved.shape != expected:
+            problems.append(f"! {rule.source} {value.shape} does not become {expected}")
+        elif not np.isfinite(value).all():
+            problems.append(f"! {rule.source} holds values that are not finite")
+        else:
+            leaves[rule.target] = np.ascontiguousarray(moved)
+    _raise_if(problems, "the checkpoint does not fit the model")
+    return leaves, {name: state[name] for name in sorted(ignored & set(state))}
+
+
+def to_torch(table: Table, leaves: Arrays, kept: Arrays | None = None) -> dict[str, np.ndarray]:
+    """The inverse of `to_flax`: a PyTorch state dict in the table's order.
+
+    Args:
+      kept: the ignored tensors that `to_flax` returned; the defaults where absent.
+    """
+    check_table(table)
+    targets = {entry.target for entry in table if isinstance(entry, Rule)}
+    _raise_if(_differences(set(leaves), targets), "the tree does not fit the table")
+    kept = kept or {}
+    state = {}
+    for entry in table:
+        if isinstance(entry, Rule):
+            state[entry.source] = np.ascontiguousarray(entry.op.inverse(leaves[entry.target]))
+        else:
+            state[entry.source] = np.asarray(kept.get(entry.source, entry.default))
+    return state
+
+
+def check_table(table: Table) -> None:
+    """Raises ValueError unless every source and every target has exactly one rule."""
+    sources = Counter(entry.source for entry in table)
+    targets = Counter(entry.target for entry in table if isinstance(entry, Rule))
+    twice = [name for names in (sources, targets) for name, n in names.items() if n > 1]
+    if twice:
+        raise ValueError(f"the table has several rules for: {', '.join(twice)}")
+
+
+def _differences(found: set[str], known: set[str], what: str = "") -> list[str]:
+    lines = [f"+ {what}{name}" for name in sorted(found - known)]
+    return lines + [f"- {what}{name}" for name in sorted(known - found)]
+
+
+def _raise_if(problems: list[str], headline: str) -> None:
+    if problems:
+        lines = "\n  ".join(sorted(problems, key=lambda line: re.sub(r"^. ", "", line)))
+        raise UserError(
+            f"{headline} (+ only in the checkpoint, - only in the model, ! shape or value):"
+            f"\n  {lines}"
+        )
