@@ -1,11 +1,11 @@
-"""The command `playmate`: reads the arguments, runs one subcommand, turns what happens into an exit code.
+"""The command `playmate`: reads arguments, runs a subcommand, turns what happens into an exit code.
 
     0    done
     1    a defect of the program or of the machine (one sentence; `--debug` shows the traceback)
     2    bad input: `UserError` (one sentence)
     130  Ctrl-C, 143 terminated; whatever was half-written is removed
 
-Nothing heavy is imported before the arguments are known to be good, so `playmate --help` is instant.
+Nothing heavy is imported before the arguments are known to be good: `playmate --help` is instant.
 """
 
 import os

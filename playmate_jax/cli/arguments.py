@@ -35,7 +35,7 @@ class _Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings]
         near = ""
         if message.startswith("unrecognized arguments: "):
-            near = nearest(message.split()[2].split("=")[0], known)
+            near = nearest(message.split()[2].partition("=")[0], known)
         raise UserError(f"{message}{near}, see '{self.prog} --help'")
 
 

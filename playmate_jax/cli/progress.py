@@ -5,7 +5,7 @@ import time
 
 
 class ProgressBar:
-    """A callable `(phase, done, total)`; draws on a terminal, one closing line a phase elsewhere."""
+    """A callable `(phase, done, total)`; on a terminal live, elsewhere one line a phase."""
 
     WIDTH = 28
     INTERVAL_S = 0.1

@@ -89,7 +89,7 @@ class Animation:
 
     def save_motion(self, path: str | os.PathLike) -> None:
         """Writes the motion, for `driving`."""
-        write_motion(path, MotionClip(self.motion, self.fps))
+        write_motion(path, MotionClip(self.motion, float(self.fps)))
 
     def summary(self) -> dict[str, Any]:
         """Plain values about the clip and how it was made."""

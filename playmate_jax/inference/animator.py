@@ -105,8 +105,8 @@ class Animator:
             return None
         name = self.cards["renderer"].get("name", "these")
         return (
-            f"the {name} weights were trained on drawn faces only: a photograph or a painting moves, "
-            "but will look redrawn"
+            f"the {name} weights were trained on drawn faces only: a photograph or a painting "
+            "moves, but will look redrawn"
         )
 
     def animate(
@@ -156,7 +156,7 @@ class Animator:
             audio, sound = _read_speech(speech)
             sitting = read_portrait(
                 portrait, lambda: self.landmarker, self.framing, self.renderer.input_size,
-                self.renderer.drawn_size, number=face, crop=crop, paste=paste,
+                lambda: self.renderer.drawn_size, number=face, crop=crop, paste=paste,
             )  # fmt: skip
         count = -(-len(audio) // SAMPLES_PER_FRAME)
 
@@ -200,7 +200,15 @@ class Animator:
         }
         notices = [n for n in (sitting.notice, self.domain_notice) if n]
         return Animation(
-            motion, sound, sitting.size, self.renderer, sitter, sitting.finish, notices, facts, seconds
+            motion,
+            sound,
+            sitting.size,
+            self.renderer,
+            sitter,
+            sitting.finish,
+            notices,
+            facts,
+            seconds,
         )
 
     def _follow(self, driving, own, count: int, pose: str, gain: float) -> np.ndarray:
@@ -215,10 +223,11 @@ class Animator:
 
         def face_of_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
             size = self.renderer.input_size
-            return read_portrait(path, lambda: self.landmarker, framing, size, size).face
+            return read_portrait(path, lambda: self.landmarker, framing, size, lambda: size).face
 
         found = read_driving(
-            driving, faces_of_video, face_of_image, self.renderer.motion_of, self.renderer.batch, count
+            driving, faces_of_video, face_of_image, self.renderer.motion_of,
+            self.renderer.batch, count,
         )  # fmt: skip
         return follow(found, own, count, pose, gain)
 

@@ -1,4 +1,4 @@
-"""Compiled programs are kept on disk, so that only the first run of a machine pays for compiling."""
+"""Compiled programs are kept on disk: only the first run on a machine pays for compiling."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import jax
 
 
 def keep_compiled_programs() -> Path | None:
-    """Turns the persistent cache on ($XDG_CACHE_HOME/playmate_jax/xla), unless one is set already."""
+    """Turns the persistent cache on (~/.cache/playmate_jax/xla), unless one is set already."""
     if os.environ.get("JAX_COMPILATION_CACHE_DIR") or jax.config.jax_compilation_cache_dir:
         return None
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

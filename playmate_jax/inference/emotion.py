@@ -5,10 +5,10 @@
     0:neutral,2.5:happy=0.8            keys at seconds 0 and 2.5, weights linear in between
     a path to a text file              the same, one key a line, `#` starts a comment
 
-The result is the emotion condition of the controller: weights over EMOTIONS times an intensity, one
-row a video frame. Where intensities of a blend add up to more than 1 they are scaled to 1, because
-the controller has seen no stronger condition in training. No text at all means no condition, and the
-controller is skipped; `neutral` is a condition of its own.
+The result is the emotion condition of the controller: weights over EMOTIONS times an intensity,
+one row a video frame. Where intensities of a blend add up to more than 1 they are scaled to 1,
+because the controller has seen no stronger condition in training. No text at all means no
+condition, and the controller is skipped; `neutral` is a condition of its own.
 """
 
 import math

@@ -5,9 +5,9 @@ F and M see the portrait once. For every frame Eq. 1 moves the portrait's canoni
     x_s = s_s (x_c R_s + delta_s) + t_s        the portrait as it is
     x_d = s   (x_c R   + delta)   + t          the frame to draw
 
-S (where the weights have it) adjusts x_d, and W and G draw. Expression is *absolute*: the generator
-says where the lips are, so a portrait that smiles or shows its teeth does not keep its mouth open at
-an m. Frames go through one compiled program in batches of a fixed size.
+S (where the weights have it) adjusts x_d, and W and G draw. Expression is *absolute*: the
+generator says where the lips are, so a portrait that smiles or shows its teeth does not keep its
+mouth open at an m. Frames go through one compiled program in batches of a fixed size.
 """
 
 from collections.abc import Iterator, Mapping
@@ -114,9 +114,7 @@ class FaceRenderer:
         for start in range(0, len(motion), self.batch):
             part = motion[start : start + self.batch]
             padded = np.concatenate([part, np.repeat(part[-1:], self.batch - len(part), 0)])
-            drawn = self._draw(
-                self._params, sitter.features, sitter.x_c, sitter.keypoints, padded
-            )
+            drawn = self._draw(self._params, sitter.features, sitter.x_c, sitter.keypoints, padded)
             if waiting is not None:
                 yield np.asarray(waiting[0])[: waiting[1]]
             waiting = (drawn, len(part))

@@ -1,8 +1,8 @@
 """From speech to motion: what the pipeline asks of a generator, and the table of those it knows.
 
-A generator is any callable of `MotionGenerator`'s shape. The pipeline names none of them: the `kind`
-in a generator's `config.json` picks its loader from `LOADERS`, so another system's generator is one
-more row there.
+A generator is any callable of `MotionGenerator`'s shape. The pipeline names none of them: the
+`kind` in a generator's `config.json` picks its loader from `LOADERS`, so another system's generator
+is one more row there.
 """
 
 from collections.abc import Callable, Mapping

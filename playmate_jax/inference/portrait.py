@@ -42,7 +42,7 @@ def read_portrait(
     landmarker: Callable[[], Landmarker],
     framing: Mapping[str, float],
     input_size: int,
-    drawn_size: int,
+    drawn_size: Callable[[], int],
     *,
     number: int = 0,
     crop: bool = True,
@@ -54,7 +54,8 @@ def read_portrait(
       portrait: a path, or the picture itself.
       landmarker: called only when a face is looked for.
       framing: arguments of `faces.crop_face` that the weights were trained with.
-      input_size, drawn_size: sides of the pictures that the networks take and draw.
+      input_size, drawn_size: sides of the pictures that the networks take and draw; the second is
+        asked for only where it matters.
       number: which face, by falling size from 1; 0 is the largest.
       crop: False takes the middle square of the whole picture as the face.
       paste: False leaves the drawn face on its own.
@@ -65,7 +66,7 @@ def read_portrait(
     name = "" if isinstance(portrait, np.ndarray) else portrait
     picture = portrait if not name else read_image(name, max_side=MAX_SIDE)
     if not crop:
-        return _whole(picture, input_size, drawn_size)
+        return _whole(picture, input_size, drawn_size())
     faces = landmarker().detect(picture)
     face = pick_face(faces, number or None, name)
     cut = crop_face(picture, face, input_size, border="edge", **framing)
@@ -74,9 +75,10 @@ def read_portrait(
     )
     box = (*np.floor(corners.min(1)).astype(int), *np.ceil(corners.max(1)).astype(int))
     left, top, right, bottom = (int(side) for side in box)
-    size, finish = (drawn_size, drawn_size), _as_it_is
     if paste:
         size, finish = picture.shape[1::-1], Paster(picture, cut.matrix, input_size)
+    else:
+        size, finish = (drawn_size(),) * 2, _as_it_is
     notice = choice_note(faces, number or None)
     return Portrait(cut.image, size, finish, (left, top, right, bottom), len(faces), notice)
 

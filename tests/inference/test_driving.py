@@ -1,5 +1,8 @@
 """Head pose from a driving source."""
 
+import wave
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,7 +23,7 @@ def _motion(n, seed=0):
 def _matrix(pose):
     full = np.zeros((len(pose), MOTION_SIZE), np.float32)
     full[:, POSE] = pose
-    return np.asarray(rotation(full[:, PITCH], full[:, YAW], full[:, ROLL]))
+    return np.asarray(rotation(*(jnp.asarray(full[:, angle]) for angle in (PITCH, YAW, ROLL))))
 
 
 def test_relative_pose_starts_at_the_portraits_own():
@@ -57,7 +60,7 @@ def test_one_driving_frame_is_absolute_and_held():
 
 def test_zero_gain_keeps_the_head_still():
     own = _motion(1, 1)[0]
-    pose = follow(_motion(6), own, 6, "absolute", gain=0)
+    pose = follow(_motion(6), own, 6, "absolute", gain=0.0)
     np.testing.assert_allclose(pose, np.broadcast_to(own[POSE], pose.shape), atol=1e-6)
 
 
@@ -70,16 +73,18 @@ def test_short_driving_goes_back_and_forth():
 def test_retime_keeps_straight_lines_straight():
     """50 fps to 25: every second row; 20 fps to 25: positions 0.8 apart."""
     line = np.arange(20.0)[:, None]
-    assert retime(line, 50)[:, 0].tolist() == list(range(0, 20, 2))
-    np.testing.assert_allclose(retime(line, 20)[:5, 0], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-6)
+    assert retime(line, 50.0)[:, 0].tolist() == list(range(0, 20, 2))
+    np.testing.assert_allclose(retime(line, 20.0)[:5, 0], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-6)
+
+
+def _never(*_):
+    raise AssertionError
 
 
 def test_a_recording_is_refused_as_driving(tmp_path):
-    import wave
-
     path = tmp_path / "voice.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
     with pytest.raises(UserError, match="driving video, picture or motion file"):
-        read_driving(path, None, None, None, batch=4, longest=10)
+        read_driving(path, _never, _never, _never, batch=4, longest=10)

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from playmate_jax.data.drawn.identity import Identity
 
 
-def _axes(size: int):
-    g = ((np.arange(size) + 0.5) / size * 2 - 1).astype(np.float32)
+def _axes(size: int, reach: float):
+    g = (((np.arange(size) + 0.5) / size * 2 - 1) * reach).astype(np.float32)
     return np.meshgrid(g, g, indexing="xy")
 
 
@@ -15,9 +15,9 @@ def _edge(d, width):
     return np.clip(0.5 - d / width, 0, 1)
 
 
-def draw_backdrop(identity: Identity, size: int) -> Float[np.ndarray, "h w 3"]:
-    """The wall behind one person, RGB in [0, 1]."""
-    x, y = _axes(size)
+def draw_backdrop(identity: Identity, size: int, reach: float = 1.0) -> Float[np.ndarray, "h w 3"]:
+    """The wall behind one person, RGB in [0, 1]; `reach`: see `draw`."""
+    x, y = _axes(size, reach)
     rng = np.random.default_rng(identity.look.backdrop_seed)
     base = identity.look.colours[8]
     angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.22)
@@ -36,14 +36,16 @@ def draw_backdrop(identity: Identity, size: int) -> Float[np.ndarray, "h w 3"]:
         light += rng.choice([-0.2, 0.15]) * _edge(rng.uniform(-0.2, 0.6) - y, 0.05)
     elif kind == 4:  # light falling in
         turn = rng.uniform(-0.8, 0.8)
-        light += 0.12 * np.sin(rng.uniform(2, 4) * (x + turn * y) + rng.uniform(0, 6)) * (0.5 - 0.5 * y)
+        light += (
+            0.12 * np.sin(rng.uniform(2, 4) * (x + turn * y) + rng.uniform(0, 6)) * (0.5 - 0.5 * y)
+        )
     tint = 1 + rng.uniform(-0.05, 0.05, 3).astype(np.float32) * y[..., None]
     return np.clip(base * tint * light[..., None], 0, 1).astype(np.float32)
 
 
-def draw_clothes(identity: Identity, size: int) -> Float[np.ndarray, "h w 4"]:
-    """Shoulders and collar, RGB and coverage in [0, 1]."""
-    x, y = _axes(size)
+def draw_clothes(identity: Identity, size: int, reach: float = 1.0) -> Float[np.ndarray, "h w 4"]:
+    """Shoulders and collar, RGB and coverage in [0, 1]; `reach`: see `draw`."""
+    x, y = _axes(size, reach)
     look, aa = identity.look, 3.0 / size
     cx, cy = x / 0.72, y / 0.72
     shoulders = 1.16 + 0.28 * (cx / look.shoulder) ** 2 - cy

@@ -39,19 +39,19 @@ def _model(seed: int, index: int) -> tuple[Mesh, NDArray[np.float32]]:
 
 
 @functools.lru_cache(maxsize=24)
-def _paints(seed: int, index: int, size: int) -> render.Paints:
+def _paints(seed: int, index: int, size: int, reach: float) -> render.Paints:
     identity = sample_identity(seed, index)
     texture, look = _model(seed, index)[1], identity.look
-    still = draw_backdrop(identity, size), draw_clothes(identity, size)
+    still = draw_backdrop(identity, size, reach), draw_clothes(identity, size, reach)
     return render.Paints(texture, *still, look.phases, look.colours)
 
 
-def _frame(identity: Identity, units, pose, size: int, truth: bool) -> _Frame:
+def _frame(identity: Identity, units, pose, size: int, truth: bool, reach: float = 1.0) -> _Frame:
     mesh = _model(identity.seed, identity.index)[0]
-    paints = _paints(identity.seed, identity.index, size)
+    paints = _paints(identity.seed, identity.index, size, reach)
     samples = size * SUPERSAMPLING
     p, e = identity.shape, np.ascontiguousarray(units, np.float32)
-    scale, tx, ty = (float(v) for v in pose[3:])
+    scale, tx, ty = (float(v) / reach for v in pose[3:])
     camera = render.Camera(np.ascontiguousarray(rotation(*pose[:3])), scale, tx, ty)
     posed = render.Posed(
         *(np.empty_like(mesh.rest) for _ in range(3)), np.empty((samples, samples), np.int32)
@@ -71,9 +71,12 @@ def draw(
     units: Float[np.ndarray, "n 18"],
     pose: Float[np.ndarray, "n 6"],
     size: int = 128,
+    reach: float = 1.0,
 ) -> UInt8[np.ndarray, "n size size 3"]:
-    """Pictures of one person."""
-    frames = [_frame(identity, u, q, size, False).image for u, q in zip(units, pose, strict=True)]
+    """Pictures of one person that show [-reach, reach]^2; beyond 1 there is more room around."""
+    frames = [
+        _frame(identity, u, q, size, False, reach).image for u, q in zip(units, pose, strict=True)
+    ]
     return np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8)
 
 
