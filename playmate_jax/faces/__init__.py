@@ -1,6 +1,7 @@
 """Faces in pictures: found, cropped as LivePortrait does, followed through a video, pasted back."""
 
 from playmate_jax.faces.crop import (
+    DRAWN,
     DRIVING,
     SOURCE,
     Crop,
@@ -16,6 +17,7 @@ from playmate_jax.faces.tflite import TfliteLandmarker
 from playmate_jax.faces.track import FaceTrack, track_faces, track_video
 
 __all__ = [
+    "DRAWN",
     "DRIVING",
     "SOURCE",
     "Crop",

@@ -7,7 +7,7 @@ The 468 points are MediaPipe's canonical face mesh; the indices used in this pac
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -66,6 +66,7 @@ class Face:
         return self.points[list(MOUTH_CORNERS)].mean(0)
 
 
+@runtime_checkable
 class Landmarker(Protocol):
     """Finds faces; put another one in by implementing these two."""
 

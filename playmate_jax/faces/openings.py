@@ -24,11 +24,11 @@ _NOSE = (168, 2)
 _EPSILON = 1e-6  # LivePortrait's, against division by a vanished mouth or eye
 
 
-def _distance(landmarks: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+def _distance(landmarks: np.ndarray, pair: tuple[int, int]) -> np.ndarray | np.floating:
     return np.linalg.norm(landmarks[..., pair[0], :] - landmarks[..., pair[1], :], axis=-1)
 
 
-def lip_ratio(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"]:
+def lip_ratio(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"] | np.floating:
     """Opening of the inner lips over the width of the mouth: what LivePortrait's lip retargeter
     takes."""
     return _distance(landmarks, (13, 14)) / (_distance(landmarks, MOUTH_CORNERS) + _EPSILON)
@@ -41,14 +41,14 @@ def eye_ratios(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*
     return opening / (width + _EPSILON)
 
 
-def lip_opening(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"]:
+def lip_opening(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"] | np.floating:
     """Opening of the inner lips (mean of three places) in lengths of the nose: unlike `lip_ratio`
     it does not fall when the mouth widens."""
     gap = np.mean([_distance(landmarks, pair) for pair in _LIPS], axis=0)
     return gap / (_distance(landmarks, _NOSE) + _EPSILON)
 
 
-def mouth_width(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"]:
+def mouth_width(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"] | np.floating:
     """Distance of the mouth's corners in lengths of the nose."""
     return _distance(landmarks, MOUTH_CORNERS) / (_distance(landmarks, _NOSE) + _EPSILON)
 

@@ -22,6 +22,7 @@ _MESH_SIDE = 192
 _MARGIN = 1.5  # side of the mesh's square over the face's
 
 _TILES = (1.0, 0.5, 0.3)  # sides of the tiles of the second search, in shorter sides of the picture
+_SMALLEST_TILE = 64  # pixels: a face in a smaller one has none to speak of
 
 
 class TfliteLandmarker:
@@ -48,7 +49,8 @@ class TfliteLandmarker:
         """Every human face, the largest first."""
         height, width = image.shape[:2]
         searches = [[(0, 0, width, height)]]
-        searches += [_tiles(width, height, round(part * min(width, height))) for part in _TILES]
+        sides = [round(part * min(width, height)) for part in _TILES]
+        searches += [_tiles(width, height, side) for side in sides if side >= _SMALLEST_TILE]
         for windows in searches:
             found = [self._candidates(image, window) for window in windows]
             faces = self._confirmed(image, np.concatenate(found))

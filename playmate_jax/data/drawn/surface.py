@@ -6,6 +6,7 @@ units, x right, y down, z away from the viewer, the nose towards -z.
 """
 
 import functools
+import inspect
 import math
 from typing import NamedTuple
 
@@ -19,7 +20,15 @@ COLUMNS, ROWS = 112, 84  # of the sheet: azimuth x elevation, denser towards the
 CENTRE = (0.0, 0.05, 0.05)  # from which the sheet is star-shaped
 HEAD, EAR, NECK, CURTAIN, BUN = 0, 1, 2, 3, 4  # parts
 
-jit = functools.partial(numba.njit, cache=True, fastmath=True, error_model="numpy")
+
+def jit(function=None, **options):
+    """Compiles the plain function: not one that a type checker has wrapped, as tests do."""
+    if function is None:
+        return functools.partial(jit, **options)
+    plain = inspect.unwrap(function)
+    return numba.njit(plain, cache=True, fastmath=True, error_model="numpy", **options)
+
+
 inlined = functools.partial(jit, forceinline=True)  # large tuples are costly to pass
 
 
@@ -35,14 +44,14 @@ class Mesh(NamedTuple):
     skin: NDArray[np.float32]  # (ROWS, COLUMNS + 1, 3) the sheet without hair
 
 
-@inlined()
+@inlined
 def smoothstep(x, low, high):
     """0 below low, 1 above high, smooth between."""
     u = min(max((x - low) / (high - low), 0.0), 1.0)
     return u * u * (3 - 2 * u)
 
 
-@inlined()
+@inlined
 def _ellipsoid(x, y, z, cx, cy, cz, rx, ry, rz):
     """Approximate signed distance to an ellipsoid."""
     x, y, z = (x - cx) / rx, (y - cy) / ry, (z - cz) / rz
@@ -51,7 +60,7 @@ def _ellipsoid(x, y, z, cx, cy, cz, rx, ry, rz):
     return (q - math.sqrt(q)) / math.sqrt(g + 1e-9)
 
 
-@inlined()
+@inlined
 def _union(a, b, k):
     """Smooth minimum of two distances over the width k."""
     h = max(k - abs(a - b), 0.0) / k
@@ -73,7 +82,9 @@ def skin_distance(x, y, z, p):
     d = _union(d, _ellipsoid(x, y, z, p.eye_x, p.eye_y + 0.01, -0.62, 0.13, 0.10, 0.10), 0.04)
     d = _union(d, _ellipsoid(x, y, z, 0.0, p.mouth_y, -0.62, p.mouth_w, 0.10, 0.11), 0.1)
     tip = p.eye_y + p.nose_len
-    d = _union(d, _ellipsoid(x, y, z, 0.0, tip, -0.72, p.nose_w * 0.9, 0.07, 0.06 + p.nose_out), 0.07)
+    d = _union(
+        d, _ellipsoid(x, y, z, 0.0, tip, -0.72, p.nose_w * 0.9, 0.07, 0.06 + p.nose_out), 0.07
+    )
     bridge = _ellipsoid(
         x, y, z, 0.0, 0.5 * (p.eye_y + tip), -0.68, 0.05, p.nose_len * 0.75,
         0.06 + p.nose_bridge + 0.3 * p.nose_out,
@@ -107,7 +118,7 @@ def beard_cover(x, y, z, p, phases):
     full = p.beard * line * (1 - lips) * smoothstep(-z, -0.12, 0.1)
     goatee = p.goatee * math.exp(-(((x / 0.2) ** 2 + ((v - 0.27) / 0.2) ** 2) ** 2)) * (1 - lips)
     arch = v + 0.085 - 0.16 * max(ax - 0.12, 0.0)
-    tache = p.moustache * math.exp(-(((ax / (p.mouth_w * 0.95)) ** 4 + (arch / 0.042) ** 4)))
+    tache = p.moustache * math.exp(-((ax / (p.mouth_w * 0.95)) ** 4 + (arch / 0.042) ** 4))
     return max(full, goatee, tache)
 
 
