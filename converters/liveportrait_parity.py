@@ -1,7 +1,8 @@
 """How LivePortrait's recordings were made: inputs, networks, outputs in PyTorch's axis order.
 
 One function per recording; each yields (name, value) in the order of computation, so that the
-first divergence is where to look. Sizes are the official configuration's.
+first divergence is where to look. Sizes are the official configuration's, or those that the
+reference's `configs.json` gives under "liveportrait".
 """
 
 from collections.abc import Callable
@@ -16,16 +17,26 @@ from playmate_jax.converters.parity import Outputs, Reference
 from playmate_jax.geometry import head_pose, keypoints
 from playmate_jax.geometry.grid_sample import grid_sample_3d
 from playmate_jax.models.appearance import AppearanceExtractor
+from playmate_jax.models.configuration import from_values
 from playmate_jax.models.motion_extractor import MotionExtractor
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeDecoder
 from playmate_jax.models.stitching import KeypointMLP
 from playmate_jax.models.warping import WarpingNetwork
 
-CONFIG = RendererConfig()
-VOLUME = (1, 32, 16, 64, 64)
-MLPS = {"stitching": (3, 126), "eye": (3, 66), "lip": (3, 65)}
 MLP_FIELDS = {"stitching": "stitching", "eye": "eyes", "lip": "lips"}
+
+
+def config_of(reference: Reference) -> RendererConfig:
+    """The sizes at which the outputs were recorded."""
+    return from_values(RendererConfig, reference.configs.get("liveportrait", {}))
+
+
+def volume_shape(config: RendererConfig) -> tuple[int, ...]:
+    """F's output in PyTorch's order, one picture."""
+    side = config.image_size // 2**config.appearance.halvings
+    f = config.appearance
+    return (1, f.volume_channels, f.volume_depth, side, side)
 
 
 def channels_last(array: np.ndarray) -> np.ndarray:
@@ -41,16 +52,18 @@ def channels_first(array: jax.Array) -> np.ndarray:
 def appearance(reference: Reference) -> Outputs:
     """F."""
     variables = _variables(reference, "appearance", "liveportrait_appearance")
-    image = channels_last(reference.input("image", (2, 3, 256, 256), "unit"))
-    volume = jax.jit(AppearanceExtractor(CONFIG.appearance).apply)(variables, image)
+    config = config_of(reference)
+    image = channels_last(_image(reference, config))
+    volume = jax.jit(AppearanceExtractor(config.appearance).apply)(variables, image)
     yield "appearance.feature_volume", channels_first(volume)
 
 
 def motion(reference: Reference) -> Outputs:
     """M, then head pose and Eq. 1 on its outputs."""
     variables = _variables(reference, "motion", "liveportrait_motion")
-    image = channels_last(reference.input("image", (2, 3, 256, 256), "unit"))
-    raw = jax.jit(MotionExtractor(CONFIG.motion).apply)(variables, image)
+    config = config_of(reference)
+    image = channels_last(_image(reference, config))
+    raw = jax.jit(MotionExtractor(config.motion).apply)(variables, image)
     for name, value in raw.items():
         yield f"motion.{name}", np.asarray(value)
     for name in ("pitch", "yaw", "roll"):
@@ -64,8 +77,9 @@ def motion(reference: Reference) -> Outputs:
 
 def warping(reference: Reference) -> Outputs:
     """W, and the sampling of a volume alone."""
-    volume = channels_last(reference.input("feature_volume", VOLUME))
-    grid = 0.9 * reference.input("grid", (1, 16, 64, 64, 3))
+    shape = volume_shape(config_of(reference))
+    volume = channels_last(reference.input("feature_volume", shape))
+    grid = 0.9 * reference.input("grid", (1, *shape[2:], 3))
     yield "grid_sample_3d", channels_first(jax.jit(grid_sample_3d)(volume, grid))
     outputs = _warped(reference)
     for name in ("mask", "occlusion_map"):
@@ -77,25 +91,32 @@ def warping(reference: Reference) -> Outputs:
 def spade(reference: Reference) -> Outputs:
     """G of noise, and G of what W returned."""
     variables = _variables(reference, "spade", "liveportrait_spade")
-    decode = jax.jit(SpadeDecoder(CONFIG.spade).apply)
-    feature = channels_last(reference.input("warped", (1, 256, 64, 64)))
+    config = config_of(reference)
+    decode = jax.jit(SpadeDecoder(config.spade).apply)
+    shape = (1, config.warping.out_channels, *volume_shape(config)[3:])
+    feature = channels_last(reference.input("warped", shape))
     yield "spade.image", channels_first(decode(variables, feature))
     yield "warp_then_decode.image", channels_first(decode(variables, _warped(reference)["out"]))
 
 
 def retargeting(reference: Reference) -> Outputs:
     """S and the retargeters."""
-    for name, shape in MLPS.items():
-        field = MLP_FIELDS[name]
+    config = config_of(reference)
+    for name, field in MLP_FIELDS.items():
         variables = _variables(reference, field, f"liveportrait_{name}")
-        module = KeypointMLP(getattr(CONFIG, field))
-        yield f"retarget.{name}", np.asarray(module.apply(variables, reference.input(name, shape)))
+        mlp = getattr(config, field)
+        condition = reference.input(name, (3, mlp.inputs))
+        yield f"retarget.{name}", np.asarray(KeypointMLP(mlp).apply(variables, condition))
+
+
+def _image(reference: Reference, config: RendererConfig) -> np.ndarray:
+    return reference.input("image", (2, 3, config.image_size, config.image_size), "unit")
 
 
 def _variables(reference: Reference, field: str, network: str) -> dict[str, Any]:
     if "shapes" not in reference.cache:
-        reference.cache["shapes"] = liveportrait.leaf_shapes(CONFIG)
-    table = liveportrait.tables(CONFIG)[field]
+        reference.cache["shapes"] = liveportrait.leaf_shapes(config_of(reference))
+    table = liveportrait.tables(config_of(reference))[field]
     return reference.convert(network, table, reference.cache["shapes"][field])
 
 
@@ -103,12 +124,14 @@ def _warped(reference: Reference) -> dict[str, jax.Array]:
     """W's outputs, which two recordings need: seconds of work, so kept."""
     if "warped" not in reference.cache:
         variables = _variables(reference, "warping", "liveportrait_warping")
-        volume = channels_last(reference.input("feature_volume", VOLUME))
+        config = config_of(reference)
+        volume = channels_last(reference.input("feature_volume", volume_shape(config)))
+        shape = (1, config.warping.keypoints, 3)
         source, driving = (
-            jnp.asarray(reference.input(name, (1, 21, 3), "keypoints"))
+            jnp.asarray(reference.input(name, shape, "keypoints"))
             for name in ("kp_source", "kp_driving")
         )
-        apply = jax.jit(WarpingNetwork(CONFIG.warping).apply)
+        apply = jax.jit(WarpingNetwork(config.warping).apply)
         reference.cache["warped"] = apply(variables, volume, source, driving)
     return reference.cache["warped"]
 

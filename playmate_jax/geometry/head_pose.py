@@ -15,10 +15,10 @@ FIRST_BIN_DEG = -97.5
 
 def degrees_from_bins(logits: Float[Array, "*b 66"]) -> Float[Array, "*b"]:
     """Expected angle in degrees of a distribution over 66 bins centred on -97.5, -94.5 ... 97.5."""
-    # Summed in LivePortrait's order, so that the rounding (1e-5 degrees) is the same; and as a sum
-    # of products, off the matrix unit: TF32 would cost 0.05 degrees.
-    bins = jnp.sum(jax.nn.softmax(logits, axis=-1) * jnp.arange(BINS, dtype=logits.dtype), axis=-1)
-    return bins * DEGREES_PER_BIN + FIRST_BIN_DEG
+    centres = FIRST_BIN_DEG + DEGREES_PER_BIN * jnp.arange(BINS, dtype=logits.dtype)
+    # Centred bins round to 1e-6 degrees; summing indices first, as LivePortrait does, to 1e-5. The
+    # sum of products stays off the matrix unit: TF32 would cost 0.05 degrees.
+    return jnp.sum(jax.nn.softmax(logits, axis=-1) * centres, axis=-1)
 
 
 def rotation(
