@@ -18,7 +18,7 @@ _SMILE, _ASYM, _LIP_UP, _LIP_LO = (UNIT[n] for n in ("smile", "asym", "lip_up", 
 _FROWN, _CHEEK = UNIT["frown"], UNIT["cheek"]
 
 
-@inlined()
+@inlined
 def displacement(x, y, z, e, p):
     """Displacement (x, y, z) of the rest point under the units e (18,)."""
     front = smoothstep(-z, -0.25, 0.35)

@@ -6,11 +6,12 @@ renderer has to beat.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from playmate_jax.data.drawn.deform import displace
 from playmate_jax.data.drawn.identity import Identity
 from playmate_jax.data.drawn.keypoints import rotation
+from playmate_jax.data.drawn.render import THROAT
 
 
 def rigid_flow(
@@ -31,10 +32,17 @@ def surface_flow(
     return rigid_flow(displace(position, units, identity.shape), pose)
 
 
+def depth_map(
+    flow: Float[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w"]:
+    """Depth of what a picture shows: z of its own flow, minus infinity where no head is."""
+    return np.where(mask >= THROAT, flow[..., 2], -np.inf)
+
+
 def visible(
     flow: Float[np.ndarray, "*b 3"], depth: Float[np.ndarray, "h w"], margin: float = 0.05
 ) -> Bool[np.ndarray, "*b"]:
-    """Whether the points of a flow are the nearest ones in the other picture (`depth`: its z map)."""
+    """Whether the points of a flow are the nearest ones in the picture that has this `depth_map`."""
     h, w = depth.shape
     col = np.clip(np.floor((flow[..., 0] + 1) / 2 * w).astype(int), 0, w - 1)
     row = np.clip(np.floor((flow[..., 1] + 1) / 2 * h).astype(int), 0, h - 1)

@@ -70,13 +70,13 @@ def features(e, p):
     )  # fmt: skip
 
 
-@inlined()
+@inlined
 def cover(d, aa):
     """1 where d < 0, 0 where d > 0, linear over one pixel."""
     return min(max(0.5 - d / aa, 0.0), 1.0)
 
 
-@inlined()
+@inlined
 def mix(r, g, b, colour, scale, w):
     """Towards `colour * scale` by w."""
     return (
@@ -86,7 +86,7 @@ def mix(r, g, b, colour, scale, w):
     )
 
 
-@inlined()
+@inlined
 def paint_eye(x, y, aa, r, g, b, f, p, colours):
     """Sclera, iris, lids, lashes and brow of the eye on this side of the face."""
     left = x < 0
@@ -142,7 +142,7 @@ def paint_eye(x, y, aa, r, g, b, f, p, colours):
     return r, g, b
 
 
-@inlined()
+@inlined
 def paint_frown(x, y, r, g, b, f, p):
     """Two upright lines between the brows, and lines across a raised forehead."""
     raised = max(0.5 * (f.brow_l + f.brow_r), 0.0) + 0.7 * max(f.brow_tilt, 0.0)
@@ -157,7 +157,7 @@ def paint_frown(x, y, r, g, b, f, p):
     return r * (1 - dark), g * (1 - dark), b * (1 - dark)
 
 
-@inlined()
+@inlined
 def paint_mouth(x, y, aa, r, g, b, f, p, colours):
     """Lips, the line between them, and behind them teeth, tongue and dark."""
     u = (x - f.mouth_x) / f.mouth_w

@@ -71,7 +71,7 @@ def lamp(p):
     return Lamp(lx, ly, lz, lx * norm, ly * norm, (lz - 1) * norm)
 
 
-@inlined()
+@inlined
 def _lens(r, g, b, cx, cy, camera, aa, p, colours):
     """Spectacles: rims, bridge and a little reflection in a plane before the eyes."""
     rot = camera.rot
@@ -94,7 +94,7 @@ def _lens(r, g, b, cx, cy, camera, aa, p, colours):
     return mix(r, g, b, colours[5], 1.0, 0.95 * rim)
 
 
-@inlined()
+@inlined
 def _weights(screen, a, b, c, i, j):
     """Barycentric weights of sample (i, j) in a triangle."""
     x0, y0 = screen[a, 0], screen[a, 1]
@@ -106,12 +106,12 @@ def _weights(screen, a, b, c, i, j):
     return 1 - wb - wc, wb, wc
 
 
-@inlined()
+@inlined
 def _blend(values, a, b, c, wa, wb, wc, k):
     return wa * values[a, k] + wb * values[b, k] + wc * values[c, k]
 
 
-@inlined()
+@inlined
 def _head_colour(u, v, x, y, z, aa, f, p, paints):
     """Texture of the sheet with the features of the frame on it; RGB, hair, and whether painted."""
     texture, colours = paints.texture, paints.colours
@@ -140,7 +140,7 @@ def _head_colour(u, v, x, y, z, aa, f, p, paints):
     return r, g, b, hairy, painted
 
 
-@inlined()
+@inlined
 def _part_colour(kind, u, v, y, facing, p, paints):
     """Ears, neck and long hair."""
     skin, hair, ph = paints.colours[0], paints.colours[1], paints.phases
@@ -158,7 +158,7 @@ def _part_colour(kind, u, v, y, facing, p, paints):
     return hair[0] * inner, hair[1] * inner, hair[2] * inner, 1.0
 
 
-@inlined()
+@inlined
 def _sample(tri, i, j, aa, mesh, posed, camera, light, f, p, paints):
     """Lit colour of one sample, what it shows, and whether features are painted there."""
     a, b, c = mesh.triangles[tri, 0], mesh.triangles[tri, 1], mesh.triangles[tri, 2]
@@ -196,7 +196,7 @@ def _sample(tri, i, j, aa, mesh, posed, camera, light, f, p, paints):
     return r, g, b_, shown, painted
 
 
-@inlined()
+@inlined
 def _uniform(owner, part, row, col, n):
     """The part that all samples of a pixel show (-1: none of the head), or -2 where they differ."""
     first = owner[row * n, col * n]

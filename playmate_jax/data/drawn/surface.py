@@ -148,7 +148,7 @@ def _sheet(p, phases, azimuths, elevations, skin, hair):
             hair[i, j, 0], hair[i, j, 1], hair[i, j, 2] = r * dx, 0.05 + r * dy, 0.05 + r * dz
 
 
-def _grid(rows: int, columns: int) -> NDArray[np.int32]:
+def _grid(rows: int, columns: int) -> NDArray[np.int64]:
     """Triangles of a (rows, columns) lattice of vertices."""
     i, j = np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij")
     a = (i * columns + j).ravel()

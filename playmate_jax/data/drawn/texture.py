@@ -15,7 +15,7 @@ from playmate_jax.data.drawn.surface import Mesh, beard_cover, hair_depth, inlin
 HEIGHT, WIDTH = 256, 448
 
 
-@inlined()
+@inlined
 def noise(x, y, ph, f):
     """Cheap smooth noise in [-1, 1]."""
     return 0.25 * (
