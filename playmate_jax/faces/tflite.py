@@ -88,7 +88,8 @@ class TfliteLandmarker:
     def _confirmed(self, image: np.ndarray, candidates: np.ndarray) -> list[Face]:
         """The distinct candidates in which the mesh sees a human face."""
         faces: list[Face] = []
-        for score, *values in _distinct(candidates):
+        for candidate in _distinct(candidates):
+            score, values = float(candidate[0]), candidate[1:]
             centre, size, left_eye, right_eye, *_ = np.reshape(values, (8, 2))
             square = (centre, float(size.max()), _angle(right_eye - left_eye))
             face = self._landmarks(image, square, score)

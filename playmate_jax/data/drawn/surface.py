@@ -1,8 +1,8 @@
-"""The head as triangles: skull, jaw, nose and hair as one star-shaped sheet; ears, neck, long hair, a bun.
+"""The head as triangles: skull, jaw, nose and hair in one star-shaped sheet; ears, neck, long hair.
 
-The sheet is found once per identity by marching rays into a union of ellipsoids; expression then moves
-its vertices (`displacement`), so that a frame costs no marching. All positions are canonical: head
-units, x right, y down, z away from the viewer, the nose towards -z.
+The sheet is found once per identity by marching rays into a union of ellipsoids; expression then
+moves its vertices (`displacement`), so that a frame costs no marching. All positions are canonical:
+head units, x right, y down, z away from the viewer, the nose towards -z.
 """
 
 import functools
@@ -69,7 +69,7 @@ def _union(a, b, k):
 
 @jit
 def skin_distance(x, y, z, p):
-    """Approximate signed distance to the head at rest: skull, jaw, chin, cheeks, nose, lips, sockets."""
+    """Approximate signed distance to the head at rest, with nose and sockets."""
     x = abs(x)
     d = _ellipsoid(x, y, z, 0.0, -0.16, 0.10, p.skull_w, p.skull_h, 0.80)
     d = _union(d, _ellipsoid(x, y, z, 0.0, 0.26, -0.12, p.jaw_w, p.jaw_h, 0.58), 0.2)
