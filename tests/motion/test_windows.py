@@ -1,0 +1,96 @@
+"""Windows, their joints, and noise on what came before."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from playmate_jax.diffusion.schedule import linear_schedule
+from playmate_jax.motion.continuity import close_gap, raised_cosine
+from playmate_jax.motion.previous_noise import in_front, noised_at, noised_previous
+from playmate_jax.motion.windows import WindowConfig, random_start, window_at, window_starts
+
+SMALL = WindowConfig(length=10, previous=3)
+
+
+def test_a_first_window_has_no_past():
+    window = window_at(0, 50, SMALL)
+    assert not window.has_previous
+    assert window.rows.tolist() == [0, 0, 0, *range(10)]
+    assert window.valid.all()
+
+
+def test_a_truncated_window_repeats_the_last_frame_and_says_so():
+    window = window_at(45, 50, SMALL)
+    assert window.has_previous
+    assert window.rows.tolist() == [42, 43, 44, 45, 46, 47, 48, 49, 49, 49, 49, 49, 49]
+    assert window.valid.tolist() == [True] * 5 + [False] * 5
+
+
+@pytest.mark.parametrize("n_frames", [1, 9, 10, 11, 20, 21, 99])
+@pytest.mark.parametrize("lookahead", [0, 4])
+def test_windows_cover_every_frame(n_frames, lookahead):
+    starts = window_starts(n_frames, SMALL, lookahead)
+    hop = SMALL.length - lookahead
+    assert starts == [hop * i for i in range(len(starts))]
+    ends = [*starts[1:], n_frames]
+    assert all(0 < end - start <= SMALL.length for start, end in zip(starts, ends))
+
+
+def test_training_draws_first_and_truncated_windows():
+    rng = np.random.default_rng(0)
+    starts = [random_start(rng, 300) for _ in range(500)]
+    assert 0 in starts and max(starts) > 200 and max(starts) <= 210
+    assert not any(0 < start < 10 for start in starts)
+
+
+def test_a_clip_shorter_than_a_window_starts_at_zero():
+    assert random_start(np.random.default_rng(0), 60) == 0
+
+
+def test_a_closed_gap_continues_the_past_and_fades_out():
+    rng = np.random.default_rng(0)
+    past, now = rng.standard_normal((2, 10, 70)), rng.standard_normal((2, 100, 70))
+    joined = close_gap(past, now, 8)
+    expected = past[:, -1] + 0.5 * (past[:, -1] - past[:, -2])
+    np.testing.assert_allclose(joined[:, 0], expected, atol=1e-6)  # weights are float32
+    np.testing.assert_array_equal(joined[:, 8:], now[:, 8:])
+
+
+def test_a_window_that_continues_by_itself_is_not_moved():
+    line = np.linspace(0, 1, 20)[:, None] * np.ones(70)
+    past, now = line[:10], line[10:].copy()
+    now[0] = past[-1] + 0.5 * (past[-1] - past[-2])
+    np.testing.assert_allclose(close_gap(past, now, 8), now, atol=1e-12)
+
+
+def test_the_raised_cosine_falls_from_one_to_zero():
+    weights = raised_cosine(8)
+    assert weights[0] == 1
+    assert (np.diff(weights) < 0).all()
+    assert weights[4] == pytest.approx(0.5)
+
+
+def test_noise_forms_are_those_of_equation_9():
+    previous, noise = jnp.full((1, 2, 3), 2.0), jnp.full((1, 2, 3), 1.0)
+    alpha_bar = jnp.array([0.64])
+    # by hand: sqrt(.64) * 2 + (1 - .64) and + sqrt(1 - .64)
+    np.testing.assert_allclose(noised_at(previous, noise, alpha_bar, "printed"), 1.96, rtol=1e-6)
+    np.testing.assert_allclose(noised_at(previous, noise, alpha_bar, "ddpm"), 2.2, rtol=1e-6)
+    with pytest.raises(ValueError, match="printed"):
+        noised_at(previous, noise, alpha_bar, "other")
+
+
+def test_previous_noise_is_as_large_as_the_schedules_first_steps_allow():
+    schedule = linear_schedule()
+    previous = jnp.zeros((400, 10, 70))
+    std = noised_previous(jax.random.key(0), previous, schedule.alphas_bar, form="ddpm").std((1, 2))
+    bounds = jnp.sqrt(1 - schedule.alphas_bar[jnp.array([1, 49])])
+    # std of 700 numbers scatters by 3 %
+    assert std.min() > 0.85 * bounds[0] and std.max() < 1.15 * bounds[1]
+    assert std.max() > 2 * std.min()
+
+
+def test_the_past_stands_in_front():
+    joined = in_front(jnp.zeros((1, 2, 3)), jnp.ones((1, 4, 3)))
+    assert joined[0, :, 0].tolist() == [0, 0, 1, 1, 1, 1]

@@ -1,0 +1,129 @@
+"""Stages 1 and 2 on random clips of a tiny size."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from playmate_jax.errors import UserError
+from playmate_jax.inference.generate import load_motion_model
+from playmate_jax.models.emotion import EmotionConfig
+from playmate_jax.models.generator import GeneratorConfig
+from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.models.weights import load_weights
+from playmate_jax.motion.windows import WindowConfig
+from playmate_jax.training.experiment import load_config
+from playmate_jax.training.loop import LoopConfig, train
+from playmate_jax.training.motion_clips import (
+    WindowBatches,
+    clip_statistics,
+    open_clips,
+    random_clips,
+)
+from playmate_jax.training.motion_loss import LossConfig
+from playmate_jax.training.optimizer import OptimizerConfig
+from playmate_jax.training.stage1 import Stage1Config, stage1
+from playmate_jax.training.stage2 import Stage2Config, partition, stage2
+
+WINDOW = WindowConfig(16, 4)
+MODEL = MotionModelConfig(
+    generator=GeneratorConfig(
+        speech_size=8, width=16, condition_width=8, layers=1, heads=2, feed_forward=16,
+        kernel_size=3, dropout=0.0, prediction="x0", window=WINDOW,
+    )
+)  # fmt: skip
+LOSS = LossConfig(velocity_weight=1.0, pose_velocity_weight=1.0, readout_weight=0.1)
+FAST = OptimizerConfig(learning_rate=3e-3)
+QUIET = LoopConfig(checkpoint_minutes=0)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return random_clips(0, n=5, frames=60, features=8)
+
+
+@pytest.fixture(scope="module")
+def trained(clips, tmp_path_factory):
+    """Stage 1 and, on top of it, stage 2; both a few steps."""
+    folder = tmp_path_factory.mktemp("runs")
+    one = Stage1Config(steps=30, clips="", model=MODEL, loss=LOSS, optimizer=FAST, batch_size=4)
+    first = stage1(one, clips)
+    done = train(first, folder / "stage1", 30, loop=QUIET, quiet=True)
+    first.export(done.state, folder / "stage1" / "weights")
+    two = Stage2Config(
+        steps=6, stage1=str(folder / "stage1" / "weights"), clips="", loss=LOSS, optimizer=FAST,
+        emotion=EmotionConfig(heads=2, condition_width=8), batch_size=4,
+    )  # fmt: skip
+    _, params, _ = load_weights(two.stage1)
+    second = stage2(two, dataclasses.replace(MODEL), params, clips)
+    done = train(second, folder / "stage2", 6, loop=QUIET, quiet=True)
+    second.export(done.state, folder / "stage2" / "weights")
+    return folder
+
+
+def test_stage_1_learns(trained):
+    import json
+
+    rows = [json.loads(x) for x in (trained / "stage1" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < 1.6 and {"diffusion", "velocity", "readout"} <= rows[-1].keys()
+
+
+def test_in_stage_2_no_bit_of_stage_1_changes(trained):
+    _, before, _ = load_weights(trained / "stage1" / "weights")
+    _, after, _ = load_weights(trained / "stage2" / "weights")
+    assert jax.tree.structure(before["generator"]) == jax.tree.structure(after["generator"])
+    jax.tree.map(np.testing.assert_array_equal, before["generator"], after["generator"])
+    jax.tree.map(np.testing.assert_array_equal, before["statistics"], after["statistics"])
+
+
+def test_stage_2_trains_the_controller(trained):
+    _, params, _ = load_weights(trained / "stage2" / "weights")
+    # gates and scales start at zero
+    assert np.abs(params["emotion"]["block_1"]["modulation"]["kernel"]).max() > 1e-4
+
+
+def test_exported_weights_generate(trained):
+    model = load_motion_model(trained / "stage2" / "weights")
+    assert model.card["what"] == "speech to motion with emotion"
+    assert model.config.generator.window == WINDOW
+
+
+def test_a_rule_that_freezes_nothing_is_an_error():
+    with pytest.raises(ValueError, match="freezes 0"):
+        partition({"a": {"b": np.zeros(1)}}, "^generator/")
+
+
+def test_batch_n_depends_on_seed_and_n_alone(clips):
+    batches = WindowBatches(clips, clip_statistics(clips), 3, WINDOW)
+    straight = batches(7, 0)
+    for _ in range(3):
+        next(straight)
+    resumed = next(batches(7, 3))
+    jax.tree.map(np.testing.assert_array_equal, next(straight), resumed)
+
+
+def test_windows_line_up_with_their_speech(clips):
+    marked = dataclasses.replace(
+        clips,
+        features=np.broadcast_to(np.arange(60.0)[None, :, None], clips.features.shape),
+        emotion=np.broadcast_to(np.arange(60.0)[None, :, None], clips.emotion.shape),
+    )
+    batch = next(WindowBatches(marked, clip_statistics(clips), 8, WINDOW)(0, 0))
+    frames = batch["emotion"][..., 0]
+    same = clip_statistics(clips).normalized_speech(frames[..., None] * np.ones(8))
+    np.testing.assert_allclose(batch["speech"], same, atol=1e-4)
+    inside = np.diff(frames, axis=1)
+    assert set(np.unique(inside)) <= {0.0, 1.0}
+    assert (batch["has_previous"] == (frames[:, 0] != frames[:, 4])).all()
+
+
+def test_a_folder_without_clips_is_told(tmp_path):
+    with pytest.raises(UserError, match="features"):
+        open_clips(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["demo_stage1", "demo_stage2", "paper_stage1", "paper_stage2"])
+def test_shipped_configurations_load(name, request):
+    config = load_config(request.config.rootpath / "configs" / f"{name}.py")
+    assert config.steps > 0
