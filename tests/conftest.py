@@ -22,3 +22,11 @@ def shared() -> Path:
     if not (root / "data").is_dir():
         pytest.skip(f"no reference data at {root} (set PLAYMATE_SHARED)")
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> Path:
+    """A folder of random weights of a tiny size, in the layout of the shipped ones."""
+    from playmate_jax.inference.random_weights import write_random_weights
+
+    return write_random_weights(tmp_path_factory.mktemp("weights") / "tiny")
