@@ -1,9 +1,9 @@
 """Do the lips say what is heard? Against known motion, and against the sound of real recordings.
 
-Known motion (the drawn world): `compare_lips` of generated and true units. Real recordings have no true
-units: `lips_against_sound` compares the jaw with the speech level, width minus rounding with the centre
-of the second formant, and asks for a shut mouth in pauses. An envelope follower scores 1.0 on the
-first and about 0 on the second: never use the first alone.
+Known motion (the drawn world): `compare_lips` of generated and true units. Real recordings have no
+true units: `lips_against_sound` compares the jaw with the speech level, width minus rounding with
+the centre of the second formant, and asks for a shut mouth in pauses. An envelope follower scores
+1.0 on the first and about 0 on the second: never use the first alone.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,8 @@ def best_lag(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"], reach: int 
 def silent_frames(
     phonemes: Sequence[Segment], n: int, margin_s: float = 0.12, least_s: float = 0.3
 ) -> Bool[np.ndarray, " n"]:
-    """Frames inside silences of at least `least_s`, without the margins in which lips still move."""
+    """Frames inside silences of at least `least_s`, without the margins in which lips still
+    move."""
     silent = np.zeros(n, bool)
     for p in merge_silence(list(phonemes)):
         if p.name == SILENCE and p.end - p.start >= least_s:
@@ -67,11 +68,11 @@ def compare_lips(
     """How well generated units follow true ones.
 
     Returns:
-      correlation_<unit> for the five lip units (mean over clips); jaw_amplitude and jaw_jitter (ratios
-      to the truth, of the std and of the second difference); lag_frames; bilabial_hit: share of true
-      closures with close > 0.5 within one frame; false_closure: share of frames two or more away from
-      any closing (true close < 0.1) with close > 0.5; silence_closed: share of silent frames with
-      |jaw| < 0.1. NaN where the clips have no such frames.
+      correlation_<unit> for the five lip units (mean over clips); jaw_amplitude and jaw_jitter
+      (ratios to the truth, of the std and of the second difference); lag_frames; bilabial_hit:
+      share of true closures with close > 0.5 within one frame; false_closure: share of frames two
+      or more away from any closing (true close < 0.1) with close > 0.5; silence_closed: share of
+      silent frames with |jaw| < 0.1. NaN where the clips have no such frames.
     """
     n = true.shape[1]
     result = {
@@ -107,7 +108,8 @@ def _video_frames(audio: np.ndarray, n: int) -> np.ndarray:
 
 
 def energy_envelope(audio: Float[np.ndarray, " s"], n: int) -> Float[np.ndarray, " n"]:
-    """Speech-band (150-4000 Hz) level per video frame, 0 at the noise floor ... 1 at the loud level.
+    """Speech-band (150-4000 Hz) level per video frame, 0 at the noise floor ... 1 at the loud
+    level.
 
     In decibels between the 3rd percentile (at most 50 dB down) and the 95th. All zeros for silence.
     """
@@ -124,7 +126,8 @@ def energy_envelope(audio: Float[np.ndarray, " s"], n: int) -> Float[np.ndarray,
 def second_formant_centre(
     audio: Float[np.ndarray, " s"], n: int
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Centre of gravity of 700-3000 Hz in Hz, and which frames are loud and voiced: front vowels are high."""
+    """Centre of gravity of 700-3000 Hz in Hz, and which frames are loud and voiced: front vowels
+    are high."""
     windows = _video_frames(audio, n) * np.hanning(_FRAME)
     power = np.abs(np.fft.rfft(windows, 1024)) ** 2
     hz = np.fft.rfftfreq(1024, 1 / AUDIO_HZ)
@@ -160,8 +163,9 @@ def lips_against_sound(
 
     Returns:
       jaw_energy; jaw_energy_margin (jaw_energy minus the highest with any other's, over the common
-      length; NaN without others); second_formant (correlation of wide - round with its centre over loud
-      voiced frames); pause_closed (share of pause frames with jaw < 0.12; NaN without pauses); lag_frames.
+      length; NaN without others); second_formant (correlation of wide - round with its centre over
+      loud voiced frames); pause_closed (share of pause frames with jaw < 0.12; NaN without pauses);
+      lag_frames.
     """
     n = len(units)
     envelope = energy_envelope(audio, n)

@@ -89,13 +89,15 @@ def nearest_emotion(offset: Float[np.ndarray, " d"], intensity: float = 1.0) -> 
 
 
 def emotion_amplitude(offset: Float[np.ndarray, " d"], emotion: int) -> float:
-    """Intensity that is seen: projection on the emotion's prototype, 1 = an average person in full."""
+    """Intensity that is seen: projection on the emotion's prototype, 1 = an average person in
+    full."""
     prototype = PROTOTYPES[emotion, _EMOTION_UNITS]
     power = float(prototype @ prototype)
     return float(offset @ prototype) / power if power else 0.0
 
 
 def rises_monotonically(amplitudes: Sequence[float], slack: float = 0.02) -> bool:
-    """Whether amplitudes at rising intensities never fall by more than `slack`, and rise overall."""
+    """Whether amplitudes at rising intensities never fall by more than `slack`, and rise
+    overall."""
     steps = np.diff(amplitudes)
     return bool((steps > -slack).all() and amplitudes[-1] - amplitudes[0] > slack)

@@ -1,15 +1,16 @@
 """Log-mel speech features at 25 frames a second: the weight-free speech front end.
 
-Audio float32 mono 16 kHz (s,) -> (t, bands * subframes). Video frame t covers samples
-[640 t, 640 (t + 1)); its features are `subframes` windows of 25 ms in a row, 10 ms apart, each `bands`
-mel bands of 60-7600 Hz: natural log of power, relative to the utterance's loud level (95th percentile),
-clamped 70 dB below it, minus each band's mean over the utterance. The model's stored global mean and
-std come after. Relative level and band means take out microphone and distance; the sub-frames keep
-closures of 50 ms visible.
+Audio float32 mono 16 kHz (s,) -> (t, bands * subframes). Video frame t covers samples [640 t, 640
+(t + 1)); its features are `subframes` windows of 25 ms in a row, 10 ms apart, each `bands` mel
+bands of 60-7600 Hz: natural log of power, relative to the utterance's loud level (95th percentile),
+clamped 70 dB below it, minus each band's mean over the utterance. The model's stored global mean
+and std come after. Relative level and band means take out microphone and distance; the sub-frames
+keep closures of 50 ms visible.
 
-Two floors make odd recordings behave: the loud level is at least -75 dB of full scale, and a band's
-mean is taken as at least 50 dB below the loud level. So a silent recording reads as "far below the
-mean in every band" and not as an average sound. Not-a-number samples count as silence.
+Odd recordings are defined: one whose loud level is under -75 dB of full scale counts as silent and
+reads as a pause in speech (35 dB under the mean in every band), not as an average sound; a band's
+mean is at least 50 dB below the loud level, however long the pauses are; not-a-number samples are
+silence.
 """
 
 import dataclasses
@@ -38,6 +39,7 @@ class LogMelConfig:
     range_db: float = 70.0
     mean_range_db: float = 50.0
     quietest_db: float = -75.0
+    pause_db: float = 35.0
 
     @property
     def size(self) -> int:
@@ -80,9 +82,10 @@ def log_mel(
     blocks = range(0, n, _BLOCK)
     mel = np.concatenate([_power(windows[i : i + _BLOCK] * taper) @ filters for i in blocks])
     full_scale = float((taper**2).sum()) * _FFT / 2  # total power of white noise of RMS 1
-    loud = np.percentile(np.log(mel.sum(1) / full_scale + 1e-12), 95)
-    loud = max(loud, config.quietest_db * _DB)
-    level = np.log(mel / full_scale + 1e-12) - loud
+    loud = np.percentile(np.log(mel.sum(1) / full_scale + 1e-20), 95)
+    if loud < config.quietest_db * _DB:
+        return np.full((n // config.subframes, config.size), -config.pause_db * _DB, np.float32)
+    level = np.log(mel / full_scale + 1e-20) - loud
     level = np.maximum(level, -config.range_db * _DB)
     mean = np.maximum(level.mean(0), -config.mean_range_db * _DB)
     return (level - mean).reshape(-1, config.size).astype(np.float32)

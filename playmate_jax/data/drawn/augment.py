@@ -1,7 +1,7 @@
 """What happens to speech on its way to a microphone: reverb, equalisation, noise, codecs, level.
 
-The largest single factor in carrying lips from synthetic to real speech (without it, correlations fall
-by 0.06-0.20 and mouths open in noisy pauses). All effects keep time: no delay is introduced.
+The largest single factor in carrying lips from synthetic to real speech (without it, correlations
+fall by 0.06-0.20 and mouths open in noisy pauses). All effects keep time: no delay is introduced.
 """
 
 import numpy as np
@@ -22,7 +22,8 @@ def reverberate(rng: np.random.Generator, spectrum: np.ndarray, n_fft: int) -> n
 
 
 def equaliser_db(rng: np.random.Generator, hz: np.ndarray, strength: float) -> np.ndarray:
-    """A smooth random response of +-8 dB, sometimes with a high-pass or low-pass (phone: 3.4 kHz)."""
+    """A smooth random response of +-8 dB, sometimes with a high-pass or low-pass (phone: 3.4
+    kHz)."""
     gain = np.interp(hz, [0, 150, 400, 1000, 2500, 5000, 8000], rng.uniform(-8, 8, 7) * strength)
     if rng.random() < 0.2:
         gain -= 40 / (1 + np.exp((hz - rng.uniform(80, 300)) / 20))
@@ -49,7 +50,8 @@ def noise_like(rng: np.random.Generator, n: int, n_fft: int, hz: np.ndarray) -> 
 
 
 def codec(rng: np.random.Generator, audio: Float[np.ndarray, " s"]) -> Float[np.ndarray, " s"]:
-    """What a low-bitrate codec loses: spectral lines far below their frame's loudest are dropped."""
+    """What a low-bitrate codec loses: spectral lines far below their frame's loudest are
+    dropped."""
     size = int(rng.choice((512, 1024)))
     window = np.sin(np.pi * (np.arange(size) + 0.5) / size).astype(np.float32)
     n = len(audio)

@@ -1,7 +1,7 @@
 """What the formant voices say: endless, pronounceable, meaningless speech with pauses.
 
-`babble(rng, seconds, rate)` strings syllables (onset, vowel, coda by rough English frequencies) into
-words, words into phrases, and phrases into a clip; every phoneme has its own duration.
+`babble(rng, seconds, rate)` strings syllables (onset, vowel, coda by rough English frequencies)
+into words, words into phrases, and phrases into a clip; every phoneme has its own duration.
 """
 
 import numpy as np
@@ -22,15 +22,12 @@ def _weighted(table: str) -> tuple[list[str], np.ndarray]:
     return [name for name, _ in pairs], np.cumsum(weights / weights.sum())
 
 
-_VOWEL = _weighted(
-    "iy:8 ih:10 e:4 eh:9 ae:7 aa:10 ah:8 ao:6 o:5 uh:3 uw:6 er:4 ax:10 yy:1 oe:1"
-)
+_VOWEL = _weighted("iy:8 ih:10 e:4 eh:9 ae:7 aa:10 ah:8 ao:6 o:5 uh:3 uw:6 er:4 ax:10 yy:1 oe:1")
 _ONSET = _weighted(
-    "p:6 b:6 t:7 d:7 k:6 g:4 m:8 n:7 f:4 v:3 th:1.5 dh:4 s:7 z:2 sh:3 h:4 w:4 j:3 l:6 r:6 ch:1.5 jh:1.5 x:.5"
+    "p:6 b:6 t:7 d:7 k:6 g:4 m:8 n:7 f:4 v:3 th:1.5 dh:4 s:7 z:2 sh:3 h:4 w:4 j:3 "
+    "l:6 r:6 ch:1.5 jh:1.5 x:.5"
 )
-_CODA = _weighted(
-    "p:4 b:2 t:8 d:6 k:5 g:2 m:6 n:10 ng:4 f:3 v:2 th:1 s:7 z:6 sh:2 l:7 r:5"
-)
+_CODA = _weighted("p:4 b:2 t:8 d:6 k:5 g:2 m:6 n:10 ng:4 f:3 v:2 th:1 s:7 z:6 sh:2 l:7 r:5")
 
 
 def _draw(rng: np.random.Generator, table: tuple[list[str], np.ndarray]) -> str:
@@ -81,7 +78,11 @@ def babble(rng: np.random.Generator, seconds: float, rate: float = 1.0) -> list[
         for _ in range(rng.integers(2, 11)):
             for name, stress in _word(rng):
                 mean = PHONEMES[name].sound.duration_ms / 1000 / rate * (1 + 0.35 * stress)
-                add(name, float(np.clip(mean * np.exp(0.22 * rng.standard_normal()), 0.03, 0.35)), stress)
+                add(
+                    name,
+                    float(np.clip(mean * np.exp(0.22 * rng.standard_normal()), 0.03, 0.35)),
+                    stress,
+                )
             if rng.random() < 0.06:
                 add(SILENCE, rng.uniform(0.06, 0.18))
         last = phonemes.pop()  # phrase-final lengthening

@@ -1,9 +1,9 @@
 """The endless stream of speaking people: `clip(seed, index)` and pools of clips on disk.
 
-A clip is speech (augmented), what the front end makes of it, the true motion and units of the speaker,
-the speaker's face as 63 canonical keypoints, and the emotion asked for at every frame. Deterministic
-from (seed, index): no two processes need to share anything. The front end is given as a function,
-because data knows no models.
+A clip is speech (augmented), what the front end makes of it, the true motion and units of the
+speaker, the speaker's face as 63 canonical keypoints, and the emotion asked for at every frame.
+Deterministic from (seed, index): no two processes need to share anything. The front end is given as
+a function, because data knows no models.
 """
 
 import json
@@ -36,12 +36,13 @@ def clip(
     """Clip number `index` of the stream `seed`.
 
     Args:
-      emotional: emotion number index % 8, with blends and changes over time where `varied`; else none.
-      features: the front end, audio (s,) -> (t, d). None: no features.
+      emotional: emotion number index % 8, with blends and changes over time where `varied`; else
+      none. features: the front end, audio (s,) -> (t, d). None: no features.
 
     Returns:
-      audio (s,) float32 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8) weights
-      x intensity; phonemes; and features (n, d) where a front end was given. n = seconds * 25.
+      audio (s,) float32 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8)
+      weights x intensity; phonemes; and features (n, d) where a front end was given. n = seconds *
+      25.
     """
     n = round(seconds * FPS)
     speech = utterance(seed, index, seconds, voice)
@@ -53,7 +54,12 @@ def clip(
     motion, units = perform(rng, speech.phonemes, n, track, 1.0, face)
     audio = augment_audio(rng_room, speech.audio) if augment else speech.audio
     result = dict(
-        audio=audio, motion=motion, units=units, identity=face, emotion=track, phonemes=speech.phonemes
+        audio=audio,
+        motion=motion,
+        units=units,
+        identity=face,
+        emotion=track,
+        phonemes=speech.phonemes,
     )
     if features is not None:
         result["features"] = features(audio)[:n]
@@ -61,7 +67,11 @@ def clip(
 
 
 _POOL_DTYPES = dict(
-    features=np.float16, motion=np.float32, units=np.float16, identity=np.float32, emotion=np.float16
+    features=np.float16,
+    motion=np.float32,
+    units=np.float16,
+    identity=np.float32,
+    emotion=np.float16,
 )
 
 
@@ -81,8 +91,8 @@ def build_clip_pool(
 ) -> pathlib.Path:
     """Writes clips 0 .. count-1 as one .npy per array, (count, ...), plus phonemes.json.
 
-    `options` go to `clip`. features, units and emotion are float16, motion and identity float32; audio
-    (int16) only on request. Read with `np.load(path / "motion.npy", mmap_mode="r")`.
+    `options` go to `clip`. features, units and emotion are float16, motion and identity float32;
+    audio (int16) only on request. Read with `np.load(path / "motion.npy", mmap_mode="r")`.
     """
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -93,7 +103,9 @@ def build_clip_pool(
     pool = context.Pool(processes) if processes > 1 else None
     items = pool.imap(_pool_item, jobs, chunksize=4) if pool else map(_pool_item, jobs)
     for index, item in enumerate(tqdm(items, total=count, desc=path.name, unit="clip")):
-        phonemes.append([(p.name, round(p.start, 4), round(p.end, 4), p.stress) for p in item["phonemes"]])
+        phonemes.append(
+            [(p.name, round(p.start, 4), round(p.end, 4), p.stress) for p in item["phonemes"]]
+        )
         values = {name: item[name] for name in _POOL_DTYPES if name in item}
         if keep_audio:
             values["audio"] = np.clip(item["audio"] * 32767, -32768, 32767).astype(np.int16)

@@ -1,8 +1,10 @@
 """A second voice for the drawn world: espeak-ng, in a process of its own, where it is installed.
 
-Optional: `available()` says whether the shared library is there; nothing else depends on it. It reports every phoneme (IPA) with the moment it starts, so timing is known as for our own synthesiser.
-Sixteen languages and thirteen voice variants give voices that our synthesiser does not.
-espeak-ng is GPL-3: a tool of the machine that makes training data, neither imported nor shipped.
+Optional: `available()` says whether the shared library is there; nothing else depends on it. It
+reports every phoneme (IPA) with the moment it starts, so timing is known as for our own
+synthesiser. Sixteen languages and thirteen voice variants give voices that our synthesiser does
+not. espeak-ng is GPL-3: a tool of the machine that makes training data, neither imported nor
+shipped.
 """
 
 import atexit
@@ -23,16 +25,17 @@ LANGUAGES = (
     "en-us", "en", "en-gb-scotland", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "cs", "tr",
     "ru", "fi", "hu",
 )  # fmt: skip
-HELD_OUT_LANGUAGES = ("en-029", "da", "ro", "af", "id", "en-gb-x-rp")  # for tests, never for training
+# for tests, never for training
+HELD_OUT_LANGUAGES = ("en-029", "da", "ro", "af", "id", "en-gb-x-rp")
 VARIANTS = ("", *(f"+m{i}" for i in range(1, 8)), *(f"+f{i}" for i in range(1, 5)))
 HELD_OUT_VARIANTS = ("+m8", "+f5", "+croak", "+klatt4")
 _WORDS = (
-    "the of and a to in is you that it he was for on are as with his they at be this have from or one "
-    "had by word but not what all were we when your can said there use each which she do how their if "
-    "will up other about out many then them these so some her would make like him into time has look "
-    "two more write go see number no way could people my than first water been call who oil its now "
-    "find long down day did get come made may part please maybe bubble poem mama papa bob pepper map "
-    "open member simple brown blue big happy"
+    "the of and a to in is you that it he was for on are as with his they at be this have from "
+    "or one had by word but not what all were we when your can said there use each which she do "
+    "how their if will up other about out many then them these so some her would make like him "
+    "into time has look two more write go see number no way could people my than first water "
+    "been call who oil its now find long down day did get come made may part please maybe "
+    "bubble poem mama papa bob pepper map open member simple brown blue big happy"
 ).split()
 _ONSETS = "p b t d k g m n f v s z l r w sh ch h br st pl".split()
 _NUCLEI = "a e i o u ai ou ee oo".split()
@@ -63,8 +66,8 @@ class _Worker:
         return self._receive()
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait(5)
+        self.process.kill()  # it holds nothing
+        self.process.wait()
 
 
 @functools.cache
@@ -84,14 +87,19 @@ def say(
     pitch: float = 50,
     pitch_range: float = 50,
 ) -> list[tuple[Float[np.ndarray, " s"], list[Segment]]]:
-    """Speaks sentences; rate in words a minute, pitch and range 0-100. Audio (16 kHz) and phonemes of each."""
+    """Speaks sentences: audio (16 kHz) and phonemes of each.
+
+    `rate` is in words a minute, `pitch` and `pitch_range` in 0-100.
+    """
     if not available():
         raise UserError(
             f"expected espeak-ng, found {_worker().greeting!r}, do apt-get install espeak-ng"
         )
     answer = _worker().ask([(text, voice, rate, pitch, pitch_range) for text in sentences])
     if isinstance(answer, str):
-        raise UserError(f"expected espeak-ng to speak as {voice!r}, found {answer!r}, do espeak-ng --voices")
+        raise UserError(
+            f"expected espeak-ng to speak as {voice!r}, found {answer!r}, do espeak-ng --voices"
+        )
     return answer
 
 
@@ -122,7 +130,8 @@ def speak(
     if held_out:
         voice = _pick(rng, HELD_OUT_LANGUAGES) + _pick(rng, HELD_OUT_VARIANTS)
     else:
-        voice = _pick(rng, LANGUAGES if rng.random() < 0.6 else LANGUAGES[:2]) + _pick(rng, VARIANTS)
+        languages = LANGUAGES if rng.random() < 0.6 else LANGUAGES[:2]
+        voice = _pick(rng, languages) + _pick(rng, VARIANTS)
     rate, pitch, pitch_range = rng.uniform(115, 235), rng.uniform(15, 90), rng.uniform(20, 90)
     pieces: list[np.ndarray] = []
     phonemes: list[Segment] = []

@@ -1,12 +1,13 @@
 """The process that runs espeak-ng: `python -m playmate_jax.data.drawn.espeak_worker`.
 
 The library keeps state between calls (flutter, wave phase, random numbers), so the same text never
-sounds the same twice. Here every request is answered by a fresh fork of a process in which the library
-was loaded and never used: same request, same samples. A crash or a hang of the library stays here too.
+sounds the same twice. Here every request is answered by a fresh fork of a process in which the
+library was loaded and never used: same request, same samples. A crash or a hang of the library
+stays here too.
 
 Protocol: pickled requests on stdin, pickled answers on stdout, each after its length in 8 bytes. A
-request is a list of (text, voice, rate, pitch, pitch_range); the answer one (audio, phonemes) for each,
-or a string that says what went wrong.
+request is a list of (text, voice, rate, pitch, pitch_range); the answer one (audio, phonemes) for
+each, or a string that says what went wrong.
 """
 
 import ctypes
@@ -22,16 +23,18 @@ from scipy.signal import resample_poly
 from playmate_jax.data.drawn.formant import AUDIO_HZ
 from playmate_jax.data.drawn.phonemes import SILENCE, VOWELS, Segment
 
+# IPA symbol:phoneme
 _IPA = dict(
-    zip(
-        "i ɪ e ɛ æ a ɑ ɒ ɔ o ʊ u ʌ ɐ ə ɚ ɜ ɝ y ø œ ɨ ʉ ɯ ᵻ p b t d k ɡ g q m n ŋ ɲ f v θ ð s z ʃ ʒ ɕ ʑ "
-        "ʂ ʐ h ɦ w ʋ j l ɫ ʎ ɹ r ɾ ɽ ʁ ʀ x ç χ ɣ β c ɟ ʔ ʈ ɖ ɳ ɭ ɻ".split(),
-        "iy ih e eh ae aa aa ao ao o uh uw ah ah ax er er er yy oe oe ih uw uh ih p b t d k g g k m n "
-        "ng n f v th dh s z sh zh sh zh sh zh h h w v j l l l r r r r r r x sh x g v k g sil t d n l "
-        "r".split(),
-        strict=True,
-    )
+    pair.split(":")
+    for pair in (
+        "i:iy ɪ:ih e:e ɛ:eh æ:ae a:aa ɑ:aa ɒ:ao ɔ:ao o:o ʊ:uh u:uw ʌ:ah ɐ:ah ə:ax ɚ:er ɜ:er "
+        "ɝ:er y:yy ø:oe œ:oe ɨ:ih ʉ:uw ɯ:uh ᵻ:ih p:p b:b t:t d:d k:k ɡ:g g:g q:k m:m n:n ŋ:ng "
+        "ɲ:n f:f v:v θ:th ð:dh s:s z:z ʃ:sh ʒ:zh ɕ:sh ʑ:zh ʂ:sh ʐ:zh h:h ɦ:h w:w ʋ:v j:j l:l "
+        "ɫ:l ʎ:l ɹ:r r:r ɾ:r ɽ:r ʁ:r ʀ:r x:x ç:sh χ:x ɣ:g β:v c:k ɟ:g ʔ:sil ʈ:t ɖ:d ɳ:n ɭ:l "
+        "ɻ:r"
+    ).split()
 )
+
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
 _PHONEME_EVENT, _LAST_EVENT = 7, 0
 _SYNCHRONOUS, _PHONEME_IPA = 2, 3
@@ -46,7 +49,8 @@ class _Event(ctypes.Structure):
 
 
 class _Library:
-    """The loaded library and the buffers its callback fills. One per process: it has global state."""
+    """The loaded library and the buffers its callback fills. One per process: it has global
+    state."""
 
     def __init__(self):
         self.lib = ctypes.CDLL("libespeak-ng.so.1")
@@ -89,7 +93,8 @@ def _say(library: _Library, text: str, voice: str, rate: float, pitch: float, pi
 
 
 def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segment]:
-    """IPA events to phonemes. Events carry no stress: long and loud vowels are taken as accented."""
+    """IPA events to phonemes. Events carry no stress: long and loud vowels are taken as
+    accented."""
     ends = [start for start, _ in events[1:]] + [len(audio) / AUDIO_HZ]
     phonemes, levels = [], []
     for (start, ipa), end in zip(events, ends, strict=True):
@@ -103,7 +108,9 @@ def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segmen
     vowels = [level for p, level in zip(phonemes, levels, strict=True) if p.name in VOWELS]
     middle = np.median(vowels) if vowels else 0.0
     return [
-        p._replace(stress=float(np.clip((p.end - p.start) / 0.12 - 0.5 + (level - middle) / 8, 0, 1)))
+        p._replace(
+            stress=float(np.clip((p.end - p.start) / 0.12 - 0.5 + (level - middle) / 8, 0, 1))
+        )
         if p.name in VOWELS
         else p
         for p, level in zip(phonemes, levels, strict=True)

@@ -3,10 +3,10 @@
 Per 5 ms the phonemes give formants, voicing, frication and aspiration; smoothing makes the
 transitions. A pulse train (voice) and white noise are shaped frame by frame in the spectrum:
   Y = V H T + N H (aspiration + breath) + N B frication,
-H = three moving formants, two fixed ones, a nasal zero; T = spectral tilt of the voice; B = the band
-of the friction noise. Phase is that of the sources: only the magnitudes are filtered.
-Closures of stops are silent (a faint low hum when voiced), followed by a burst at the place of
-articulation; nasals murmur low with a zero that depends on the place. About 200 x real time on a core.
+H = three moving formants, two fixed ones, a nasal zero; T = spectral tilt of the voice; B = the
+band of the friction noise. Phase is that of the sources: only the magnitudes are filtered. Closures
+of stops are silent (a faint low hum when voiced), followed by a burst at the place of articulation;
+nasals murmur low with a zero that depends on the place. About 200 x real time on a core.
 """
 
 import dataclasses
@@ -164,7 +164,9 @@ def _pulses(pitch_hz: np.ndarray, n_samples: int) -> np.ndarray:
 def _resonance(centre_hz, width_hz):
     """Magnitude of a two-pole resonator, 1 at 0 Hz."""
     square = np.asarray(centre_hz, np.float32) ** 2
-    return square / np.sqrt((square - _HZ**2) ** 2 + (np.asarray(width_hz, np.float32) * _HZ) ** 2 + 1)
+    return square / np.sqrt(
+        (square - _HZ**2) ** 2 + (np.asarray(width_hz, np.float32) * _HZ) ** 2 + 1
+    )
 
 
 def _frames(x: np.ndarray, n: int) -> np.ndarray:
@@ -212,7 +214,9 @@ def synthesise(
     v *= (3 * tilt * radiation).astype(np.float32) * (voicing * effort)[:, None]
     v += w * ((0.35 * radiation).astype(np.float32) * breath[:, None])
     v *= tract
-    hiss = np.flatnonzero(frication > 1e-3)  # friction bypasses the tract: its cavity is the lips' own
+    hiss = np.flatnonzero(
+        frication > 1e-3
+    )  # friction bypasses the tract: its cavity is the lips' own
     from_centre = (_HZ - k.noise_hz[hiss, None].astype(np.float32)) / (
         0.6 * k.noise_width_hz[hiss, None].astype(np.float32)
     )

@@ -2,9 +2,10 @@
 
 Lips: every phoneme pulls each lip unit to its target with a dominance that falls off exponentially
 around it (Cohen & Massaro 1993), at 100 Hz, averaged over the 40 ms of a frame: co-articulation.
-Brows and nods follow accents; blinks come at random and at phrase ends; the eyes jump and rest; emotions
-add their movements (`emotion.py`). The head: nods on accents, a slow drift while speaking, roll that
-leans with yaw. All of it is band-limited (below about 1 Hz, nods 2 Hz): smooth enough to be learned.
+Brows and nods follow accents; blinks come at random and at phrase ends; the eyes jump and rest;
+emotions add their movements (`emotion.py`). The head: nods on accents, a slow drift while speaking,
+roll that leans with yaw. All of it is band-limited (below about 1 Hz, nods 2 Hz): smooth enough to
+be learned.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Float
 from playmate_jax.data.drawn.emotion import JAW_GAIN, ease, personal_prototypes, traits
 from playmate_jax.data.drawn.expression import BASIS, HIGH, LOW, UNIT, UNITS
 from playmate_jax.data.drawn.phonemes import PHONEMES, SILENCE, Segment
-from playmate_jax.motion.layout import ANGLES, EXPRESSION, FPS, MOTION_SIZE, SCALE, TRANSLATION
+from playmate_jax.motion.layout import EXPRESSION, FPS, MOTION_SIZE, POSE
 
 _SUBFRAMES = 4  # lips are computed at 100 Hz
 _REACH_S = np.array([0.045, 0.07, 0.07, 0.015, 0.02])  # jaw wide round close fv: lips round early
@@ -25,7 +26,9 @@ _GLIMPSE_S = 0.06  # silences shorter than this do not shut the mouth
 
 def lips(phonemes: list[Segment], n: int) -> Float[np.ndarray, "n 5"]:
     """jaw, wide, round, close, fv of n frames, for a person of average articulation."""
-    names = ["h" if p.name == SILENCE and p.end - p.start < _GLIMPSE_S else p.name for p in phonemes]
+    names = [
+        "h" if p.name == SILENCE and p.end - p.start < _GLIMPSE_S else p.name for p in phonemes
+    ]
     table = np.array([PHONEMES[name].lips for name in names])
     start, end, stress = (np.array([p[i] for p in phonemes], float) for i in (1, 2, 3))
     targets, holds = table[:, :5].copy(), table[:, [5, 6, 6, 7, 7]]
@@ -52,7 +55,7 @@ def lips(phonemes: list[Segment], n: int) -> Float[np.ndarray, "n 5"]:
 
 
 def slow_noise(rng: np.random.Generator, n: int, cutoff_hz: float) -> Float[np.ndarray, " n"]:
-    """Gaussian noise of unit variance with a Gaussian spectrum: -8.7 dB at the cutoff, nothing far above."""
+    """Gaussian noise of unit variance with a Gaussian spectrum: -8.7 dB at the cutoff."""
     sigma = FPS / (2 * np.pi * cutoff_hz)
     half = int(4 * sigma) + 1
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
@@ -68,7 +71,7 @@ def _bumps(seconds, centres, heights, width_s) -> np.ndarray:
 
 
 def _prosody(phonemes: list[Segment], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Accent strength (n,), activity of speech (n,) 0..1, position in the phrase (n,) -1..1 (0 in pauses)."""
+    """Accents (n,), speaking or not (n,) 0..1, place in the phrase (n,) -1..1 (0 in pauses)."""
     seconds = (np.arange(n) + 0.5) / FPS
     centres = [(p.start + p.end) / 2 for p in phonemes if p.stress > 0.3]
     accent = _bumps(seconds, centres, [p.stress for p in phonemes if p.stress > 0.3], 0.11)
@@ -87,7 +90,7 @@ def _prosody(phonemes: list[Segment], n: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _blinks(rng, phonemes, n: int) -> Float[np.ndarray, " n"]:
-    """Lid closure: shut within 100 ms, open again over 200 ms; every 3-4 s and at nearly half of phrase ends."""
+    """Lid closure: 100 ms to shut, 200 ms to open; every 3-4 s, and at half of phrase ends."""
     ends = [p.start for p in phonemes if p.name == SILENCE and p.end - p.start > 0.2]
     at = [x + 0.05 for x in ends if rng.random() < 0.45]
     clock = rng.exponential(3.0)
@@ -116,7 +119,7 @@ def _gaze(rng, n: int) -> Float[np.ndarray, "n 2"]:
 
 
 def _beats(rng, phonemes, n: int) -> Float[np.ndarray, "n 2"]:
-    """Turns and tilts in degrees that go with accents; the accent says when, chance says which way."""
+    """Turns and tilts in degrees on accents; the accent says when, chance says which way."""
     accents = [p for p in phonemes if p.stress > 0.3]
     centres = [(p.start + p.end) / 2 for p in accents]
     turns = rng.normal(0, 0.9, len(accents)) * [p.stress for p in accents]
@@ -158,8 +161,10 @@ def perform(
     """Motion and units of a person saying `phonemes`.
 
     Args:
-      emotion: weights of the eight emotions, (8,) or per frame (n, 8); times `intensity`. None: neutral.
-      identity: canonical keypoints (63,); the face decides part of how a person articulates and emotes.
+      emotion: weights of the eight emotions, (8,) or per frame (n, 8), times `intensity`; None:
+        neutral.
+      identity: canonical keypoints (63,); the face decides part of how a person articulates and
+        emotes.
     """
     n, u = n_frames, UNIT
     gains, habits = np.zeros((8, 18)), np.zeros(2)
@@ -191,11 +196,12 @@ def perform(
     for side in ("lid_l", "lid_r"):
         units[:, u[side]] = units[:, u[side]] + blink * (1 - units[:, u[side]])
     units[:, u["gaze_x"] : u["gaze_y"] + 1] += _gaze(rng, n)
-    units[:, 0] *= 1 - 0.6 * np.clip(units[:, u["close"]], 0, 1)  # an emotion's jaw still shuts for m b p
+    # an emotion's jaw still shuts for m b p
+    units[:, 0] *= 1 - 0.6 * np.clip(units[:, u["close"]], 0, 1)
     units = np.clip(units, LOW, HIGH).astype(np.float32)
 
     motion = np.zeros((n, MOTION_SIZE), np.float32)
     motion[:, EXPRESSION] = units @ BASIS
     pose = _head(rng, phonemes, accent, speaking, place, n)
-    motion[:, SCALE], motion[:, TRANSLATION], motion[:, ANGLES] = pose[:, :1], pose[:, 1:4], pose[:, 4:]
+    motion[:, POSE] = pose
     return motion, units

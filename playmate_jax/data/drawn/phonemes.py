@@ -1,9 +1,10 @@
 """The sounds of the drawn world: what each one does to the vocal tract and to the lips.
 
-One table of 38 phonemes (General American vowels plus front rounded vowels and the velar fricative).
-`PHONEMES[name].sound` drives the formant synthesiser, `.lips` the mouth. Vowel formants are
-Peterson & Barney's (1952) means for men; consonants carry the second-formant locus of their place of
-articulation (Delattre, Liberman & Cooper 1955). Diphthongs and affricates are two phonemes in a row.
+One table of 38 phonemes (General American vowels plus front rounded vowels and the velar
+fricative). `PHONEMES[name].sound` drives the formant synthesiser, `.lips` the mouth. Vowel formants
+are Peterson & Barney's (1952) means for men; consonants carry the second-formant locus of their
+place of articulation (Delattre, Liberman & Cooper 1955). Diphthongs and affricates are two phonemes
+in a row.
 """
 
 from typing import NamedTuple
@@ -18,7 +19,8 @@ SILENCE = "sil"
 
 
 class Segment(NamedTuple):
-    """One spoken phoneme: name, start and end in seconds, accent strength in [0, 1] (vowels only)."""
+    """One spoken phoneme: name, start and end in seconds, accent strength in [0, 1] (vowels
+    only)."""
 
     name: str
     start: float
@@ -105,7 +107,9 @@ PHONEMES = {
     "z": _consonant((280, 1750, 2600), _SIBILANT, 0.28, 0.22, noise=(6200, 2200), ms=80),
     "sh": _consonant((300, 1900, 2500), _POSTALVEOLAR, 0, 0.42, noise=(3600, 1900), ms=110),
     "zh": _consonant((280, 1900, 2500), _POSTALVEOLAR, 0.28, 0.25, noise=(3600, 1900), ms=80),
-    "x": _consonant((350, 1500, 2400), (0.3, 0, 0, 0, 0, 0.4, 0.1, 0.8), 0, 0.2, 0.05, (1900, 1200), 85),
+    "x": _consonant(
+        (350, 1500, 2400), (0.3, 0, 0, 0, 0, 0.4, 0.1, 0.8), 0, 0.2, 0.05, (1900, 1200), 85
+    ),
     "p": _consonant((280, 750, 2200), _BILABIAL, 0, 0.30, noise=(1200, 2000), ms=95),
     "b": _consonant((260, 750, 2200), _BILABIAL, 0.10, 0.20, noise=(900, 1500), ms=75),
     "t": _consonant((280, 1800, 2700), _ALVEOLAR, 0, 0.45, noise=(4800, 2800), ms=90),
@@ -121,6 +125,7 @@ def merge_silence(phonemes: list[Segment]) -> list[Segment]:
     merged: list[Segment] = []
     for segment in phonemes:
         if merged and segment.name == merged[-1].name == SILENCE:
-            segment = merged.pop()._replace(end=segment.end)
-        merged.append(segment)
+            merged[-1] = merged[-1]._replace(end=segment.end)
+        else:
+            merged.append(segment)
     return merged

@@ -1,10 +1,12 @@
 """Speech with known timing: `utterance(seed, index, seconds, voice)`.
 
 Two synthesisers: our formant synthesiser (`formant`, always there) and espeak-ng (`espeak`, where
-installed; `espeak_held_out` uses languages and voice variants that training never hears). `mix` is 60 %
-formant, 40 % espeak: a model trained on one voice alone loses 0.1 of lip correlation on the other.
+installed; `espeak_held_out` uses languages and voice variants that training never hears). `mix` is
+60 % formant, 40 % espeak: a model trained on one voice alone loses 0.1 of lip correlation on the
+other.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from playmate_jax.errors import UserError
 AUDIO_HZ = formant.AUDIO_HZ
 VOICES = ("formant", "espeak", "espeak_held_out", "mix")
 _ESPEAK_SHARE = 0.4
-_WORDLESS_SHARE = 0.015  # clips in which nobody speaks
+_WORDLESS_SHARE = 0.03  # clips in which nobody speaks
 
 
 class Utterance(NamedTuple):
@@ -48,8 +50,8 @@ def utterance(seed: int, index: int, seconds: float, voice: str = "mix") -> Utte
     return Utterance(audio, merge_silence(phonemes))
 
 
-# "Hello. My name is Playmate. Maybe people will believe a moving face." in our phonemes; ' marks accents,
-# a dot is a pause.
+# "Hello. My name is Playmate. Maybe people will believe a moving face." in our phonemes;
+# ' marks accents, a dot is a pause.
 _DEMO = (
     ". h eh l 'o uh . m aa ih n 'e ih m ih z p l 'e ih m e ih t . "
     "m 'e ih b iy p 'iy p ax l w ih l b ih l 'iy v ax m 'uw v ih ng f 'e ih s ."
@@ -57,11 +59,10 @@ _DEMO = (
 
 
 def demo_utterance() -> Utterance:
-    """Five seconds of one pleasant voice saying a sentence: the speech that ships with the package."""
+    """Five seconds of one pleasant voice saying a sentence: the speech that ships with the
+    package."""
     rng = np.random.default_rng(20)
     speaker = formant.sample_speaker(rng)
-    import dataclasses
-
     speaker = dataclasses.replace(
         speaker, pitch_hz=128.0, tract=1.03, tilt_db=6.0, breath=0.012, pitch_range=0.24,
         bandwidth=0.95, jitter=0.006, friction=0.9, dynamics=0.8, inhales=0.0,
