@@ -91,7 +91,7 @@ def test_every_unit_moves_its_own_part_of_the_picture(name):
         where = _box(person, WHERE[name], 0.27)
         for value in {1.0, float(LOW[UNIT[name]])} - {0.0}:
             change = np.abs(_picture(person, **{name: value}) - rest).sum(-1)
-            assert (change > 45).sum() >= 12, (name, value)  # visible: a dozen pixels, 15 levels each
+            assert (change > 45).sum() >= 12, (name, value)  # a dozen pixels, 15 levels
             assert change[where].sum() > 0.85 * change.sum(), (name, value)
 
 
@@ -114,9 +114,7 @@ def test_lids_close_monotonically():
 def test_the_jaw_opens_monotonically_and_close_shuts_it():
     for person in _bare_faces(3):
         lips = _box(person, ("mouth_l", "mouth_r", "lip_lo_in"), 0.2)
-        dark = [
-            (_picture(person, jaw=v).sum(-1)[lips] < 150).sum() for v in np.linspace(0.2, 1, 5)
-        ]
+        dark = [(_picture(person, jaw=v).sum(-1)[lips] < 150).sum() for v in np.linspace(0.2, 1, 5)]
         assert (np.diff(dark) > 0).all()
         assert dark[-1] > 40  # pixels of the mouth's inside
         closed = (_picture(person, jaw=0.6, close=1).sum(-1)[lips] < 150).sum()
@@ -162,7 +160,8 @@ def test_truth_holds_equation_1_and_a_face_of_reasonable_size():
     units, pose = sample_expression(rng, 3), sample_pose(rng, 3)
     truth = draw_with_truth(sample_identity(SEED, 3), units, pose, 128, 64)
     np.testing.assert_array_equal(truth["image"], draw(sample_identity(SEED, 3), units, pose))
-    again = truth["s"][..., None] * (truth["x_c"] @ truth["R"] + truth["delta"]) + truth["t"][:, None]
+    again = truth["s"][..., None] * (truth["x_c"] @ truth["R"] + truth["delta"])
+    again += truth["t"][:, None]
     np.testing.assert_allclose(truth["x"], again, atol=1e-5)  # float32, values below 1
     assert truth["position"].shape == (3, 64, 64, 3) and truth["mask"].shape == (3, 64, 64)
     share = (truth["face"] > 127).mean((1, 2))

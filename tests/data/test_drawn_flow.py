@@ -69,7 +69,8 @@ def test_surface_flow_follows_the_chin_and_rigid_flow_does_not():
 
 def test_rotation_is_orthonormal_and_turns_the_nose_as_named():
     turn = rotation(*np.random.default_rng(0).normal(0, 10, (3, 5)))
-    np.testing.assert_allclose(turn @ np.swapaxes(turn, -1, -2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-12)
+    eye = np.tile(np.eye(3), (5, 1, 1))
+    np.testing.assert_allclose(turn @ np.swapaxes(turn, -1, -2), eye, atol=1e-12)
     nose = np.array([0, 0, -1.0])
     rolled = np.array([0, -1.0, 0]) @ rotation(0, 0, 10)
     assert (nose @ rotation(10, 0, 0))[1] > 0.1  # pitch > 0 looks down

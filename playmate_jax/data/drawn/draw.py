@@ -1,9 +1,9 @@
 """Drawing: identity, units and pose to pictures, with the truth behind every pixel where asked.
 
-`draw(identity, units (n, 18), pose (n, 6), size) -> (n, size, size, 3) uint8`, a pure function of its
-arguments. The pose is pitch, yaw, roll in degrees, scale, tx, ty: x = s (x_c R + delta) + t in the
-picture's [-1, 1]^2. What an identity needs once (mesh, texture, backdrop) is cached, so draw the frames
-of one person together.
+`draw(identity, units (n, 18), pose (n, 6), size) -> (n, size, size, 3) uint8`, a pure function of
+its arguments. The pose is pitch, yaw, roll in degrees, scale, tx, ty: x = s (x_c R + delta) + t in
+the picture's [-1, 1]^2. What an identity needs once (mesh, texture, backdrop) is cached, so draw
+the frames of one person together.
 """
 
 import functools
@@ -53,9 +53,8 @@ def _frame(identity: Identity, units, pose, size: int, truth: bool, reach: float
     p, e = identity.shape, np.ascontiguousarray(units, np.float32)
     scale, tx, ty = (float(v) / reach for v in pose[3:])
     camera = render.Camera(np.ascontiguousarray(rotation(*pose[:3])), scale, tx, ty)
-    posed = render.Posed(
-        *(np.empty_like(mesh.rest) for _ in range(3)), np.empty((samples, samples), np.int32)
-    )
+    head, normals, screen = np.empty((3, *mesh.rest.shape), np.float32)
+    posed = render.Posed(head, normals, screen, np.empty((samples, samples), np.int32))
     raster.place_vertices(mesh, camera, e, p, samples, posed.head, posed.screen)
     raster.vertex_normals(posed.head, mesh.triangles, posed.normals)
     depth = np.empty((samples, samples), np.float32)
@@ -119,10 +118,11 @@ def draw_with_truth(
 ) -> dict[str, np.ndarray]:
     """Pictures and what they show.
 
-    Returns image (n, size, size, 3) uint8; at `truth_size` (default: size) position (.., 3) float16,
-    the point of the head at rest that a pixel shows (0 where `mask` < 2), and mask uint8: 0 backdrop,
-    1 clothes, 2 neck, 3 hair, 4 skin and features of the head; face (n, size, size) uint8, how much of
-    a pixel is 4; and x_c (21, 3), delta, R, s, t, x (n, 21, 3), opening (n,), closure (n, 2).
+    Returns image (n, size, size, 3) uint8; at `truth_size` (default: size) position (.., 3)
+    float16, the point of the head at rest that a pixel shows (0 where `mask` < 2), and mask uint8:
+    0 backdrop, 1 clothes, 2 neck, 3 hair, 4 skin and features of the head; face (n, size, size)
+    uint8, how much of a pixel is 4; and x_c (21, 3), delta, R, s, t, x (n, 21, 3), opening (n,),
+    closure (n, 2).
     """
     truth_size = truth_size or size
     images, positions, masks, faces = [], [], [], []

@@ -1,9 +1,9 @@
 """Expression of a drawn face: 18 facial units, and the linear map from units to keypoint offsets.
 
-A unit is one independent movement of the face (`jaw` opens it, `lid_l` shuts an eye ...), 0 at rest.
-`BASIS` (18, 63) says how far each unit moves the 21 keypoints of an average face, in head units, so that
-`delta = units @ BASIS` is the delta of Eq. 1. The same matrix serves every identity: delta then speaks
-of expression alone, and every unit can be read back from it (`units_from_expression`).
+A unit is one independent movement of the face (`jaw` opens it, `lid_l` shuts an eye), 0 at rest.
+`BASIS` (18, 63) says how far each unit moves the 21 keypoints of an average face, in head units, so
+that `delta = units @ BASIS` is the delta of Eq. 1. The same matrix serves every identity: delta
+speaks of expression alone, and every unit can be read back from it (`units_from_expression`).
 
 Axes: x right, y down, z away from the viewer. `_l` and `_r` are the picture's left and right.
 Unlike a physical face, delta is not turned with the head (Eq. 1 adds it after the rotation).
@@ -86,7 +86,8 @@ _MOVES: dict[str, dict[str, tuple[float, float, float]]] = {
     "lid_r": {"lid_r": (0, 0.14, 0)},
     "gaze_x": {"iris_l": (0.06, 0, 0), "iris_r": (0.06, 0, 0)},
     "gaze_y": {
-        "iris_l": (0, 0.04, 0), "iris_r": (0, 0.04, 0), "lid_l": (0, 0.02, 0), "lid_r": (0, 0.02, 0),
+        "iris_l": (0, 0.04, 0), "iris_r": (0, 0.04, 0),
+        "lid_l": (0, 0.02, 0), "lid_r": (0, 0.02, 0),
     },
     "cheek": {
         "jaw_l": (0.01, -0.05, -0.02), "jaw_r": (-0.01, -0.05, -0.02),
@@ -113,7 +114,7 @@ def units_from_expression(delta: Float[np.ndarray, "*b 63"]) -> Float[np.ndarray
 
 
 def mouth_opening(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b"]:
-    """How far the lips are apart, 0 shut ... 1 jaw fully open; `close` shuts whatever the jaw opens."""
+    """How far the lips are apart: 0 shut, 1 jaw fully open; `close` shuts what the jaw opens."""
     u = {name: units[..., i] for name, i in UNIT.items()}
     gap = u["jaw"] + 0.22 * u["lip_up"] + 0.25 * u["lip_lo"]
     return np.clip(gap * (1 - u["close"]) * (1 - 0.8 * u["fv"]) + 0.08 * u["fv"], 0, 1)
@@ -126,9 +127,9 @@ def lid_closure(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b 2"]:
 
 # Share of random faces in which a unit is away from rest.
 _ACTIVE = dict(
-    jaw=0.65, wide=0.5, round=0.35, close=0.2, fv=0.15, smile=0.6, asym=0.2, lip_up=0.3, lip_lo=0.35,
-    brow_l=0.55, brow_r=0.55, frown=0.3, brow_tilt=0.35, lid_l=0.5, lid_r=0.5, gaze_x=0.6,
-    gaze_y=0.5, cheek=0.3,
+    jaw=0.65, wide=0.5, round=0.35, close=0.2, fv=0.15, smile=0.6, asym=0.2, lip_up=0.3,
+    lip_lo=0.35, brow_l=0.55, brow_r=0.55, frown=0.3, brow_tilt=0.35, lid_l=0.5, lid_r=0.5,
+    gaze_x=0.6, gaze_y=0.5, cheek=0.3,
 )  # fmt: skip
 
 

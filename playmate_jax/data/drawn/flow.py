@@ -1,8 +1,8 @@
 """Truth between two frames of one person: where a surface point seen in one lies in the other.
 
 `draw_with_truth` says for every pixel which point of the head at rest it shows. Moved by the other
-frame's expression and pose this is the exact flow; without the expression it is the rigid warp that a
-renderer has to beat.
+frame's expression and pose this is the exact flow; without the expression it is the rigid warp that
+a renderer has to beat.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def depth_map(
 def visible(
     flow: Float[np.ndarray, "*b 3"], depth: Float[np.ndarray, "h w"], margin: float = 0.05
 ) -> Bool[np.ndarray, "*b"]:
-    """Whether the points of a flow are the nearest ones in the picture that has this `depth_map`."""
+    """Whether the points of a flow are the nearest in the picture that has this `depth_map`."""
     h, w = depth.shape
     col = np.clip(np.floor((flow[..., 0] + 1) / 2 * w).astype(int), 0, w - 1)
     row = np.clip(np.floor((flow[..., 1] + 1) / 2 * h).astype(int), 0, h - 1)

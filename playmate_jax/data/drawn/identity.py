@@ -1,7 +1,7 @@
 """Who is drawn: the proportions, colours and style of one person, a pure function of (seed, index).
 
-`Shape` is a flat tuple of numbers, so that compiled code can take it as it is; `Look` holds what is not
-a single number. Lengths are head units (the head is about 1.9 high and 1.35 wide), axes as in
+`Shape` is a flat tuple of numbers, so that compiled code can take it as it is; `Look` holds what is
+not a single number. Lengths are head units (the head is about 1.9 high and 1.35 wide), axes as in
 `expression.py`.
 """
 
@@ -99,7 +99,7 @@ IRIS = ((0.20, 0.11, 0.06), (0.36, 0.21, 0.10), (0.36, 0.38, 0.18), (0.25, 0.42,
 
 
 class Look(NamedTuple):
-    """Everything that is not one number: (9, 3) colours, (16,) noise phases, wardrobe and backdrop."""
+    """What is not one number: (9, 3) colours, (16,) noise phases, wardrobe and backdrop."""
 
     colours: NDArray[np.float32]  # rows: see COLOURS
     phases: NDArray[np.float32]
@@ -114,10 +114,10 @@ COLOURS = ("skin", "hair", "brow", "iris", "lip", "rim", "cloth", "cloth2", "bac
 
 
 class Identity(NamedTuple):
-    """One person: `shape` for geometry and paint, `look` for the rest, (seed, index) as the name."""
+    """One person: `shape` for geometry and paint, `look` for the rest; named (seed, index)."""
 
     seed: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     shape: Shape
     look: Look
 
@@ -151,7 +151,8 @@ def sample_identity(seed: int, index: int) -> Identity:
     p["recede"] = some(0.3 if man else 0.0)
     p["beard"] = some(0.4 if man else 0.0, 0.3, 1.0)
     p["beard_long"] = some(0.4 if p["beard"] else 0.0)
-    p["moustache"] = (0.4 + 0.6 * rng.random()) * (rng.random() < (0.75 if p["beard"] else 0.1 * man))
+    p["moustache"] = 0.4 + 0.6 * rng.random()
+    p["moustache"] *= rng.random() < (0.75 if p["beard"] else 0.1 * man)
     p["goatee"] = (not p["beard"]) * some(0.12 if man else 0.0, 0.5, 1.0)
     p["glasses"] = float(rng.random() < 0.25)
     p["freckles"] = some(0.3, 0.3, 0.9)

@@ -36,11 +36,11 @@ def _keypoints(seed: int, index: int) -> np.ndarray:
     lid, side = p.eye_y - p.eye_h, p.skull_w
     tip = p.eye_y + p.nose_len
     xy = [
-        (0, -0.90), (0, p.chin_y + 0.10), (-p.eye_x, brow), (p.eye_x, brow), (0, tip), (-side, 0.06),
-        (-p.mouth_w, p.mouth_y), (side, 0.06), (-p.jaw_w * 0.85, 0.5), (p.jaw_w * 0.85, 0.5),
-        (0, -0.45), (-p.eye_x, lid), (p.mouth_w, p.mouth_y), (p.eye_x, lid), (0, p.mouth_y),
-        (-p.eye_x, p.eye_y), (p.eye_x, p.eye_y), (0, p.mouth_y), (0, p.eye_y),
-        (0, p.mouth_y + p.lip_lo), (0, p.mouth_y - p.lip_up),
+        (0, -0.90), (0, p.chin_y + 0.10), (-p.eye_x, brow), (p.eye_x, brow), (0, tip),
+        (-side, 0.06), (-p.mouth_w, p.mouth_y), (side, 0.06), (-p.jaw_w * 0.85, 0.5),
+        (p.jaw_w * 0.85, 0.5), (0, -0.45), (-p.eye_x, lid), (p.mouth_w, p.mouth_y),
+        (p.eye_x, lid), (0, p.mouth_y), (-p.eye_x, p.eye_y), (p.eye_x, p.eye_y), (0, p.mouth_y),
+        (0, p.eye_y), (0, p.mouth_y + p.lip_lo), (0, p.mouth_y - p.lip_up),
     ]  # fmt: skip
     out = np.empty((21, 3), np.float32)
     for i, (x, y) in enumerate(xy):

@@ -1,7 +1,8 @@
-"""What moves on a face, painted per pixel: eyes and lids, brows and frown lines, lips, teeth, tongue.
+"""What moves on a face, painted per pixel: eyes and lids, brows and lines, lips, teeth, tongue.
 
-All curves live in the head's frame after expression (x right, y down), where an edge is one step over
-the width `aa` of a pixel. Sizes follow `expression._MOVES`, so that keypoints lie on their features.
+All curves live in the head's frame after expression (x right, y down), where an edge is one step
+over the width `aa` of a pixel. Sizes follow `expression._MOVES`, so that keypoints lie on their
+features.
 """
 
 import math
@@ -63,7 +64,8 @@ def features(e, p):
         0.012 * e[_ASYM], max(width, 0.07), mid,
         -0.095 * e[_SMILE] + 0.05 * jaw - 0.03 * jaw * close, 0.05 * e[_ASYM],
         up, lo, p.lip_up * full * (1 - 0.25 * e[_LIP_UP]) * (1 - 0.3 * fv),
-        p.lip_lo * full * (1 - 0.45 * fv), p.mouth_y + 0.014 + 0.02 * fv + (0.015 - 0.05 * e[_ROUND]) * jaw,
+        p.lip_lo * full * (1 - 0.45 * fv),
+        p.mouth_y + 0.014 + 0.02 * fv + (0.015 - 0.05 * e[_ROUND]) * jaw,
         p.mouth_y + 0.02 + 0.16 * jaw, close, jaw, fv, e[_ROUND], e[_SMILE],
         e[_LID_L], e[_LID_R], e[_GAZE_X], e[_GAZE_Y], e[_CHEEK], e[_FROWN],
         e[_BROW_L], e[_BROW_R], e[_TILT],

@@ -3,9 +3,9 @@
 A pool is a folder; I identities x F frames, N = size, all arrays indexed [identity, frame]:
 
     image.npy     (I, F, N, N, 3) uint8     RGB
-    face.npy      (I, F, N, N)    uint8     share of the pixel that is face (skin, eyes, lips, ears, beard)
-    position.npy  (I, F, 64, 64, 3) float16 point of the head at rest that the pixel shows, head units,
-                                            0 where mask < 2: a rigid flow to a frame j is
+    face.npy      (I, F, N, N)    uint8     share of the pixel that is face: skin, eyes, lips, ears
+    position.npy  (I, F, 64, 64, 3) float16 point of the head at rest that the pixel shows,
+                                            0 where mask < 2; a rigid flow to a frame j is
                                             s_j (position @ R_j) + t_j, in [-1, 1]
     mask.npy      (I, F, 64, 64)  uint8     0 backdrop, 1 clothes, 2 neck, 3 hair, 4 face
     units.npy     (I, F, 18)      float32   `expression.UNITS`
@@ -15,8 +15,8 @@ A pool is a folder; I identities x F frames, N = size, all arrays indexed [ident
     pool.json     seed, identities, frames, size, version
 
 Identities are drawn in order, so with one process the first `done.sum()` are complete, with several
-processes nearly so: use `open_pool(path).ready()`. All of it follows from (seed, identity); drawing again
-continues where it stopped.
+processes nearly so: use `open_pool(path).ready()`. All of it follows from (seed, identity); drawing
+again continues where it stopped.
 
     python -m playmate_jax.data.drawn.pool /tmp/pool/train --seed 1 --identities 2400 --processes 2
 """
@@ -28,7 +28,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -48,7 +48,9 @@ POSE_STD = np.array([5.0, 8.0, 4.0, 0.72 * 0.012, 0.03, 0.03])
 POSE_MEAN = np.array([0.0, 0.0, 0.0, 0.72, 0.0, 0.0])
 
 
-def sample_pose(rng: np.random.Generator, n: int = 1, strength: float = 1.0) -> Float[np.ndarray, "n 6"]:
+def sample_pose(
+    rng: np.random.Generator, n: int = 1, strength: float = 1.0
+) -> Float[np.ndarray, "n 6"]:
     """Random poses of the demo world: turns of up to 20 degrees occur."""
     g = np.clip(rng.normal(size=(n, 6)), -2.5, 2.5)
     return (POSE_MEAN + strength * POSE_STD * g).astype(np.float32)
@@ -86,11 +88,11 @@ def _shapes(identities: int, frames: int, size: int) -> dict[str, tuple[tuple[in
     )
 
 
-def open_pool(path: str | os.PathLike, mode: str = "r") -> Pool:
+def open_pool(path: str | os.PathLike, mode: Literal["r", "r+"] = "r") -> Pool:
     """Memory-map a pool; `mode` as in numpy."""
     path = Path(path)
     if not (path / "pool.json").exists():
-        raise UserError(f"expected a pool of drawn faces, found no pool.json in {path}, build it first")
+        raise UserError(f"expected a pool of faces, found no pool.json in {path}, build it first")
     return Pool(**{name: np.load(path / f"{name}.npy", mmap_mode=mode) for name in Pool._fields})
 
 
@@ -130,7 +132,8 @@ def build_pool(
     wanted = dict(seed=seed, identities=identities, frames=frames, size=size, version=VERSION)
     card = path / "pool.json"
     if card.exists() and json.loads(card.read_text()) != wanted:
-        raise UserError(f"expected {wanted}, found {card.read_text()} in {path}, use another folder")
+        found = card.read_text()
+        raise UserError(f"expected {wanted}, found {found} in {path}, use another folder")
     if not card.exists():
         for name, (shape, dtype) in _shapes(identities, frames, size).items():
             np.lib.format.open_memmap(path / f"{name}.npy", "w+", dtype, shape)

@@ -10,7 +10,7 @@ REST_SCALE = 0.72  # of the pose at which shoulders and the foot of the neck sta
 
 @jit
 def place_vertices(mesh, camera, e, p, samples, posed, screen):
-    """Rest vertices to `posed` (head's frame, after expression) and `screen` (x, y in samples, z)."""
+    """Rest vertices to `posed` (head's frame, with expression) and `screen` (samples, and z)."""
     half, rot = 0.5 * samples, camera.rot
     for i in range(mesh.rest.shape[0]):
         x, y, z = mesh.rest[i, 0], mesh.rest[i, 1], mesh.rest[i, 2]

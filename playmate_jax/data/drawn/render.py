@@ -1,7 +1,8 @@
 """The colour of every pixel of one frame: light, paint and what stands behind.
 
-Compiled code without state; see `draw.py` for the interface. A pixel is the mean of n x n samples. Where
-all of them show the same part and nothing is painted, the first one speaks for all (half the time).
+Compiled code without state; see `draw.py` for the interface. A pixel is the mean of n x n samples.
+Where all of them show the same part and nothing is painted, the first one speaks for all: half the
+time is saved.
 """
 
 import math
@@ -128,6 +129,7 @@ def _head_colour(u, v, x, y, z, aa, f, p, paints):
             b += w * texture[i + di, j + dj, 2]
             hairy += w * texture[i + di, j + dj, 3]
     painted = z < -0.25 and hairy < 0.999
+    border = 0.001 < hairy < 0.999
     if painted:
         pr, pg, pb = r, g, b
         if y > p.mouth_y - 0.3:
@@ -137,7 +139,7 @@ def _head_colour(u, v, x, y, z, aa, f, p, paints):
             pr, pg, pb = paint_eye(x, y, aa, pr, pg, pb, f, p, colours)
         keep = 1 - hairy
         r, g, b = r + keep * (pr - r), g + keep * (pg - g), b + keep * (pb - b)
-    return r, g, b, hairy, painted
+    return r, g, b, hairy, painted or border
 
 
 @inlined
@@ -210,7 +212,7 @@ def _uniform(owner, part, row, col, n):
 
 @jit
 def shade(mesh, posed, camera, paints, e, p, image, shows):
-    """Colour `image` (h, w, 3) uint8; `shows` (samples, samples) gets BACKDROP ... FACE unless empty."""
+    """Colour `image` (h, w, 3) uint8; `shows` (samples, samples), unless empty: what they show."""
     size, samples = image.shape[0], posed.owner.shape[0]
     n = samples // size
     f, light = features(e, p), lamp(p)
@@ -235,18 +237,18 @@ def shade(mesh, posed, camera, paints, e, p, image, shows):
                             tri, i, j, aa, mesh, posed, camera, light, f, p, paints
                         )
                     if behind and alpha > 0:
-                        r, g, b = back_r + w * (r - back_r), back_g + w * (g - back_g), (
-                            back_b + w * (b - back_b)
-                        )
+                        r, g = back_r + w * (r - back_r), back_g + w * (g - back_g)
+                        b = back_b + w * (b - back_b)
                         what = still if alpha > 0.5 else what
-                if p.glasses > 0:
+                cy = ((j + 0.5) / samples * 2 - 1 - camera.ty) / camera.scale
+                near_glasses = p.glasses > 0 and abs(cy - p.eye_y) < 0.5
+                if near_glasses:
                     cx = ((i + 0.5) / samples * 2 - 1 - camera.tx) / camera.scale
-                    cy = ((j + 0.5) / samples * 2 - 1 - camera.ty) / camera.scale
                     r, g, b = _lens(r, g, b, cx, cy, camera, aa, p, paints.colours)
                 sr, sg, sb, count = sr + r, sg + g, sb + b, count + 1
                 if shows.size > 0:
                     shows[j, i] = what
-                if k == 0 and alike > -2 and not painted and not (p.glasses > 0 and alike == HEAD):
+                if k == 0 and alike > -2 and not painted and not near_glasses:
                     if shows.size > 0:
                         for m in range(1, n * n):
                             shows[row * n + m // n, col * n + m % n] = what
@@ -259,7 +261,7 @@ def shade(mesh, posed, camera, paints, e, p, image, shows):
 
 @jit
 def rest_points(mesh, posed, points):
-    """The point of the head at rest that every sample shows, (samples, samples, 3); 0 where none."""
+    """The point of the head at rest that each sample shows, (samples, samples, 3); 0: none."""
     points[:] = 0
     for j in range(points.shape[0]):
         for i in range(points.shape[1]):

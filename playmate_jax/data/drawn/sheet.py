@@ -1,4 +1,4 @@
-"""A contact sheet of drawn faces: people at rest, one person's expressions and turns, the units one by one.
+"""A contact sheet of drawn faces: people at rest, expressions and turns, the units one by one.
 
 python -m playmate_jax.data.drawn.sheet sheet.png --size 128
 """
@@ -21,12 +21,12 @@ COLUMNS = 10
 def contact_sheet(
     seed: int = 0, size: int = 128, people: int = 2, clips: int = 3
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """`people` rows of different persons, `clips` rows of one person each, two rows of single units."""
+    """`people` rows of different persons, `clips` rows of one each, two rows of single units."""
     rng = np.random.default_rng(seed)
     rest, still = np.zeros((1, len(UNITS)), np.float32), POSE_MEAN[None]
     rows = [
-        [draw(sample_identity(seed, row * COLUMNS + k), rest, still, size)[0] for k in range(COLUMNS)]
-        for row in range(people)
+        [draw(sample_identity(seed, first + k), rest, still, size)[0] for k in range(COLUMNS)]
+        for first in range(0, people * COLUMNS, COLUMNS)
     ]
     for k in range(clips):
         person = sample_identity(seed, people * COLUMNS + k)

@@ -1,7 +1,7 @@
 """What does not move on a head: skin tone, freckles, beard, hair strands, baked once per identity.
 
-The texture lies on the sheet of `surface.py` (columns x rows of the lattice), RGB in [0, 1] and, as a
-fourth channel, how much of a texel is hair.
+The texture lies on the sheet of `surface.py` (columns x rows of the lattice), RGB in [0, 1] and, as
+a fourth channel, how much of a texel is hair.
 """
 
 import math
@@ -64,7 +64,8 @@ def _bake(skin_grid, p, ph, colours, out):
             fj = gj - j0
             w00, w01, w10, w11 = (1 - fi) * (1 - fj), (1 - fi) * fj, fi * (1 - fj), fi * fj
             x, y, z = 0.0, 0.0, 0.0
-            for k, l, w in ((i0, j0, w00), (i0, j0 + 1, w01), (i0 + 1, j0, w10), (i0 + 1, j0 + 1, w11)):
+            corners = ((i0, j0, w00), (i0, j0 + 1, w01), (i0 + 1, j0, w10), (i0 + 1, j0 + 1, w11))
+            for k, l, w in corners:
                 x += w * skin_grid[k, l, 0]
                 y += w * skin_grid[k, l, 1]
                 z += w * skin_grid[k, l, 2]
@@ -84,7 +85,8 @@ def _bake(skin_grid, p, ph, colours, out):
                     spots = max(noise(1.3 * x, y, ph[4:], 75.0) - 0.3, 0.0) * 1.6 * p.freckles
                     spots *= math.exp(-((ax - 0.25) ** 2 / 0.06 + (y - 0.15) ** 2 / 0.025)) * front
             if y > 0.1 and z < 0.2 and max(p.beard, p.goatee, p.moustache) > 0:
-                hairs = beard_cover(x, y, z, p, ph) * (0.80 + 0.20 * noise(1.6 * x, 0.8 * y, ph[2:], 61.0))
+                rough = 0.80 + 0.20 * noise(1.6 * x, 0.8 * y, ph[2:], 61.0)
+                hairs = beard_cover(x, y, z, p, ph) * rough
                 hairs = min(max(hairs * (0.75 + 0.25 * p.beard_long), 0.0), 0.93)
             if abs(depth + 0.02) < 0.12:  # hair's shadow
                 tone -= 0.22 * math.exp(-(((depth + 0.02) / 0.05) ** 2)) * (1 - p.buzz)
