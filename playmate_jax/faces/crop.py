@@ -97,8 +97,8 @@ def pick_face(faces: list[Face], number: int | None = None, path: str | Path = "
     where = f" in '{path}'" if path else ""
     if not faces:
         raise UserError(
-            f"expected a human face, found none{where}: give a picture that shows one from the "
-            "front, not too small"
+            f"expected a human face, found none{where}: give a picture of a person, seen from the "
+            "front and not too small"
         )
     if number is not None and not 1 <= number <= len(faces):
         raise UserError(

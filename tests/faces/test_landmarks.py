@@ -120,7 +120,11 @@ def test_a_real_crop_shows_the_face_where_liveportrait_does(landmarker, shared: 
 
 @pytest.mark.parametrize(
     "name",
-    ["face_512_25fps_audio_b", "fullbody_720x1080_25fps_audio", "scene_1280x720_30fps_audio"],
+    [
+        "fullbody_720x1080_25fps_audio",
+        pytest.param("face_512_25fps_audio_b", marks=pytest.mark.slow),
+        pytest.param("scene_1280x720_30fps_audio", marks=pytest.mark.slow),
+    ],
 )
 def test_real_videos_are_followed_throughout(landmarker, shared: Path, name: str):
     reader = open_video(shared / f"data/videos/{name}.mp4")

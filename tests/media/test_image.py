@@ -111,12 +111,18 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path):
     assert kind(tmp_path / "a.gif") == "video"
 
 
-def test_a_huge_picture_is_read_and_reduced(tmp_path: Path):
+def test_a_huge_picture_is_read(tmp_path: Path):
     Image.new("L", (8000, 8000), 90).save(tmp_path / "a.jpg")
-    assert read_image(tmp_path / "a.jpg").shape == (8000, 8000, 3)
-    read = read_image(tmp_path / "a.jpg", max_side=1000)
-    assert read.shape == (1000, 1000, 3)
-    assert abs(read[500, 500].astype(int) - 90).max() <= 1
+    read = read_image(tmp_path / "a.jpg")
+    assert read.shape == (8000, 8000, 3) and read[4000, 4000].tolist() == [90, 90, 90]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_is_reduced_to_a_side(tmp_path: Path, suffix: str):
+    Image.new("RGB", (1600, 900), (90, 120, 60)).save(tmp_path / f"a{suffix}")
+    read = read_image(tmp_path / f"a{suffix}", max_side=400)
+    assert read.shape == (225, 400, 3)
+    assert abs(read[100, 200].astype(int) - (90, 120, 60)).max() <= 2
 
 
 def test_pictures_that_cannot_be_are_one_sentence(tmp_path: Path):

@@ -173,6 +173,16 @@ def test_names_are_taken_literally(tmp_path: Path, monkeypatch, write_clip, name
     assert kind(name) == "video"
 
 
+def test_an_animated_picture_is_a_video(tmp_path: Path):
+    from PIL import Image
+
+    frames = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=80)
+    shown = [image[0, 0].tolist() for image in open_video(tmp_path / "a.gif").frames_at(25)]
+    assert kind(tmp_path / "a.gif") == "video"
+    assert shown == [[255, 0, 0]] * 1 + [[0, 0, 255]] * 3  # the nearest of 0 and 80 ms, at 40 ms
+
+
 def test_texts_pictures_and_sounds_are_no_video(tmp_path: Path, write_sound):
     from playmate_jax.media import write_image
 
