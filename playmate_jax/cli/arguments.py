@@ -32,11 +32,19 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose complaints are our one sentence instead of a page of usage."""
 
     def error(self, message: str):
-        known = [flag for action in self._actions for flag in action.option_strings]
         near = ""
         if message.startswith("unrecognized arguments: "):
-            near = nearest(message.split()[2].partition("=")[0], known)
+            near = nearest(message.split()[2].partition("=")[0], self._flags())
         raise UserError(f"{message}{near}, see '{self.prog} --help'")
+
+    def _flags(self) -> list[str]:
+        """Every option, those of the subcommands too."""
+        found: list[str] = []
+        for action in self._actions:
+            found += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                found += [flag for command in action.choices.values() for flag in command._flags()]
+        return found
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

@@ -1,0 +1,139 @@
+"""`playmate animate` as a user meets it; `run` is the command without a new process."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from playmate_jax.cli import run
+from playmate_jax.inference import Animator
+from playmate_jax.media import open_video
+
+
+@pytest.fixture(autouse=True)
+def tiny(animator, monkeypatch):
+    monkeypatch.setattr(Animator, "from_weights", lambda *args, **options: animator)
+
+
+def _animate(folder, *options):
+    return run(["animate", str(folder / "portrait.png"), str(folder / "speech.wav"), *options])
+
+
+def test_json_tells_what_was_made_and_nothing_else(inputs, capsys):
+    code = _animate(inputs, "-o", str(inputs / "o.mp4"), "--json", "--emotion", "sad=0.5")
+    out, err = capsys.readouterr()
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["frames"] == 10 and facts["fps"] == 25 and facts["seconds"] == 0.4
+    assert facts["output"] == str(inputs / "o.mp4") and facts["seed"] == 0
+    assert facts["weights"] == {"renderer": "random", "generator": "random"}
+    assert facts["emotion"] == "sad=0.5" and facts["faces_found"] == 1
+    assert {"load", "read", "look", "generate", "render", "total"} <= set(facts["wall_seconds"])
+    assert "frames/s" in err
+
+
+def test_quiet_says_nothing_on_standard_error(inputs, capsys):
+    assert _animate(inputs, "-o", str(inputs / "o.mp4"), "--quiet") == 0
+    out, err = capsys.readouterr()
+    assert err == "" and "10 frames" in out
+
+
+def test_the_domain_of_the_weights_is_said(inputs, capsys):
+    assert _animate(inputs, "-o", str(inputs / "o.mp4")) == 0
+    assert "trained on drawn faces only" in capsys.readouterr().err
+
+
+def test_without_arguments_the_bundled_inputs_are_used_again_and_again(
+    inputs, monkeypatch, capsys, portrait_pixels, speech_samples
+):
+    from playmate_jax.cli import animate
+
+    monkeypatch.setattr(animate, "PORTRAIT", inputs / "portrait.png")
+    monkeypatch.setattr(animate, "SPEECH", inputs / "speech.wav")
+    monkeypatch.chdir(inputs)
+    for _ in range(2):
+        assert run(["animate"]) == 0
+        out, err = capsys.readouterr()
+        assert str(inputs / "playmate-demo.mp4") in out and " s" in out
+        assert "drawn faces" not in err  # the bundled portrait is a drawing
+    assert open_video(inputs / "playmate-demo.mp4").fps == 25
+    (inputs / "mine.mp4").write_bytes(b"precious")
+    assert run(["animate", "-o", "mine.mp4"]) == 2
+    assert (inputs / "mine.mp4").read_bytes() == b"precious"
+
+
+def test_the_default_name_comes_from_the_inputs(inputs, monkeypatch):
+    monkeypatch.chdir(inputs)
+    assert run(["animate", "portrait.png", "speech.wav"]) == 0
+    assert (inputs / "portrait-speech.mp4").exists()
+
+
+def test_the_same_seed_gives_an_identical_file(inputs):
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        motion = str(inputs / f"{name}.npz")
+        options = ["-o", str(inputs / f"{name}.mp4"), "--seed", seed, "--save-motion", motion]
+        assert _animate(inputs, *options) == 0
+    read = lambda name: (inputs / name).read_bytes()  # noqa: E731
+    assert read("a.mp4") == read("b.mp4")
+    assert read("a.npz") == read("b.npz") and read("a.npz") != read("c.npz")
+
+
+def test_help_is_instant_and_groups_its_options():
+    """A budget of 2 s of CPU time: importing JAX alone takes more."""
+    began = time.process_time()
+    found = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "playmate_jax", "animate", "--help"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert time.process_time() - began < 2
+    for word in ("input:", "output:", "how it moves:", "networks:", "examples:", "default"):
+        assert word in found.stdout
+    imported = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
+    assert not imported & {"jax", "flax", "av", "cv2", "librosa", "torch"}
+
+
+def test_generating_imports_neither_librosa_nor_training(inputs):
+    """librosa's first call costs 4-5 s in every process."""
+    code = (
+        "import sys, playmate_jax.inference.animator, playmate_jax.inference.playmate_generator\n"
+        "print([m for m in ('librosa', 'optax', 'orbax', 'torch', 'tensorflow', 'numba') "
+        "if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_launcher_sets_the_allocator_once(monkeypatch):
+    from playmate_jax import cli
+
+    calls = []
+    monkeypatch.setattr("os.execve", lambda *args: calls.append(args))
+    monkeypatch.delenv("PLAYMATE_LAUNCHED", raising=False)
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    cli._launch_once()
+    environment = calls[0][2]
+    assert environment["MALLOC_ARENA_MAX"] == "1" and environment["PLAYMATE_LAUNCHED"] == "1"
+    monkeypatch.setenv("PLAYMATE_LAUNCHED", "1")
+    cli._launch_once()
+    assert len(calls) == 1
+
+
+def test_the_progress_bar_counts_on_a_terminal():
+    import io
+
+    from playmate_jax.cli.progress import ProgressBar
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    bar = ProgressBar(Terminal())
+    bar.INTERVAL_S = 0
+    for done in range(11):
+        bar("render", done, 10)
+    lines = bar.stream.getvalue()
+    assert lines.count("\r") == 11 and lines.endswith("\n")
+    assert "render [####" in lines and "10/10 frames" in lines and "frames/s" in lines
