@@ -1,4 +1,4 @@
-"""Faces that speak: lips follow the sounds, heads and emotions are alive, everything is repeatable."""
+"""Faces that speak: lips follow the sounds, heads and emotions live, everything is repeatable."""
 
 import json
 

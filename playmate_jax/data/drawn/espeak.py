@@ -17,8 +17,7 @@ import sys
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.data.drawn.formant import AUDIO_HZ
-from playmate_jax.data.drawn.phonemes import SILENCE, Segment
+from playmate_jax.data.drawn.phonemes import AUDIO_HZ, SILENCE, Segment
 from playmate_jax.errors import UserError
 
 LANGUAGES = (

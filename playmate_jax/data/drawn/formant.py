@@ -16,6 +16,7 @@ from jaxtyping import Float
 from scipy.fft import irfft, rfft
 
 from playmate_jax.data.drawn.phonemes import (
+    AUDIO_HZ,
     NASALS,
     PHONEMES,
     SILENCE,
@@ -24,7 +25,6 @@ from playmate_jax.data.drawn.phonemes import (
     Segment,
 )
 
-AUDIO_HZ = 16_000
 _HOP, _WINDOW, _FFT = 80, 320, 512
 _HZ = (np.arange(_FFT // 2 + 1) * AUDIO_HZ / _FFT).astype(np.float32)
 _NASAL_ZERO_HZ = {"m": 1000.0, "n": 1650.0, "ng": 2800.0}
