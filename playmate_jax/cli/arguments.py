@@ -220,6 +220,11 @@ def _train(p: argparse.ArgumentParser) -> None:
         help="checkpoints and logs; an existing one is resumed",
     )
     p.add_argument("--steps", type=_positive, metavar="N", help="stop at this step instead")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE",
+        help="override a field of the configuration, such as optimizer.learning_rate=3e-4",
+    )  # fmt: skip
+    p.add_argument("--export", metavar="DIR", help="also copy the finished weights to this folder")
 
 
 def _weights(p: argparse.ArgumentParser) -> None:

@@ -1,7 +1,9 @@
 """`playmate train CONFIG --workdir DIR`: one training stage, resumable."""
 
 import argparse
+import shutil
 import sys
+from pathlib import Path
 
 
 def command(args: argparse.Namespace) -> int:
@@ -17,7 +19,34 @@ def command(args: argparse.Namespace) -> int:
     from playmate_jax.inference.compilation import keep_compiled_programs
 
     keep_compiled_programs()
-    done = run_config(args.config, args.workdir, {"steps": args.steps} if args.steps else {})
+    overrides = dict(_field(text) for text in args.set)
+    if args.steps:
+        overrides["steps"] = args.steps
+    done = run_config(args.config, args.workdir, overrides)
     if done.interrupted:
         print("stopped; the same command goes on from here", file=sys.stderr)
+        return 0
+    weights = Path(args.workdir) / "weights"
+    if args.export and weights.is_dir():
+        _replace(weights, Path(args.export))
+        print(f"weights: {args.export}")
     return 0
+
+
+def _field(text: str) -> tuple[str, str]:
+    from playmate_jax.errors import UserError
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"expected --set FIELD=VALUE, found '{text}'")
+    return name, value
+
+
+def _replace(source: Path, target: Path) -> None:
+    """A copy of a folder under another name, whole or not at all."""
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, part)
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)

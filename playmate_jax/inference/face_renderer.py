@@ -72,12 +72,13 @@ class FaceRenderer:
         Raises:
           UserError: these are the weights of something else.
         """
-        if config.get("kind") != "renderer":
+        values = {name: value for name, value in config.items() if name not in ("kind", "crop")}
+        if config.get("kind", "renderer") != "renderer":
             raise UserError(
                 f"expected the weights of a renderer in {source}, found those of "
-                f"'{config.get('kind', 'something else')}': give another folder"
+                f"'{config['kind']}': give another folder"
             )
-        sizes = from_values(RendererConfig, config.get("renderer", {}), f"{source}/config.json")
+        sizes = from_values(RendererConfig, values, f"{source}/config.json")
         extra = {n: v for n, v in params.items() if n in ("stitching", "eyes", "lips")}
         core = {n: v for n, v in params.items() if n not in extra}
         expected = jax.eval_shape(lambda: renderer.init(sizes, jax.random.key(0)))

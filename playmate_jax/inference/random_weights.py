@@ -65,8 +65,8 @@ def write_random_weights(folder: str | Path, seed: int = 0) -> Path:
     shapes = jax.eval_shape(lambda: renderer.init(TINY_RENDERER, jax.random.key(0)))
     config = {
         "kind": "renderer",
-        "renderer": to_values(TINY_RENDERER),
         "crop": {"scale": 1.9, "vx": 0.0, "vy": -0.1},
+        **to_values(TINY_RENDERER),
     }
     save_weights(folder / "renderer", config, random_params(shapes, rng), card)
     shapes = jax.eval_shape(_motion_params)

@@ -309,10 +309,10 @@ def test_weights_that_do_not_fit_are_refused(inputs, tiny_weights, capsys, damag
         case "half":
             (folder / "renderer" / "card.json").unlink()
         case "other sizes":
-            values["renderer"]["spade"]["hidden_channels"] = 6
+            values["spade"]["hidden_channels"] = 6
             config.write_text(json.dumps(values))
         case "unknown field":
-            values["renderer"]["spadee"] = {}
+            values["spadee"] = {}
             config.write_text(json.dumps(values))
         case "not a number":
             whole = bytearray(params.read_bytes())
