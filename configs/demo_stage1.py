@@ -18,14 +18,14 @@ from playmate_jax.training.stage1 import Stage1Config
 
 def config() -> Stage1Config:
     return Stage1Config(
-        steps=4500,
+        steps=4400,
         clips="runs/demo/clips/train_mix",
         model=MotionModelConfig(generator=demo_generator(speech_size=96), speech="log_mel"),
         loss=LossConfig(
             pose_weight=2.0,
             velocity_weight=1.0,
             pose_velocity_weight=30.0,
-            readout_weight=0.3,
+            readout_weight=1.5,
             previous_noise="ddpm",
         ),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
