@@ -197,6 +197,13 @@ def speed(model: MotionModel, options: GenerateOptions) -> dict:
     return result
 
 
+def rounded(figures):
+    """Figures to four digits: a card is read by people."""
+    if isinstance(figures, dict):
+        return {key: rounded(value) for key, value in figures.items()}
+    return float(f"{figures:.4g}") if isinstance(figures, float) else figures
+
+
 def _show(name, value, depth=0):
     if isinstance(value, dict):
         print("  " * depth + name)
@@ -215,6 +222,7 @@ def main() -> None:
     parser.add_argument("--only", default="lips,real,emotion,minute,speed")
     parser.add_argument("--count", type=int, default=24, help="clips of each kind")
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--card", action="store_true", help="also write them into the card")
     for field in dataclasses.fields(GenerateOptions):
         kind = int if field.name == "steps" else type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
@@ -240,6 +248,11 @@ def main() -> None:
         _show(name, figures[name])
     if given["json"]:
         given["json"].write_text(json.dumps(figures, indent=1) + "\n")
+    if given["card"]:
+        path = Path(given["weights"]) / "card.json"
+        card = json.loads(path.read_text("utf-8"))
+        card["measured"] = card.get("measured", {}) | rounded(figures)
+        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -113,8 +113,8 @@ def export_model(
     """Writes weights that inference/generate.py reads, with a card that tells of the run."""
     card = {
         "name": config.name,
+        "title": "speech to motion" + (" with emotion" if "emotion" in params else ""),
         "domain": config.domain,
-        "what": "speech to motion" + (" with emotion" if "emotion" in params else ""),
         "steps": int(state.count),
         "training": to_values(config),
     }

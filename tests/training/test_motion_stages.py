@@ -85,7 +85,7 @@ def test_stage_2_trains_the_controller(trained):
 
 def test_exported_weights_generate(trained):
     model = load_motion_model(trained / "stage2" / "weights")
-    assert model.card["what"] == "speech to motion with emotion"
+    assert model.card["title"] == "speech to motion with emotion"
     assert model.config.generator.window == WINDOW
 
 
