@@ -64,7 +64,7 @@ def demo_utterance() -> Utterance:
     rng = np.random.default_rng(20)
     speaker = formant.sample_speaker(rng)
     speaker = dataclasses.replace(
-        speaker, pitch_hz=128.0, tract=1.03, tilt_db=6.0, breath=0.012, pitch_range=0.24,
+        speaker, pitch_hz=128.0, tract=1.03, tilt_db=9.0, breath=0.012, pitch_range=0.24,
         bandwidth=0.95, jitter=0.006, friction=0.9, dynamics=0.8, inhales=0.0,
         accent=np.ones_like(speaker.accent),
     )  # fmt: skip
