@@ -29,12 +29,12 @@ RENDERER = RendererConfig(
         patch=4,
     ),
     motion=MotionConfig(
-        depths=(1, 1, 2, 1),
-        dims=(32, 64, 96, 144),
+        depths=(1, 1, 2),
+        dims=(32, 64, 144),
         kernel_size=5,
         patch=4,
         pool="flatten",
-        flat_channels=48,
+        flat_channels=32,
     ),
     warping=WarpingConfig(
         compressed_channels=4,
@@ -71,6 +71,20 @@ def config() -> FaceSpaceConfig:
         renderer=RENDERER,
         steps=12_000,
         batch=4,
-        optimizer=OptimizerConfig(learning_rate=1e-3, b2=0.99, clip_norm=1.0, ema_decay=0.998),
+        motion_more=8,
+        motion_share=(0.35, 0.7),
+        optimizer=OptimizerConfig(
+            learning_rate=1e-3,
+            b2=0.99,
+            clip_norm=1.0,
+            ema_decay=0.998,
+            # M's outputs are head units and degrees: at the full rate each step would move them
+            # by several times their spread (measured: nothing but the mean was learnt).
+            rates=(
+                (r"/head_(exp|kp|t)/", 0.02),
+                (r"/head_scale/", 0.005),
+                (r"/head_(pitch|yaw|roll)/", 0.2),
+            ),
+        ),
         loop=LoopConfig(log_every=50, eval_every=500, checkpoint_minutes=3.0),
     )

@@ -29,15 +29,34 @@ class DrawnPairs:
         centres = (2 * np.arange(MAP, dtype=np.float32) + 1) / MAP - 1
         self._pixels = np.stack(np.meshgrid(centres, centres), axis=-1)
 
-    def batches(self, seed: int, start: int, size: int) -> Iterator[dict[str, NDArray]]:
-        """Random pairs: batch start, start + 1, ..."""
+    def batches(
+        self, seed: int, start: int, size: int, more: int = 0
+    ) -> Iterator[dict[str, NDArray]]:
+        """Batches start, start + 1, ... of `size` random pairs and `more` single frames."""
         n = start
         while True:
             rng = np.random.default_rng([seed, n])
             people = rng.integers(self.pool.ready(), size=size)
             frames = [rng.choice(self.pool.image.shape[1], 2, replace=False) for _ in people]
-            yield self.pairs(people, *np.transpose(frames))
+            batch = self.pairs(people, *np.transpose(frames))
+            if more:
+                at = (
+                    rng.integers(self.pool.ready(), size=more),
+                    rng.integers(self.pool.image.shape[1], size=more),
+                )
+                batch |= {f"{name}_more": value for name, value in self.frames(at).items()}
+            yield batch
             n += 1
+
+    def frames(self, at: tuple[NDArray, NDArray]) -> dict[str, NDArray]:
+        """image, delta (21, 3), pose (6,) and x_c (21, 3) of frames (people, frames)."""
+        pool = self.pool
+        return {
+            "image": pool.image[at],
+            "delta": (pool.units[at] @ BASIS).reshape(-1, 21, 3),
+            "pose": pool.pose[at],
+            "x_c": pool.x_c[at[0]],
+        }
 
     def pairs(
         self, people: NDArray[np.int64], source: NDArray[np.int64], driving: NDArray[np.int64]

@@ -6,7 +6,8 @@ learnt from the picture is the drawing. M and the renderer are optimised side by
 gradient between them: the renderer starts on true keypoints and is given M's more and more often,
 so that at the end it has learnt to live with M's errors (`motion_share`).
 
-One batch is `b` pairs; M sees its 2 b pictures, the renderer its b reconstructions.
+One batch is `b` pairs and `motion_more` single frames; M sees 2 b + `motion_more` pictures, the
+renderer reconstructs b.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Batch, Stage, State, TrainState
 
+ANGLES = ("pitch", "yaw", "roll")
 RENDERER = ("appearance", "warping", "spade")
 # What one standard deviation of the drawn world is: pitch, yaw, roll, scale, tx and ty.
 DEGREES_STD = np.array([5.0, 8.0, 4.0], np.float32)
@@ -74,6 +76,7 @@ class FaceSpaceConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     weights: LossWeights = LossWeights()
     motion_share: tuple[float, float] = (0.1, 0.5)
+    motion_more: int = 8
     storage: str = "float16"
     loop: LoopConfig = LoopConfig()
 
@@ -98,11 +101,12 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage:
 
     def step(state: State, batch: Batch, key: jax.Array) -> tuple[State, dict[str, Array]]:
         motion, drawing = state["motion"], state["renderer"]
-        images = {name: batch[name].astype(jnp.float32) / 255 for name in ("source", "driving")}
+        names = [n for n in ("source", "driving", "image_more") if n in batch]
+        images = {name: batch[name].astype(jnp.float32) / 255 for name in names}
 
         def loss_of_motion(params: Any) -> tuple[Array, Any]:
-            both = jnp.concatenate([images["source"], images["driving"]])
-            found = renderer.extract_motion(config.renderer, {"motion": params}, both)
+            every = jnp.concatenate(list(images.values()))
+            found = renderer.extract_motion(config.renderer, {"motion": params}, every)
             loss, metrics = motion_loss(found, motion_truth(batch))
             return loss, (found, metrics)
 
@@ -113,7 +117,9 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage:
         first, last = config.motion_share
         share = jnp.clip((done - first) / (last - first), 0.0, 1.0)
         use_motion = jax.random.bernoulli(key, share, (config.batch, 1, 1))
-        told, seen = true_keypoints(batch), motion_keypoints(jax.lax.stop_gradient(found))
+        told = true_keypoints(batch)
+        found = jax.tree.map(lambda x: x[: 2 * config.batch], jax.lax.stop_gradient(found))
+        seen = motion_keypoints(found)
         kp_source, kp_driving = (
             jnp.where(use_motion, m, t) for m, t in zip(seen, told, strict=True)
         )
@@ -132,7 +138,7 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage:
         return state, metrics | motion_metrics
 
     def batches(seed: int, start: int) -> Any:
-        return pairs.batches(seed, start, config.batch)
+        return pairs.batches(seed, start, config.batch, config.motion_more)
 
     def export(state: State, directory: Path) -> None:
         card = {"task": "face space (F, M, W, G)", "config": to_values(config)}
@@ -156,7 +162,7 @@ def exported(state: State) -> dict[str, Any]:
 
 
 def calm_motion_heads(variables: Any, mean_keypoints: Float[np.ndarray, "k 3"]) -> Any:
-    """M's output layers: a tenth of the noise, and biases at the mean face looking ahead.
+    """M's output layers: little noise, and biases at the mean face looking ahead.
 
     Without it the first steps move random keypoints, and flat bins make angles 20 times as
     sensitive as bins that are already near zero degrees.
@@ -165,22 +171,25 @@ def calm_motion_heads(variables: Any, mean_keypoints: Float[np.ndarray, "k 3"]) 
     degrees = head_pose.FIRST_BIN_DEG + head_pose.DEGREES_PER_BIN * np.arange(head_pose.BINS)
     bins = -0.5 * np.square(degrees / 12.0)
     biases = {"kp": mean_keypoints.reshape(-1), "scale": np.array([0.72])}
-    biases |= {name: bins for name in ("pitch", "yaw", "roll")}
-    for name in (name for name in params if name.startswith("head_")):
-        layer = dict(params[name])
-        layer["kernel"] = 0.1 * layer["kernel"]
-        start = biases.get(name.removeprefix("head_"))
-        if start is not None:
-            layer["bias"] = jnp.asarray(start, jnp.float32)
-        params[name] = layer
+    biases |= {name: bins for name in ANGLES}
+    for name, layer in params.items():
+        if name.startswith("head_"):
+            output = name.removeprefix("head_")
+            noise = 0.1 if output in ANGLES else 0.03
+            bias = jnp.asarray(biases.get(output, layer["bias"]), jnp.float32)
+            params[name] = {"kernel": noise * layer["kernel"], "bias": bias}
     return dict(variables, params=params)
 
 
 def motion_truth(batch: Batch) -> dict[str, Array]:
-    """What M should say of the batch's pictures, sources first."""
-    delta = jnp.concatenate([batch["delta_source"], batch["delta_driving"]])
-    pose = jnp.concatenate([batch["pose_source"], batch["pose_driving"]])
-    x_c = jnp.concatenate([batch["x_c"], batch["x_c"]])
+    """What M should say of the batch's pictures: sources, driving frames, single frames."""
+
+    def gathered(*names: str) -> Array:
+        return jnp.concatenate([batch[name] for name in names if name in batch])
+
+    delta = gathered("delta_source", "delta_driving", "delta_more")
+    pose = gathered("pose_source", "pose_driving", "pose_more")
+    x_c = gathered("x_c", "x_c", "x_c_more")
     t = jnp.pad(pose[:, 4:6], ((0, 0), (0, 1)))
     return {
         "x_c": x_c,
@@ -200,7 +209,7 @@ def _posed(motion: dict[str, Array], x_c: Array) -> Array:
 
 def true_keypoints(batch: Batch) -> tuple[Array, Array]:
     """x of the source and of the driving frame (b, k, 3) each, from the truth."""
-    truth = motion_truth(batch)
+    truth = motion_truth({k: v for k, v in batch.items() if not k.endswith("_more")})
     return tuple(jnp.split(_posed(truth, truth["x_c"]), 2))
 
 
@@ -212,7 +221,7 @@ def motion_keypoints(found: dict[str, Array]) -> tuple[Array, Array]:
 
 def motion_loss(found: dict[str, Array], truth: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
     """Everything M says in units of its own spread, and the posed keypoints it leads to."""
-    angles = [jnp.stack([m[n] for n in ("pitch", "yaw", "roll")], -1) for m in (found, truth)]
+    angles = [jnp.stack([m[name] for name in ANGLES], -1) for m in (found, truth)]
     degrees = jnp.abs(angles[0] - angles[1])
     pinv = jnp.asarray(PINV)
     units = jnp.abs((found["delta"] - truth["delta"]).reshape(-1, pinv.shape[0]) @ pinv)

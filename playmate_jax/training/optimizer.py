@@ -27,6 +27,9 @@ class OptimizerConfig:
     warmup_share: float = 0.01
     anneal_share: float = 0.6
     ema_decay: float = 0.998
+    # (regex of a parameter's name, factor of its steps): the first match counts. Adam moves every
+    # weight by the learning rate, so a layer with small outputs needs smaller steps.
+    rates: tuple[tuple[str, float], ...] = ()
 
 
 def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
@@ -58,6 +61,17 @@ def matching(params: optax.Params, pattern: str) -> optax.Params:
     )
 
 
+def scaled_by_name(updates: optax.Updates, rates: tuple[tuple[str, float], ...]) -> optax.Updates:
+    """Each update times the factor of the first pattern that its name matches, else 1."""
+
+    def factor(name: str) -> float:
+        return next((rate for pattern, rate in rates if re.search(pattern, name)), 1.0)
+
+    return jax.tree_util.tree_map_with_path(
+        lambda path, update: factor(path_name(path)) * update, updates
+    )
+
+
 def optimizer(config: OptimizerConfig, total_steps: int) -> optax.GradientTransformation:
     """The chain described by the configuration."""
     parts = [
@@ -70,5 +84,7 @@ def optimizer(config: OptimizerConfig, total_steps: int) -> optax.GradientTransf
                 config.weight_decay, mask=lambda params: matching(params, config.decay_pattern)
             )
         )
+    if config.rates:
+        parts.append(optax.stateless(lambda updates, _: scaled_by_name(updates, config.rates)))
     parts.append(optax.scale_by_learning_rate(schedule(config, total_steps)))
     return optax.chain(*parts)
