@@ -99,7 +99,8 @@ def test_envelope_and_pauses_find_the_bursts():
     assert envelope[gate == 1].min() > 0.8 and envelope[12:28].min() > 0.8
     # a brick-wall band rings on for two frames
     assert envelope[33:47].max() < 0.2
-    assert np.flatnonzero(lips.pauses(envelope)[30:50]).tolist() == list(range(2, 18))
+    # a pause from frame 30 to 49, less two frames at either end
+    assert np.flatnonzero(lips.pauses(gate)[30:50]).tolist() == list(range(2, 18))
     assert not lips.energy_envelope(np.zeros(6400, np.float32), 10).any()
 
 
