@@ -9,9 +9,10 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.data.drawn.compiled import inlined, jit
 from playmate_jax.data.drawn.expression import UNIT
 from playmate_jax.data.drawn.identity import Shape
-from playmate_jax.data.drawn.surface import inlined, jit, smoothstep
+from playmate_jax.data.drawn.surface import smoothstep
 
 _JAW, _WIDE, _ROUND, _CLOSE, _FV = (UNIT[n] for n in ("jaw", "wide", "round", "close", "fv"))
 _SMILE, _ASYM, _LIP_UP, _LIP_LO = (UNIT[n] for n in ("smile", "asym", "lip_up", "lip_lo"))

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from playmate_jax.data.drawn import raster, render
 from playmate_jax.data.drawn.backdrop import draw_backdrop, draw_clothes
+from playmate_jax.data.drawn.compiled import jit
 from playmate_jax.data.drawn.expression import BASIS, lid_closure, mouth_opening
 from playmate_jax.data.drawn.identity import Identity, sample_identity
 from playmate_jax.data.drawn.keypoints import keypoints, pose_keypoints, rotation
-from playmate_jax.data.drawn.surface import Mesh, build_mesh, jit
+from playmate_jax.data.drawn.surface import Mesh, build_mesh
 from playmate_jax.data.drawn.texture import bake_texture
 
 SUPERSAMPLING = 2

@@ -8,8 +8,9 @@ features.
 import math
 from typing import NamedTuple
 
+from playmate_jax.data.drawn.compiled import inlined, jit
 from playmate_jax.data.drawn.expression import UNIT
-from playmate_jax.data.drawn.surface import inlined, jit, smoothstep
+from playmate_jax.data.drawn.surface import smoothstep
 
 
 class Features(NamedTuple):
@@ -65,7 +66,7 @@ def features(e, p):
         -0.095 * e[_SMILE] + 0.05 * jaw - 0.03 * jaw * close, 0.05 * e[_ASYM],
         up, lo, p.lip_up * full * (1 - 0.25 * e[_LIP_UP]) * (1 - 0.3 * fv),
         p.lip_lo * full * (1 - 0.45 * fv),
-        p.mouth_y + 0.014 + 0.02 * fv + (0.015 - 0.05 * e[_ROUND]) * jaw,
+        p.mouth_y + 0.014 + 0.02 * fv + 0.015 * jaw,
         p.mouth_y + 0.02 + 0.16 * jaw, close, jaw, fv, e[_ROUND], e[_SMILE],
         e[_LID_L], e[_LID_R], e[_GAZE_X], e[_GAZE_Y], e[_CHEEK], e[_FROWN],
         e[_BROW_L], e[_BROW_R], e[_TILT],

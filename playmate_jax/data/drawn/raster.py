@@ -2,8 +2,8 @@
 
 import math
 
+from playmate_jax.data.drawn.compiled import jit
 from playmate_jax.data.drawn.deform import displacement
-from playmate_jax.data.drawn.surface import jit
 
 REST_SCALE = 0.72  # of the pose at which shoulders and the foot of the neck stand still
 

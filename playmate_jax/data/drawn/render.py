@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from playmate_jax.data.drawn.compiled import inlined, jit
 from playmate_jax.data.drawn.paint import (
     cover,
     features,
@@ -19,7 +20,7 @@ from playmate_jax.data.drawn.paint import (
     paint_frown,
     paint_mouth,
 )
-from playmate_jax.data.drawn.surface import BUN, CURTAIN, EAR, HEAD, NECK, inlined, jit, smoothstep
+from playmate_jax.data.drawn.surface import BUN, CURTAIN, EAR, HEAD, NECK, smoothstep
 
 BACKDROP, CLOTHES, THROAT, HAIR, FACE = 0, 1, 2, 3, 4  # what a pixel shows
 
@@ -129,7 +130,10 @@ def _head_colour(u, v, x, y, z, aa, f, p, paints):
             b += w * texture[i + di, j + dj, 2]
             hairy += w * texture[i + di, j + dj, 3]
     painted = z < -0.25 and hairy < 0.999
-    border = 0.001 < hairy < 0.999
+    # a pixel is up to four texels wide: is there a hairline among them?
+    up, down = texture[max(i - 4, 0), j, 3], texture[min(i + 4, rows - 1), j, 3]
+    left, right = texture[i, max(j - 4, 0), 3], texture[i, min(j + 4, columns - 1), 3]
+    border = max(up, down, left, right, hairy) - min(up, down, left, right, hairy) > 0.01
     if painted:
         pr, pg, pb = r, g, b
         if y > p.mouth_y - 0.3:
@@ -199,15 +203,20 @@ def _sample(tri, i, j, aa, mesh, posed, camera, light, f, p, paints):
 
 
 @inlined
-def _uniform(owner, part, row, col, n):
-    """The part that all samples of a pixel show (-1: none of the head), or -2 where they differ."""
+def _uniform(owner, mesh, row, col, n):
+    """Whether all samples of a pixel show neighbouring places of one part, or all none."""
     first = owner[row * n, col * n]
-    first = part[first] if first >= 0 else -1
     for k in range(1, n * n):
         tri = owner[row * n + k // n, col * n + k % n]
-        if (part[tri] if tri >= 0 else -1) != first:
-            return -2
-    return first
+        if first < 0 or tri < 0:
+            if first != tri:
+                return False
+            continue
+        a, b = mesh.triangles[first, 0], mesh.triangles[tri, 0]
+        apart = abs(mesh.uv[a, 0] - mesh.uv[b, 0]) + abs(mesh.uv[a, 1] - mesh.uv[b, 1])
+        if mesh.part[tri] != mesh.part[first] or apart > 0.06:  # a fold: hair before a cheek
+            return False
+    return True
 
 
 @jit
@@ -224,7 +233,7 @@ def shade(mesh, posed, camera, paints, e, p, image, shows):
             back_g = w * paints.back[row, col, 1] + alpha * paints.cloth[row, col, 1]
             back_b = w * paints.back[row, col, 2] + alpha * paints.cloth[row, col, 2]
             still = CLOTHES if alpha > 0.5 else BACKDROP
-            alike = _uniform(posed.owner, mesh.part, row, col, n)
+            alike = _uniform(posed.owner, mesh, row, col, n)
             sr, sg, sb, count = 0.0, 0.0, 0.0, 0
             for k in range(n * n):
                 j, i = row * n + k // n, col * n + k % n
@@ -248,7 +257,7 @@ def shade(mesh, posed, camera, paints, e, p, image, shows):
                 sr, sg, sb, count = sr + r, sg + g, sb + b, count + 1
                 if shows.size > 0:
                     shows[j, i] = what
-                if k == 0 and alike > -2 and not painted and not near_glasses:
+                if k == 0 and alike and not painted and not near_glasses:
                     if shows.size > 0:
                         for m in range(1, n * n):
                             shows[row * n + m // n, col * n + m % n] = what

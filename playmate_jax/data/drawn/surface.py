@@ -5,31 +5,18 @@ moves its vertices (`displacement`), so that a frame costs no marching. All posi
 head units, x right, y down, z away from the viewer, the nose towards -z.
 """
 
-import functools
-import inspect
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from playmate_jax.data.drawn.compiled import inlined, jit
 from playmate_jax.data.drawn.identity import Identity, Shape
 
 COLUMNS, ROWS = 112, 84  # of the sheet: azimuth x elevation, denser towards the face
 CENTRE = (0.0, 0.05, 0.05)  # from which the sheet is star-shaped
 HEAD, EAR, NECK, CURTAIN, BUN = 0, 1, 2, 3, 4  # parts
-
-
-def jit(function=None, **options):
-    """Compiles the plain function: not one that a type checker has wrapped, as tests do."""
-    if function is None:
-        return functools.partial(jit, **options)
-    plain = inspect.unwrap(function)
-    return numba.njit(plain, cache=True, fastmath=True, error_model="numpy", **options)
-
-
-inlined = functools.partial(jit, forceinline=True)  # large tuples are costly to pass
 
 
 class Mesh(NamedTuple):

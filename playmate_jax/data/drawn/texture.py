@@ -9,8 +9,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from playmate_jax.data.drawn.compiled import inlined, jit
 from playmate_jax.data.drawn.identity import Identity
-from playmate_jax.data.drawn.surface import Mesh, beard_cover, hair_depth, inlined, jit, smoothstep
+from playmate_jax.data.drawn.surface import Mesh, beard_cover, hair_depth, smoothstep
 
 HEIGHT, WIDTH = 256, 448
 
