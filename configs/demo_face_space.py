@@ -29,12 +29,12 @@ RENDERER = RendererConfig(
         patch=4,
     ),
     motion=MotionConfig(
-        depths=(1, 1, 2),
-        dims=(32, 64, 144),
-        kernel_size=5,
-        patch=4,
+        trunk="plain",
+        depths=(1, 1, 1, 2),
+        dims=(24, 48, 96, 144),
+        patch=2,
         pool="flatten",
-        flat_channels=32,
+        flat_channels=48,
     ),
     warping=WarpingConfig(
         compressed_channels=4,
@@ -71,7 +71,7 @@ def config() -> FaceSpaceConfig:
         renderer=RENDERER,
         steps=12_000,
         batch=4,
-        motion_more=8,
+        motion_more=16,
         motion_share=(0.35, 0.7),
         optimizer=OptimizerConfig(
             learning_rate=1e-3,
@@ -79,11 +79,13 @@ def config() -> FaceSpaceConfig:
             clip_norm=1.0,
             ema_decay=0.998,
             # M's outputs are head units and degrees: at the full rate each step would move them
-            # by several times their spread (measured: nothing but the mean was learnt).
+            # by several times their spread; and 3072 inputs move `mix` alike. Measured: the
+            # features collapsed to a constant and nothing but the mean was learnt.
             rates=(
                 (r"/head_(exp|kp|t)/", 0.02),
                 (r"/head_scale/", 0.005),
                 (r"/head_(pitch|yaw|roll)/", 0.2),
+                (r"/mix/", 0.2),
             ),
         ),
         loop=LoopConfig(log_every=50, eval_every=500, checkpoint_minutes=3.0),

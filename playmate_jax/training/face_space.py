@@ -175,7 +175,7 @@ def calm_motion_heads(variables: Any, mean_keypoints: Float[np.ndarray, "k 3"]) 
     for name, layer in params.items():
         if name.startswith("head_"):
             output = name.removeprefix("head_")
-            noise = 0.1 if output in ANGLES else 0.03
+            noise = 0.02 if output in ANGLES else 0.003
             bias = jnp.asarray(biases.get(output, layer["bias"]), jnp.float32)
             params[name] = {"kernel": noise * layer["kernel"], "bias": bias}
     return dict(variables, params=params)
