@@ -77,6 +77,42 @@ def clip_statistics(clips: Clips) -> Statistics:
 
 
 @dataclasses.dataclass(frozen=True)
+class SpeechAugmentation:
+    """Changes of log-mel features that no words depend on: more speakers than were recorded.
+
+    Attributes:
+      bands: mel bands per sub-frame, to take the features apart.
+      shift: largest shift along the bands, up or down: longer and shorter vocal tracts.
+      noise: largest std of white noise, as a share of the features' own.
+      share: of windows that are changed at all.
+    """
+
+    bands: int = 24
+    shift: float = 0.0
+    noise: float = 0.0
+    share: float = 0.7
+
+    def __call__(
+        self, rng: np.random.Generator, speech: Float[np.ndarray, "b t f"]
+    ) -> Float[np.ndarray, "b t f"]:
+        if not (self.shift or self.noise):
+            return speech
+        b, t, f = speech.shape
+        chosen = rng.random(b) < self.share
+        by_band = speech.reshape(b, t, f // self.bands, self.bands)
+        shift = rng.uniform(-self.shift, self.shift, b) * chosen
+        at = np.clip(np.arange(self.bands) + shift[:, None], 0, self.bands - 1)
+        low = np.minimum(at.astype(int), self.bands - 2)
+        rest = (at - low)[:, None, None].astype(np.float32)
+        rows = np.arange(b)[:, None]
+        # fancy indices go to the front: (b, bands, t, sub-frames)
+        lower, upper = (np.moveaxis(by_band[rows, :, :, k], 1, -1) for k in (low, low + 1))
+        shifted = (lower + rest * (upper - lower)).reshape(b, t, f)
+        level = (rng.uniform(0, self.noise, b) * chosen).astype(np.float32)[:, None, None]
+        return shifted + level * speech.std() * rng.standard_normal((b, t, f), np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
 class WindowBatches:
     """Batches of training windows: an iterator factory for `Stage.batches`.
 
@@ -91,6 +127,7 @@ class WindowBatches:
     window: WindowConfig = WindowConfig()
     identity_noise: float = 0.2
     first: float = 0.15
+    augmentation: SpeechAugmentation = SpeechAugmentation()
 
     def __call__(self, seed: int, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         # Pose is normalised by whole clips (Eq. 6), so before windows are cut.
@@ -116,7 +153,7 @@ class WindowBatches:
         return {
             "motion": cut[:, p:],
             "previous_motion": cut[:, :p],
-            "speech": self.statistics.normalized_speech(features),
+            "speech": self.statistics.normalized_speech(self.augmentation(rng, features)),
             "identity": (identity[which] + self.identity_noise * noise).astype(np.float32),
             "emotion": self.clips.emotion[own, rows].astype(np.float32),
             "valid": np.stack([window.valid for window in windows]),

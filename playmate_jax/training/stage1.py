@@ -17,7 +17,13 @@ from playmate_jax.models.motion_model import MotionModelConfig, Statistics, init
 from playmate_jax.models.weights import save_weights
 from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.training.loop import LoopConfig
-from playmate_jax.training.motion_clips import Clips, WindowBatches, clip_statistics, open_clips
+from playmate_jax.training.motion_clips import (
+    Clips,
+    SpeechAugmentation,
+    WindowBatches,
+    clip_statistics,
+    open_clips,
+)
 from playmate_jax.training.motion_loss import LossConfig, Readout, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
@@ -38,6 +44,7 @@ class Stage1Config:
     clips: str
     model: MotionModelConfig = MotionModelConfig()
     loss: LossConfig = LossConfig()
+    augmentation: SpeechAugmentation = SpeechAugmentation()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig()
     batch_size: int = 16
@@ -80,7 +87,13 @@ def stage1(config: Stage1Config, clips: Clips) -> Stage:
         name="stage1",
         init=init,
         step=step,
-        batches=WindowBatches(clips, statistics, config.batch_size, generator.window),
+        batches=WindowBatches(
+            clips,
+            statistics,
+            config.batch_size,
+            generator.window,
+            augmentation=config.augmentation,
+        ),
         export=export,
         description=to_values(config),
     )
