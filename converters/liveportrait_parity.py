@@ -39,9 +39,9 @@ def volume_shape(config: RendererConfig) -> tuple[int, ...]:
     return (1, f.volume_channels, f.volume_depth, side, side)
 
 
-def channels_last(array: np.ndarray) -> np.ndarray:
+def channels_last(array: np.ndarray) -> jax.Array:
     """(b, c, ...) to (b, ..., c)."""
-    return np.moveaxis(array, 1, -1)
+    return jnp.asarray(np.moveaxis(array, 1, -1))
 
 
 def channels_first(array: jax.Array) -> np.ndarray:
@@ -71,7 +71,7 @@ def motion(reference: Reference) -> Outputs:
     x_c, moved = keypoints.motion_from_outputs(raw)
     yield "motion.rotation", np.asarray(moved.rotation)
     yield "motion.transformed_keypoints", np.asarray(keypoints.equation_1(x_c, moved))
-    angles = (40.0 * reference.input(name, (16,)) for name in ("pitch", "yaw", "roll"))
+    angles = (jnp.asarray(40.0 * reference.input(name, (16,))) for name in ("pitch", "yaw", "roll"))
     yield "camera.rotation_of_degrees", np.asarray(head_pose.rotation(*angles))
 
 
@@ -79,7 +79,7 @@ def warping(reference: Reference) -> Outputs:
     """W, and the sampling of a volume alone."""
     shape = volume_shape(config_of(reference))
     volume = channels_last(reference.input("feature_volume", shape))
-    grid = 0.9 * reference.input("grid", (1, *shape[2:], 3))
+    grid = jnp.asarray(0.9 * reference.input("grid", (1, *shape[2:], 3)))
     yield "grid_sample_3d", channels_first(jax.jit(grid_sample_3d)(volume, grid))
     outputs = _warped(reference)
     for name in ("mask", "occlusion_map"):
@@ -105,7 +105,7 @@ def retargeting(reference: Reference) -> Outputs:
     for name, field in MLP_FIELDS.items():
         variables = _variables(reference, field, f"liveportrait_{name}")
         mlp = getattr(config, field)
-        condition = reference.input(name, (3, mlp.inputs))
+        condition = jnp.asarray(reference.input(name, (3, mlp.inputs)))
         yield f"retarget.{name}", np.asarray(KeypointMLP(mlp).apply(variables, condition))
 
 

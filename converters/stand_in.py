@@ -7,7 +7,7 @@ weights, runs the original and records outputs; we draw them again and compare.
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def tensor(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarr
 
 
 def state_dict(
-    manifest: Mapping[str, tuple], seed: int, gains: Mapping[str, float] | None = None
+    manifest: Mapping[str, Sequence], seed: int, gains: Mapping[str, float] | None = None
 ) -> dict[str, np.ndarray]:
     """Every tensor of a manifest (name -> (shape, dtype)), singular vectors made consistent.
 

@@ -11,15 +11,17 @@ centres of `grid_sample`, so an unmoved volume is resampled slightly).
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 # The interpolation matrices multiply coordinates of order one: TF32 would blur them visibly.
 PRECISION = jax.lax.Precision.HIGHEST
 
 
-def axis_coordinates(n: int) -> Float[Array, " n"]:
-    """linspace(-1, 1, n), computed as LivePortrait does."""
-    return 2.0 * (jnp.arange(n, dtype=jnp.float32) / max(n - 1, 1)) - 1.0
+def axis_coordinates(n: int) -> np.ndarray:
+    """linspace(-1, 1, n) in float32, rounded as LivePortrait's: a constant, because XLA would turn
+    the division into a product with the rounded inverse."""
+    return 2.0 * (np.arange(n, dtype=np.float32) / np.float32(max(n - 1, 1))) - 1.0
 
 
 def identity_grid(z: int, h: int, w: int) -> Float[Array, "z h w 3"]:
@@ -35,17 +37,40 @@ def candidate_shifts(
     return jnp.pad(source - driving, ((0, 0), (1, 0), (0, 0)))
 
 
-def shifted_volumes(
-    volume: Float[Array, "b z h w c"], shifts: Float[Array, "b m 3"]
+def candidate_coordinates(
+    source: Float[Array, "b k 3"], driving: Float[Array, "b k 3"], size: tuple[int, int, int]
+) -> list[Float[Array, "b k+1 _"]]:
+    """Where each candidate reads the source: x of every column, y of every row, z of every slice.
+
+    Summed in LivePortrait's order, (cell - driving) + source: the roundings of coordinates, 1e-7,
+    come back a hundredfold where a feature volume is sampled.
+    """
+    coordinates = []
+    for axis, n in enumerate(size[::-1]):
+        cells = jnp.asarray(axis_coordinates(n))
+        moved = (cells - driving[..., axis, None]) + source[..., axis, None]
+        still = jnp.broadcast_to(cells, (moved.shape[0], 1, n))
+        coordinates.append(jnp.concatenate([still, moved], axis=1))
+    return coordinates
+
+
+def moved_volumes(
+    volume: Float[Array, "b z h w c"], coordinates: list[Float[Array, "b m _"]]
 ) -> Float[Array, "b z h w m c"]:
-    """The volume sampled at every cell plus each shift (trilinear, zeros outside)."""
-    _, z, h, w, _ = volume.shape
-    along_x, along_y, along_z = (
-        _interpolation(shifts[..., axis], n) for axis, n in enumerate((w, h, z))
-    )
+    """The volume sampled where each candidate reads it (trilinear, zeros outside)."""
+    along_x, along_y, along_z = (_interpolation(axis) for axis in coordinates)
     moved = jnp.einsum("bmZz,bzhwc->bmZhwc", along_z, volume, precision=PRECISION)
     moved = jnp.einsum("bmHh,bmZhwc->bmZHwc", along_y, moved, precision=PRECISION)
     return jnp.einsum("bmWw,bmZHwc->bZHWmc", along_x, moved, precision=PRECISION)
+
+
+def mixed_coordinates(
+    mask: Float[Array, "b z h w m"], shifts: Float[Array, "b m 3"]
+) -> Float[Array, "b z h w 3"]:
+    """Mean of the candidates' coordinates under weights that sum to one: the cell's own plus the
+    mean shift, which rounds less than a mean of coordinates."""
+    mean_shift = jnp.einsum("bzhwm,bmc->bzhwc", mask, shifts, precision=PRECISION)
+    return identity_grid(*mask.shape[1:4]) + mean_shift
 
 
 def heat_maps(
@@ -61,8 +86,8 @@ def heat_maps(
     return z[:, :, None, None] * h[:, None, :, None] * w[:, None, None]
 
 
-def _interpolation(shift: Float[Array, "b m"], n: int) -> Float[Array, "b m n n"]:
-    """Matrix (to, from) that samples an axis at its coordinates plus `shift`."""
-    coordinate = axis_coordinates(n) + shift[..., None]
-    position = ((coordinate + 1.0) * n - 1.0) / 2.0
+def _interpolation(coordinates: Float[Array, "b m n"]) -> Float[Array, "b m n n"]:
+    """Matrix (to, from) that samples an axis of n cells at n coordinates."""
+    n = coordinates.shape[-1]
+    position = ((coordinates + 1.0) * n - 1.0) / 2.0
     return jnp.maximum(0.0, 1.0 - jnp.abs(position[..., None] - jnp.arange(n)))

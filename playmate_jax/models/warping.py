@@ -5,8 +5,6 @@ maps, and mixes the K + 1 candidate motions per cell by a softmax ("mask"); the 
 at the resulting "deformation", flattened and multiplied by an "occlusion_map". Defaults are
 LivePortrait's: volume 16 x 64 x 64 x 32, out 64 x 64 x 256.
 
-Because the mask sums to one, the deformation is the identity plus the mask's mean of the shifts.
-
 Options that the paper's configuration leaves off, for small renderers:
 `hourglass_inputs`  a 1x1x1 convolution narrows what enters the hourglass (110 channels else);
 `keypoint_code`     an MLP of both sets of keypoints, as constant channels of the hourglass's
@@ -69,7 +67,8 @@ class WarpingNetwork(nn.Module):
         config = self.config
         outputs = {}
         shifts = sparse_motion.candidate_shifts(kp_source, kp_driving)
-        x = self._hourglass_input(volume, shifts, kp_source, kp_driving, train)
+        places = sparse_motion.candidate_coordinates(kp_source, kp_driving, volume.shape[1:4])
+        x = self._hourglass_input(volume, places, kp_source, kp_driving, train)
         if config.keypoint_code:
             code = self._keypoint_code(kp_source, kp_driving)
             outputs["keypoint_code"] = code
@@ -86,11 +85,7 @@ class WarpingNetwork(nn.Module):
         )(x, train)
         logits = Conv3d(config.keypoints + 1, config.mask_kernel, name="mask")(x)
         outputs["mask"] = nn.softmax(logits, axis=-1)
-        identity = sparse_motion.identity_grid(*volume.shape[1:4])
-        # A sum of products, not a matmul: coordinates must not be rounded to TF32.
-        outputs["deformation"] = identity + jnp.einsum(
-            "bzhwm,bmc->bzhwc", outputs["mask"], shifts, precision=sparse_motion.PRECISION
-        )
+        outputs["deformation"] = sparse_motion.mixed_coordinates(outputs["mask"], shifts)
         flat = rearrange(x, "b z h w c -> b h w (c z)")
         window = (config.mask_kernel, config.mask_kernel)
         outputs["occlusion_map"] = nn.sigmoid(nn.Conv(1, window, name="occlusion")(flat))
@@ -105,7 +100,7 @@ class WarpingNetwork(nn.Module):
     def _hourglass_input(
         self,
         volume: Float[Array, "b z h w c"],
-        shifts: Float[Array, "b m 3"],
+        places: list[Float[Array, "b m _"]],
         kp_source: Float[Array, "b k 3"],
         kp_driving: Float[Array, "b k 3"],
         train: bool,
@@ -114,7 +109,7 @@ class WarpingNetwork(nn.Module):
         config = self.config
         small = Conv3d(config.compressed_channels, 1, name="compress")(volume)
         norm = normalization(config.norm, config.compressed_channels, train, "compress_norm")
-        shifted = sparse_motion.shifted_volumes(nn.relu(norm(small)), shifts)
+        shifted = sparse_motion.moved_volumes(nn.relu(norm(small)), places)
         size = volume.shape[1:4]
         driving, source = (
             sparse_motion.heat_maps(keypoints, size, config.heat_map_variance)

@@ -1,0 +1,59 @@
+"""Every network's tree of names and shapes at full size, frozen as text in trees/.
+
+A changed tree breaks weights on disk and conversion tables, so it must be a decision: run with
+PLAYMATE_WRITE_TREES=1 to write the files anew, and read the diff.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+from flax.traverse_util import flatten_dict
+
+from playmate_jax.models import motion_model, renderer
+from playmate_jax.models.emotion import EmotionConfig
+from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.models.renderer import RendererConfig
+
+TREES = Path(__file__).parent / "trees"
+KEY = jax.random.key(0)
+
+# Name of the file -> the tree of shapes, nothing computed.
+NETWORKS: dict[str, Callable[[], Any]] = {
+    **{
+        name: lambda name=name: renderer.shapes(RendererConfig())[name]
+        for name in ("appearance", "motion", "warping", "spade")
+    },
+    **{
+        name: lambda name=name: renderer.retargeting_shapes(RendererConfig())[name]
+        for name in ("stitching", "eyes", "lips")
+    },
+    "generator": lambda: jax.eval_shape(
+        lambda key: motion_model.init_generator(MotionModelConfig().generator, key), KEY
+    ),
+    "emotion_controller": lambda: jax.eval_shape(
+        lambda key: motion_model.init_emotion(MotionModelConfig(emotion=EmotionConfig()), key), KEY
+    ),
+}
+
+
+def as_text(tree: Any) -> str:
+    """One line per leaf: path, shape, type; sorted."""
+    leaves = flatten_dict(tree, sep="/")
+    lines = [f"{path} {tuple(leaf.shape)} {leaf.dtype}" for path, leaf in sorted(leaves.items())]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_names_and_shapes_are_the_frozen_ones(name):
+    text, file = as_text(NETWORKS[name]()), TREES / f"{name}.txt"
+    if os.environ.get("PLAYMATE_WRITE_TREES"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def test_every_frozen_tree_has_a_network():
+    assert {file.stem for file in TREES.glob("*.txt")} == set(NETWORKS)
