@@ -35,7 +35,7 @@ from playmate_jax.models.motion_model import (
     null_branches,
 )
 from playmate_jax.models.weights import check_tree, load_weights
-from playmate_jax.motion.continuity import BLEND_FRAMES, close_gap
+from playmate_jax.motion.continuity import BLEND_FRAMES, close_gap, smoothed
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE, POSE
 from playmate_jax.motion.normalization import denormalize
 from playmate_jax.motion.windows import previous_frames, window_at, window_starts
@@ -54,6 +54,7 @@ class GenerateOptions:
       blend_frames: over how many frames windows are joined.
       lookahead: frames of each window that are made again by the next, which hears what follows
         them.
+      pose_smoothing: std in frames of a low-pass on head motion, which has nothing above 2 Hz.
       clip: bound of the clean estimate, in std.
     """
 
@@ -64,6 +65,7 @@ class GenerateOptions:
     head_motion: float = 1.0
     blend_frames: int = BLEND_FRAMES
     lookahead: int = 0
+    pose_smoothing: float = 1.0
     clip: float = 8.0
     seed: int = 0
 
@@ -139,6 +141,7 @@ def generate(
         ]
     windows = generate_windows(model, speech, identity, emotion, options, progress)
     normalized = np.concatenate(list(windows), 1)
+    normalized[..., POSE] = smoothed(normalized[..., POSE], options.pose_smoothing)
     motion = denormalize(
         normalized, model.statistics.motion, own[:, POSE], head_motion=options.head_motion
     )

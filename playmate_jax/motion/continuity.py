@@ -39,3 +39,15 @@ def close_gap(
     moved = current.copy()
     moved[..., :n_frames, :] += gap[..., None, :] * raised_cosine(n_frames)[:, None]
     return moved
+
+
+def smoothed(x: Float[np.ndarray, "*b t m"], std_frames: float) -> Float[np.ndarray, "*b t m"]:
+    """A Gaussian low-pass over time without delay, edges repeated; 0 leaves `x` as it is."""
+    if not std_frames:
+        return x
+    reach = int(np.ceil(3 * std_frames))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / std_frames) ** 2)
+    padding = [(0, 0)] * (x.ndim - 2) + [(reach, reach), (0, 0)]
+    padded, n = np.pad(x, padding, "edge"), x.shape[-2]
+    total = sum(w * padded[..., i : i + n, :] for i, w in enumerate(weights))
+    return (total / weights.sum()).astype(x.dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.diffusion.schedule import linear_schedule
-from playmate_jax.motion.continuity import close_gap, raised_cosine
+from playmate_jax.motion.continuity import close_gap, raised_cosine, smoothed
 from playmate_jax.motion.previous_noise import in_front, noised_at, noised_previous
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at, window_starts
 
@@ -69,6 +69,16 @@ def test_the_raised_cosine_falls_from_one_to_zero():
     assert weights[0] == 1
     assert (np.diff(weights) < 0).all()
     assert weights[4] == pytest.approx(0.5)
+
+
+def test_smoothing_keeps_slow_motion_and_takes_out_jitter():
+    t = np.arange(100) / 25
+    slow = np.sin(2 * np.pi * 0.5 * t)[:, None]
+    jitter = ((-1.0) ** np.arange(100))[:, None]
+    # the Gaussian's response: exp(-(2 pi f std)^2 / 2) = 0.992 at 0.5 Hz, 0.007 at 12.5 Hz
+    np.testing.assert_allclose(smoothed(slow, 1.0)[5:-5], slow[5:-5], atol=0.009)
+    assert np.abs(smoothed(jitter, 1.0)[5:-5]).max() < 0.02
+    np.testing.assert_array_equal(smoothed(slow, 0), slow)
 
 
 def test_noise_forms_are_those_of_equation_9():
