@@ -1,0 +1,180 @@
+"""W, G and the generator's train step at full size on CPU, against PyTorch twins of our own.
+
+    make bench        (sets the allocator's environment; takes some minutes)
+
+Both sides run in one process, strictly alternating A B A B, in both orders; float32, random
+weights, batch 1 for W and G, batch 8 with dropout and Adam for the train step. Prints the median
+of each side and the ratio PyTorch / JAX: above 1, JAX is faster. Needs torch (extra "convert").
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+
+from playmate_jax.converters.twins.generator import GeneratorTwin
+from playmate_jax.converters.twins.renderer import SpadeTwin, WarpingTwin
+from playmate_jax.models import motion_model, renderer
+from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
+from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.spade import SpadeDecoder
+from playmate_jax.models.warping import WarpingNetwork
+
+Side = Callable[[], object]
+TRAIN_BATCH, LEARNING_RATE = 8, 1e-4
+
+
+def noise(*shape: int) -> np.ndarray:
+    """Normal noise; the values do not matter."""
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def constant(tree):
+    """Small numbers in the shapes of a tree: quicker than drawing, as costly to compute with."""
+    return jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.01, leaf.dtype), tree)
+
+
+def warping() -> tuple[Side, Side]:
+    """W on one frame."""
+    config = RendererConfig()
+    f = config.appearance
+    volume, points = noise(1, f.volume_channels, f.volume_depth, 64, 64), 0.3 * noise(1, 21, 3)
+    twin = WarpingTwin(config.warping, f.volume_channels, f.volume_depth).eval()
+    theirs = [torch.from_numpy(x) for x in (volume, points, -points)]
+    variables = constant(renderer.shapes(config)["warping"])
+    ours = [jnp.asarray(x) for x in (np.moveaxis(volume, 1, -1), points, -points)]
+    apply = jax.jit(lambda v, *inputs: WarpingNetwork(config.warping).apply(v, *inputs)["out"])
+    return _no_gradient(twin, theirs), lambda: apply(variables, *ours).block_until_ready()
+
+
+def spade() -> tuple[Side, Side]:
+    """G on one frame."""
+    config = RendererConfig()
+    feature = noise(1, config.warping.out_channels, 64, 64)
+    twin = SpadeTwin(config.spade, config.warping.out_channels).eval()
+    variables = constant(renderer.shapes(config)["spade"])
+    ours = jnp.asarray(np.moveaxis(feature, 1, -1))
+    apply = jax.jit(SpadeDecoder(config.spade).apply)
+    theirs = _no_gradient(twin, [torch.from_numpy(feature)])
+    return theirs, lambda: apply(variables, ours).block_until_ready()
+
+
+def train_step() -> tuple[Side, Side]:
+    """Forward, backward and Adam of the paper-size generator: noise prediction, Eq. 7."""
+    config = GeneratorConfig()
+    b, w = TRAIN_BATCH, config.window
+    arrays = [
+        noise(b, w.length, 70),
+        noise(b, w.previous, 70),
+        noise(b, w.total, config.speech_size),
+        noise(b, config.identity_size),
+        np.arange(b, dtype=np.int32),
+        np.ones(b, bool),
+        np.ones(b, bool),
+    ]
+    target = noise(b, w.length, 70)
+    return _torch_step(config, arrays, target), _jax_step(config, arrays, target)
+
+
+def _torch_step(config: GeneratorConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
+    twin = GeneratorTwin(config).train()
+    adam = torch.optim.Adam(twin.parameters(), lr=LEARNING_RATE)
+    inputs = [torch.from_numpy(x) for x in arrays]
+    goal = torch.from_numpy(target)
+
+    def step() -> float:
+        adam.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.mse_loss(twin(*inputs), goal)
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    return step
+
+
+def _jax_step(config: GeneratorConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
+    tx = optax.adam(LEARNING_RATE)
+    network = MotionGenerator(config)
+    tree = jax.eval_shape(lambda k: motion_model.init_generator(config, k), jax.random.key(0))
+    params = constant(tree)
+    inputs, goal = [jnp.asarray(x) for x in arrays], jnp.asarray(target)
+
+    def step(params, state, key):
+        key, dropout = jax.random.split(key)
+
+        def loss(params):
+            rngs = {"dropout": dropout}
+            output = network.apply({"params": params}, *inputs, deterministic=False, rngs=rngs)
+            return jnp.mean(jnp.square(output - goal))
+
+        value, gradients = jax.value_and_grad(loss)(params)
+        updates, state = tx.update(gradients, state)
+        return optax.apply_updates(params, updates), state, key, value
+
+    compiled = jax.jit(step, donate_argnums=(0, 1, 2))
+    carry = [params, tx.init(params), jax.random.key(0, impl="rbg")]
+
+    def run() -> float:
+        *carry[:], value = compiled(*carry)
+        return float(value)
+
+    return run
+
+
+def _no_gradient(module: torch.nn.Module, inputs: list[torch.Tensor]) -> Side:
+    def run() -> object:
+        with torch.no_grad():
+            return module(*inputs)
+
+    return run
+
+
+def alternate(theirs: Side, ours: Side, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds per call, A B A B ... then B A B A ...: what runs after what changes the figures."""
+    times: dict[int, list[float]] = {0: [], 1: []}
+    for order in ((0, 1), (1, 0)):
+        for _ in range(rounds):
+            for side in order:
+                start = time.perf_counter()
+                (theirs, ours)[side]()
+                times[side].append(time.perf_counter() - start)
+    return times[0], times[1]
+
+
+def main() -> None:
+    """Print one line per piece."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--rounds", type=int, default=3, help="rounds per order")
+    parser.add_argument("--only", default="", help="only pieces whose name contains this")
+    options = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    print(f"{os.cpu_count()} CPUs, torch {torch.__version__}, jax {jax.__version__}, float32")
+    print(f"{'piece':28}{'PyTorch s':>10}{'JAX s':>10}{'PyTorch / JAX':>15}{'compile s':>11}")
+    pieces = {
+        "W, one frame": warping,
+        "G, one frame": spade,
+        f"train step, batch {TRAIN_BATCH}": train_step,
+    }
+    for name, build in pieces.items():
+        if options.only not in name:
+            continue
+        theirs, ours = build()
+        start = time.perf_counter()
+        ours()
+        compile_s = time.perf_counter() - start
+        theirs()
+        a, b = (statistics.median(times) for times in alternate(theirs, ours, options.rounds))
+        print(f"{name:28}{a:10.3f}{b:10.3f}{a / b:15.2f}{compile_s:11.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
