@@ -2,7 +2,7 @@
 
 import argparse
 
-from playmate_jax import __version__
+import playmate_jax
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import EMOTIONS
 
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         description="One portrait and a speech clip become a talking video.",
         epilog="'playmate COMMAND --help' tells more, for example 'playmate animate --help'.",
     )  # fmt: skip
-    top.add_argument("--version", action="version", version=f"playmate {__version__}")
+    top.add_argument("--version", action="version", version=f"playmate {playmate_jax.__version__}")
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND", title="commands")
     _animate(
         _command(

@@ -87,7 +87,7 @@ class Animation:
         self.seconds["render"] = time.perf_counter() - began
         return Path(path)
 
-    def save_motion(self, path: str | os.PathLike) -> None:
+    def save_motion(self, path: str | Path) -> None:
         """Writes the motion, for `driving`."""
         write_motion(path, MotionClip(self.motion, float(self.fps)))
 

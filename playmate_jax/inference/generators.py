@@ -8,7 +8,7 @@ is one more row there.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -45,6 +45,7 @@ class Request:
 Progress = Callable[[int, int], None]
 
 
+@runtime_checkable
 class MotionGenerator(Protocol):
     """Speech and a request to motion."""
 

@@ -63,8 +63,10 @@ def read_portrait(
     Raises:
       UserError: no picture, or no such face in it.
     """
-    name = "" if isinstance(portrait, np.ndarray) else portrait
-    picture = portrait if not name else read_image(name, max_side=MAX_SIDE)
+    if isinstance(portrait, np.ndarray):
+        name, picture = "", portrait
+    else:
+        name, picture = str(portrait), read_image(portrait, max_side=MAX_SIDE)
     if not crop:
         return _whole(picture, input_size, drawn_size())
     faces = landmarker().detect(picture)

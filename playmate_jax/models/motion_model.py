@@ -95,12 +95,12 @@ class Inputs:
       has_speech, has_previous: (b,) False for the null condition.
     """
 
-    previous_motion: Float[Array, "b p 70"]
-    speech: Float[Array, "b pt f"]
-    identity: Float[Array, "b i"]
-    emotion: Float[Array, "b pt 8"]
-    has_speech: Bool[Array, " b"]
-    has_previous: Bool[Array, " b"]
+    previous_motion: Float[ArrayLike, "b p 70"]
+    speech: Float[ArrayLike, "b pt f"]
+    identity: Float[ArrayLike, "b i"]
+    emotion: Float[ArrayLike, "b pt 8"]
+    has_speech: Bool[ArrayLike, " b"]
+    has_previous: Bool[ArrayLike, " b"]
 
 
 def example_inputs(config: GeneratorConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:

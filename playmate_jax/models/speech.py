@@ -5,7 +5,7 @@ Features at 25 frames a second, one row per video frame of the speech. The log-m
 (`at_video_rate`).
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,6 +14,7 @@ AUDIO_HZ = 16_000
 SAMPLES_PER_FRAME = 640
 
 
+@runtime_checkable
 class SpeechEncoder(Protocol):
     """Speech to features."""
 

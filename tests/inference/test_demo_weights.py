@@ -1,0 +1,89 @@
+"""The weights and the inputs that ship with the package."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from playmate_jax.cli.animate import PORTRAIT, SPEECH
+from playmate_jax.data.drawn.expression import mouth_opening, units_from_expression
+from playmate_jax.errors import UserError
+from playmate_jax.faces import TfliteLandmarker
+from playmate_jax.inference import Animator, bundles
+from playmate_jax.media import read_audio, read_image
+from playmate_jax.motion.layout import EXPRESSION
+
+SHARE_OF_SILENCE_CLOSED = 0.98  # what the project promises of its lips
+CLOSED = 0.12  # of the full opening; the same bound as in the evaluation of the lips
+
+
+@pytest.fixture(scope="module")
+def landmarker():
+    try:
+        return TfliteLandmarker()
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def demo(landmarker):
+    if "demo" not in bundles.shipped_names():
+        pytest.skip("no demo weights are in this checkout")
+    animator = Animator.from_weights("demo")
+    animator.landmarker = landmarker
+    return animator
+
+
+@pytest.fixture(scope="module")
+def spoken(demo):
+    return demo.animate(PORTRAIT, SPEECH)
+
+
+def _openings(motion):
+    return mouth_opening(units_from_expression(motion[:, EXPRESSION]))
+
+
+def test_the_bundled_inputs_are_small_and_made_by_our_own_tools():
+    from playmate_jax.data.drawn.demo_inputs import HEIGHT, WIDTH, demo_portrait
+
+    assert PORTRAIT.stat().st_size + SPEECH.stat().st_size < 600_000
+    assert len(read_audio(SPEECH)) == 5 * 16_000
+    np.testing.assert_array_equal(read_image(PORTRAIT), demo_portrait())
+    assert demo_portrait().shape == (HEIGHT, WIDTH, 3)
+
+
+def test_one_face_is_found_in_the_bundled_portrait(landmarker):
+    assert len(landmarker.detect(read_image(PORTRAIT))) == 1
+
+
+def test_the_shipped_weights_are_at_most_15_megabytes(demo):
+    files = (Path(bundles.SHIPPED) / "demo").rglob("*")
+    assert sum(path.stat().st_size for path in files if path.is_file()) <= 15e6
+
+
+def test_cards_tell_what_the_weights_are(demo):
+    for card in demo.cards.values():
+        assert card["name"] == "demo" and card["domain"] == "drawn"
+
+
+def test_speech_moves_the_lips(spoken):
+    openings = _openings(spoken.motion)
+    assert openings.max() > 0.3 and openings.std() > 0.05
+
+
+def test_in_silence_the_mouth_is_closed(demo):
+    animation = demo.animate(PORTRAIT, np.zeros(3 * 16_000, np.float32))
+    assert (_openings(animation.motion) < CLOSED).mean() >= SHARE_OF_SILENCE_CLOSED
+
+
+def test_drawn_frames_are_a_face_that_moves(spoken):
+    """Something changes around the mouth, nothing outside the crop."""
+    left, top, right, bottom = spoken.facts["face_box"]
+    picture = read_image(PORTRAIT)
+    spoken.motion = spoken.motion[::12]
+    frames = np.stack(list(spoken)).astype(int)
+    outside = np.ones(picture.shape[:2], bool)
+    outside[max(top, 0) : bottom, max(left, 0) : right] = False
+    assert np.abs(frames - picture)[:, outside].max() == 0
+    x, y = (left + right) // 2, top + int(0.62 * (bottom - top))
+    assert frames[:, y - 20 : y + 20, x - 25 : x + 25].std(0).mean() > 3
