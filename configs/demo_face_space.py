@@ -69,7 +69,7 @@ def config() -> FaceSpaceConfig:
     """The run of the shipped weights."""
     return FaceSpaceConfig(
         renderer=RENDERER,
-        steps=12_000,
+        steps=6_300,
         batch=4,
         motion_more=16,
         motion_share=(0.35, 0.7),

@@ -210,6 +210,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", default="report")
     options = parser.parse_args(argv)
     values, params, _ = load_weights(options.weights)
+    values = {name: value for name, value in values.items() if name not in ("kind", "crop")}
     config = from_values(RendererConfig, values)
     check_tree(params, renderer.shapes(config), options.weights)
     report, shown = evaluate(config, params, true_frames(options.pool))

@@ -78,6 +78,7 @@ class FaceSpaceConfig:
     motion_share: tuple[float, float] = (0.1, 0.5)
     motion_more: int = 8
     storage: str = "float16"
+    crop: tuple[float, float, float] = (2.23, 0.0, -0.106)  # how drawn faces are framed
     loop: LoopConfig = LoopConfig()
 
     def stage(self) -> Stage:
@@ -141,9 +142,16 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage:
         return pairs.batches(seed, start, config.batch, config.motion_more)
 
     def export(state: State, directory: Path) -> None:
-        card = {"task": "face space (F, M, W, G)", "config": to_values(config)}
-        params = exported(state)
-        save_weights(directory, to_values(config.renderer), params, card, config.storage)
+        card = {
+            "name": "demo",
+            "title": "face space: F, M, W, G",
+            "domain": "drawn",
+            "steps": config.steps,
+            "training": to_values(config),
+        }
+        crop = dict(zip(("scale", "vx", "vy"), config.crop, strict=True))
+        values = {"kind": "renderer", "crop": crop, **to_values(config.renderer)}
+        save_weights(directory, values, exported(state), card, config.storage)
 
     return Stage(
         name="face space",
