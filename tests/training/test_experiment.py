@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.training import load_config, with_overrides
-from playmate_jax.training.optimizer import OptimizerConfig
+from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,3 +40,12 @@ def test_missing_file_and_missing_config_are_told(tmp_path):
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(UserError, match=r"define config\(\)"):
         load_config(tmp_path / "empty.py")
+
+
+def test_rates_scale_the_steps_of_the_layers_they_name():
+    params = {"head_exp": {"kernel": jnp.ones(3)}, "trunk": {"kernel": jnp.ones(3)}}
+    config = OptimizerConfig(rates=((r"(^|/)head_exp/", 0.02),), warmup_share=0.0)
+    tx = optimizer(config, 10)
+    updates, _ = tx.update(params, tx.init(params), params)
+    ratio = updates["head_exp"]["kernel"] / updates["trunk"]["kernel"]
+    np.testing.assert_allclose(ratio, 0.02, rtol=1e-6)
