@@ -20,6 +20,7 @@ def config() -> Stage1Config:
     return Stage1Config(
         steps=4400,
         clips="runs/demo/clips/train_mix",
+        statistics="runs/demo/clips/train_mix,runs/demo/clips/emotional",
         model=MotionModelConfig(generator=demo_generator(speech_size=96), speech="log_mel"),
         loss=LossConfig(
             pose_weight=2.0,

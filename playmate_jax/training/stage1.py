@@ -35,6 +35,8 @@ class Stage1Config:
 
     Attributes:
       clips: folder of a pool of clips; several joined by commas.
+      statistics: pools for the statistics of Eqs. 5 and 6; empty: `clips`. They must show what stage
+        2 will show, or emotions are measured in the tiny std of faces that never smile.
       start: weights directory to go on from; empty starts anew.
       storage: number format of exported weights.
       name, domain: for the card: what the weights are called, "drawn" or "photographs".
@@ -50,21 +52,25 @@ class Stage1Config:
     batch_size: int = 16
     seed: int = 0
     start: str = ""
+    statistics: str = ""
     storage: str = "float32"
     name: str = "motion"
     domain: str = "photographs"
 
     def stage(self) -> Stage:
-        return stage1(self, open_clips(self.clips))
+        clips = open_clips(self.clips)
+        return stage1(self, clips, open_clips(self.statistics) if self.statistics else clips)
 
 
-def stage1(config: Stage1Config, clips: Clips) -> Stage:
-    """Stage 1 on given clips. Speech size follows the clips' features."""
+def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -> Stage:
+    """Stage 1 on given clips. Speech size follows their features, statistics are of `whole_set`."""
     size = clips.features.shape[-1]
     generator = dataclasses.replace(config.model.generator, speech_size=size)
     model = dataclasses.replace(config.model, generator=generator, emotion=None)
     start = started_from(config.start) if config.start else None
-    statistics = Statistics.from_tree(start["statistics"]) if start else clip_statistics(clips)
+    statistics = (
+        Statistics.from_tree(start["statistics"]) if start else clip_statistics(whole_set or clips)
+    )
     tx = optimizer(config.optimizer, config.steps)
     readout = lip_readout(statistics, clips) if config.loss.readout_weight else None
 
