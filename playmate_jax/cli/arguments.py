@@ -235,7 +235,7 @@ def _weights(p: argparse.ArgumentParser) -> None:
     p.add_argument("which", nargs="?", default="demo", metavar="NAME|DIR", help="default demo")
 
 
-def _number(text: str, kind: type, low: float, what: str):
+def _number(text: str, kind: type, low: int, what: str):
     try:
         value = kind(text)
     except ValueError:

