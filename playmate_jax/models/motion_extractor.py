@@ -78,7 +78,7 @@ class MotionExtractor(nn.Module):
         else:
             x = x.mean(axis=(1, 2))
         x = LayerNorm(name="norm")(x)
-        sizes = {
+        heads = {
             "kp": 3 * config.keypoints,
             "scale": 1,
             "pitch": BINS,
@@ -87,4 +87,4 @@ class MotionExtractor(nn.Module):
             "t": 3,
             "exp": 3 * config.keypoints,
         }
-        return {name: nn.Dense(size, name=f"head_{name}")(x) for name, size in sizes.items()}
+        return {name: nn.Dense(size, name=f"head_{name}")(x) for name, size in heads.items()}

@@ -124,6 +124,10 @@ class SpadeDecoder(nn.Module):
     ) -> Float[Array, "b H W 3"]:
         """The picture in [0, 1]; the optional inputs are those of the options."""
         config = self.config
+        if config.picture_skip and (warped_picture is None or visibility is None):
+            raise ValueError("picture_skip needs the warped picture and its visibility")
+        if not config.picture_skip:
+            warped_picture = visibility = None
         seg = feature
         if keypoint_code is not None:
             spread = keypoint_code[:, None, None]
@@ -149,7 +153,7 @@ class SpadeDecoder(nn.Module):
         head = nn.Conv(colours * config.upscale**2, (3, 3), name="image")
         logits = pixel_shuffle(head(nn.leaky_relu(x, 0.2)), config.upscale)
         drawn = nn.sigmoid(logits[..., :3])
-        if not config.picture_skip:
+        if warped_picture is None or visibility is None:
             return drawn
         share = logits[..., 3:]
         if config.drawn_keypoints:
