@@ -141,7 +141,7 @@ class SpadeDecoder(nn.Module):
                 # Narrowed where there are fewer cells, the block needs no learned shortcut.
                 x = nn.Conv(features, (1, 1), name=f"narrow_{i}")(x)
             x = nearest_up(x)
-            if config.picture_skip and i == len(config.up_channels) - 1:
+            if warped_picture is not None and i == len(config.up_channels) - 1:
                 cells = [pixel_unshuffle(2.0 * warped_picture - 1.0, config.upscale)]
                 cells.append(bilinear_up(visibility, *x.shape[1:3]))
                 if config.drawn_keypoints:
