@@ -35,8 +35,8 @@ class Stage1Config:
 
     Attributes:
       clips: folder of a pool of clips; several joined by commas.
-      statistics: pools for the statistics of Eqs. 5 and 6; empty: `clips`. They must show what stage
-        2 will show, or emotions are measured in the tiny std of faces that never smile.
+      statistics: pools for the statistics of Eqs. 5 and 6; empty: `clips`. They must show what
+        stage 2 will show, or emotions are measured in the tiny std of faces that never smile.
       start: weights directory to go on from; empty starts anew.
       storage: number format of exported weights.
       name, domain: for the card: what the weights are called, "drawn" or "photographs".
