@@ -14,7 +14,7 @@ from playmate_jax.training.stage2 import Stage2Config
 
 def config() -> Stage2Config:
     return Stage2Config(
-        steps=1600,
+        steps=1300,
         stage1="runs/demo/stage1/weights",
         clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
