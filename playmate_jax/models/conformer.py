@@ -38,12 +38,12 @@ class MLP(nn.Module):
 
     hidden: int
     out: int
-    zero: bool = False  # the last layer starts at zero: so does what is added to a residual stream
+    small: bool = False  # the last layer starts near zero
     dropout: float = 0.0
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b d"], deterministic: bool = True) -> Float[Array, "*b o"]:
-        last = nn.initializers.zeros if self.zero else nn.initializers.lecun_normal()
+        last = nn.initializers.normal(0.01) if self.small else nn.initializers.lecun_normal()
         x = nn.silu(nn.Dense(self.hidden, name="linear_in")(x))
         x = nn.Dropout(self.dropout, name="dropout")(x, deterministic)
         return nn.Dense(self.out, kernel_init=last, name="linear_out")(x)

@@ -106,8 +106,10 @@ class MotionGenerator(nn.Module):
         self.conformer = Conformer(
             c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, c.remat, c.unroll
         )
-        self.expression_head = MLP(2 * c.width, EXPRESSION_SIZE, zero=True)
-        self.pose_head = MLP(c.width, POSE_SIZE, zero=True)
+        # Near zero, not zero: what never moves in stage 1 would stay at zero weights for good, and
+        # stage 2, which may not change the head, could not reach it.
+        self.expression_head = MLP(2 * c.width, EXPRESSION_SIZE, small=True)
+        self.pose_head = MLP(c.width, POSE_SIZE, small=True)
         null = nn.initializers.normal(0.02)
         self.null_speech = self.param("null_speech", null, (c.width,))
         self.null_previous_speech = self.param("null_previous_speech", null, (c.width,))
