@@ -13,6 +13,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from playmate_jax.diffusion.forward import x0_from_noise
@@ -27,7 +28,7 @@ def ddpm(
     x: Float[Array, "*x"],
     schedule: Schedule,
     n_steps: int = 1000,
-    clip: float | None = None,
+    clip: ArrayLike | None = None,
 ) -> Float[Array, "*x"]:
     """Ancestral sampling with the posterior variance; on fewer steps, of the respaced chain."""
 
@@ -50,7 +51,7 @@ def ddim(
     schedule: Schedule,
     n_steps: int = 50,
     eta: float = 0.0,
-    clip: float | None = None,
+    clip: ArrayLike | None = None,
 ) -> Float[Array, "*x"]:
     """DDIM; deterministic at eta 0 (the key is then unused), DDPM at eta 1."""
 
@@ -75,7 +76,7 @@ def dpm_solver_pp(
     x: Float[Array, "*x"],
     schedule: Schedule,
     n_steps: int = 20,
-    clip: float | None = None,
+    clip: ArrayLike | None = None,
 ) -> Float[Array, "*x"]:
     """DPM-Solver++(2M): second order by the last jump's estimate; needs no key.
 

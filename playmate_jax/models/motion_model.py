@@ -14,7 +14,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.schedule import Schedule, linear_schedule
@@ -95,12 +95,13 @@ class Inputs:
       has_speech, has_previous: (b,) False for the null condition.
     """
 
-    previous_motion: Float[ArrayLike, "b p 70"]
-    speech: Float[ArrayLike, "b pt f"]
-    identity: Float[ArrayLike, "b i"]
-    emotion: Float[ArrayLike, "b pt 8"]
-    has_speech: Bool[ArrayLike, " b"]
-    has_previous: Bool[ArrayLike, " b"]
+    # Any: JAX builds this class with tracers, shapes and axis numbers in the arrays' places.
+    previous_motion: Any
+    speech: Any
+    identity: Any
+    emotion: Any
+    has_speech: Any
+    has_previous: Any
 
 
 def example_inputs(config: GeneratorConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:
@@ -179,8 +180,10 @@ def null_branches(inputs: Inputs, with_emotion: bool) -> Inputs:
     for."""
     no_emotion = jnp.zeros_like(inputs.emotion)
     branches = [
-        inputs.replace(has_speech=jnp.zeros_like(inputs.has_speech), emotion=no_emotion),
-        inputs.replace(emotion=no_emotion),
+        dataclasses.replace(
+            inputs, has_speech=jnp.zeros_like(inputs.has_speech), emotion=no_emotion
+        ),
+        dataclasses.replace(inputs, emotion=no_emotion),
     ]
     if with_emotion:
         branches.append(inputs)
