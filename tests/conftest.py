@@ -10,7 +10,9 @@ import pytest
 
 jax.config.update("jax_default_matmul_precision", "highest")
 # Compiled programs are kept between runs: most of the tests' time is compilation.
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "playmate_jax" / "xla-tests"
+CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "playmate_jax" / "xla-tests"
+)
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 
 

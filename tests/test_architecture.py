@@ -1,6 +1,7 @@
 """Imports point one way, and the package knows neither PyTorch nor TensorFlow."""
 
 import ast
+import configparser
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,20 @@ def test_every_folder_has_its_place():
     assert folders <= LEVEL.keys()
 
 
+def test_setup_lists_every_package():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    homes = {"playmate_jax": PACKAGE}
+    homes |= {f"playmate_jax.{name}": ROOT / name for name in ("configs", "converters")}
+    found = set()
+    for name, home in homes.items():
+        folders = {path.parent for path in home.rglob("*.py")}
+        found |= {".".join((name, *path.relative_to(home).parts)) for path in folders}
+    assert set(config["options"]["packages"].split()) == found
+
+
 def test_torch_lives_in_converters_alone():
     others = [*(ROOT / "configs").glob("*.py"), *(ROOT / "launch").rglob("*.py"), *FILES]
-    assert not [path for path in others if {"torch"} & {n.split(".")[0] for n in imported_modules(path)}]
+    assert not [
+        path for path in others if {"torch"} & {n.split(".")[0] for n in imported_modules(path)}
+    ]

@@ -41,7 +41,7 @@ def grid_sample_2d(
 def _sample(source: Array, grid: Array) -> Array:
     table = source.reshape(source.shape[0], -1, source.shape[-1])
     points = grid.reshape(grid.shape[0], -1, grid.shape[-1])
-    total = 0.0
+    total = jnp.zeros(())
     for index, weight, _ in _corners(points, source.shape[1:-1]):
         total = total + _gather(table, index) * weight[..., None]
     return total.reshape(*grid.shape[:-1], source.shape[-1])
@@ -56,7 +56,7 @@ def _backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array, 
     table = source.reshape(source.shape[0], -1, source.shape[-1])
     points = grid.reshape(grid.shape[0], -1, grid.shape[-1])
     cotangent = cotangent.reshape(*points.shape[:-1], source.shape[-1])
-    d_table, d_points = jnp.zeros_like(table), 0.0
+    d_table, d_points = jnp.zeros_like(table), jnp.zeros(())
     for index, weight, slopes in _corners(points, source.shape[1:-1]):
         along = jnp.sum(_gather(table, index) * cotangent, axis=-1, keepdims=True)
         d_points = d_points + along * slopes

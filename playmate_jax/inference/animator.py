@@ -56,7 +56,7 @@ class Animator:
         renderer: FaceRenderer,
         generator: MotionGenerator,
         cards: Mapping[str, Mapping[str, Any]],
-        framing: Mapping[str, float] = LIVEPORTRAIT_FRAMING,
+        framing: Mapping[str, Any] = LIVEPORTRAIT_FRAMING,
         landmarker: Callable[[], Landmarker] = TfliteLandmarker,
     ):
         self.renderer, self.generator = renderer, generator
@@ -213,10 +213,10 @@ class Animator:
 
     def _follow(self, driving, own, count: int, pose: str, gain: float) -> np.ndarray:
         """The portrait's pose when it follows a driving source."""
-        framing = {**self.framing, "rotate": False}  # keeps the driving head's roll
+        framing: dict[str, Any] = {**self.framing, "rotate": False}  # keeps the driving head's roll
 
         def faces_of_video(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-            reader = _Beginning(path, count)
+            reader: Any = _Beginning(path, count)  # all of a VideoReader that a track uses
             # One square for the clip: the head moves within it, and that is motion too.
             track = track_video(reader, self.landmarker, FPS, smooth_s=None, **framing)
             return track.crops(reader, self.renderer.input_size, "edge")

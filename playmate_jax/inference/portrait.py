@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -40,7 +41,7 @@ class Portrait:
 def read_portrait(
     portrait: str | Path | Picture,
     landmarker: Callable[[], Landmarker],
-    framing: Mapping[str, float],
+    framing: Mapping[str, Any],
     input_size: int,
     drawn_size: Callable[[], int],
     *,
@@ -77,6 +78,8 @@ def read_portrait(
     )
     box = (*np.floor(corners.min(1)).astype(int), *np.ceil(corners.max(1)).astype(int))
     left, top, right, bottom = (int(side) for side in box)
+    size: tuple[int, int]
+    finish: Callable[[Picture], Picture]
     if paste:
         size, finish = picture.shape[1::-1], Paster(picture, cut.matrix, input_size)
     else:

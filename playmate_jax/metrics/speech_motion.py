@@ -15,6 +15,7 @@ import json
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
 
-HELD_OUT = {
+HELD_OUT: dict[str, dict[str, Any]] = {
     "test_formant": dict(seed=1001, count=24, voice="formant", seconds=12),
     "test_espeak": dict(seed=1002, count=24, voice="espeak_held_out", seconds=12),
     "test_emotional": dict(

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from playmate_jax.errors import UserError, nearest
 
-Config = TypeVar("Config")
+Config = TypeVar("Config", bound=Any)
 
 
 def to_values(config: Any) -> Any:
@@ -57,7 +57,7 @@ def _as(hint: Any, value: Any, where: str) -> Any:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         options = [option for option in typing.get_args(hint) if option is not type(None)]
         return None if value is None else _as(options[0], value, where)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return from_values(hint, value, where)
     if (typing.get_origin(hint) or hint) is tuple and isinstance(value, list):
         inner = [a for a in typing.get_args(hint) if a is not Ellipsis]

@@ -87,12 +87,17 @@ def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any],
         card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
         arrays = load_file(directory / "params.safetensors")
     except (SafetensorError, ValueError, OSError) as error:
-        raise UserError(f"the weights in {directory} are damaged ({error}); fetch them again") from None
+        raise UserError(
+            f"expected whole weights in {directory}, found them damaged ({error}): fetch them again"
+        ) from None
+    half = (np.float16, ml_dtypes.bfloat16)
+    arrays = {k: a.astype(np.float32) if a.dtype in half else a for k, a in arrays.items()}
     for name, array in arrays.items():
-        if array.dtype in (np.float16, ml_dtypes.bfloat16):
-            arrays[name] = array = array.astype(np.float32)
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-            raise UserError(f"the weights in {directory} are damaged: {name} is not finite")
+            raise UserError(
+                f"expected whole weights in {directory}, found that {name} is not finite: "
+                "fetch them again"
+            )
     return config, unflatten_dict(arrays, sep="/"), card
 
 
@@ -112,5 +117,8 @@ def check_tree(params: Mapping[str, Any], expected: Any, source: str = "the weig
         if found[name] != wanted[name]
     ]
     if lines:
-        shown = "\n  ".join(lines[:40] + ([f"... and {len(lines) - 40} more"] if lines[40:] else []))
-        raise UserError(f"{source} do not fit the model (+ only there, - only in the model):\n  {shown}")
+        rest = [f"... and {len(lines) - 40} more"] if lines[40:] else []
+        shown = "\n  ".join(lines[:40] + rest)
+        raise UserError(
+            f"{source} do not fit the model (+ only there, - only in the model):\n  {shown}"
+        )

@@ -71,7 +71,7 @@ class DrawnPairs:
         pool = self.pool
         truths = [self._truth(*pair) for pair in zip(people, source, driving, strict=True)]
         frames = {"source": (people, source), "driving": (people, driving)}
-        batch = {name: pool.image[at] for name, at in frames.items()}
+        batch: dict[str, NDArray] = {name: pool.image[at] for name, at in frames.items()}
         batch["x_c"] = pool.x_c[people]
         for name, at in frames.items():
             batch[f"delta_{name}"] = (pool.units[at] @ BASIS).reshape(-1, 21, 3)

@@ -100,7 +100,7 @@ class SpeechAugmentation:
         b, t, f = speech.shape
         chosen = rng.random(b) < self.share
         by_band = speech.reshape(b, t, f // self.bands, self.bands)
-        shift = rng.uniform(-self.shift, self.shift, b) * chosen
+        shift = rng.uniform(-self.shift, self.shift, size=(b,)) * chosen
         at = np.clip(np.arange(self.bands) + shift[:, None], 0, self.bands - 1)
         low = np.minimum(at.astype(int), self.bands - 2)
         rest = (at - low)[:, None, None].astype(np.float32)
@@ -108,7 +108,7 @@ class SpeechAugmentation:
         # fancy indices go to the front: (b, bands, t, sub-frames)
         lower, upper = (np.moveaxis(by_band[rows, :, :, k], 1, -1) for k in (low, low + 1))
         shifted = (lower + rest * (upper - lower)).reshape(b, t, f)
-        level = (rng.uniform(0, self.noise, b) * chosen).astype(np.float32)[:, None, None]
+        level = (rng.uniform(0, self.noise, size=(b,)) * chosen).astype(np.float32)[:, None, None]
         return shifted + level * speech.std() * rng.standard_normal((b, t, f), np.float32)
 
 

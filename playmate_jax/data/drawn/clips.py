@@ -97,7 +97,7 @@ def build_clip_pool(
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
     jobs = ((seed, index, options) for index in range(count))
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.memmap] = {}
     phonemes = []
     context = multiprocessing.get_context("spawn")
     pool = context.Pool(processes) if processes > 1 else None

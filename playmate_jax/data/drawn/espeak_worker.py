@@ -143,7 +143,7 @@ def main() -> None:
         if child == 0:
             signal.alarm(60)
             try:
-                answer = [_say(library, *sentence) for sentence in request]
+                answer: object = [_say(library, *sentence) for sentence in request]
             except ValueError as error:
                 answer = str(error)
             _send(answers, answer)

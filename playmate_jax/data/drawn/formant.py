@@ -100,10 +100,17 @@ class _Tracks:
 
 def _tracks(rng, speaker: Speaker, phonemes: list[Segment], n: int) -> _Tracks:
     k = _Tracks(
-        np.tile(np.array([500.0, 1500.0, 2500.0]) * speaker.tract, (n, 1)),
-        *(np.zeros(n) for _ in range(4)), np.full(n, 1000.0), np.full(n, 4000.0),
-        np.full(n, 2000.0), np.zeros(n), np.zeros(n),
-    )  # fmt: skip
+        formants=np.tile(np.array([500.0, 1500.0, 2500.0]) * speaker.tract, (n, 1)),
+        voicing=np.zeros(n),
+        frication=np.zeros(n),
+        aspiration=np.zeros(n),
+        nasality=np.zeros(n),
+        nasal_zero=np.full(n, 1000.0),
+        noise_hz=np.full(n, 4000.0),
+        noise_width_hz=np.full(n, 2000.0),
+        accent=np.zeros(n),
+        log_pitch=np.zeros(n),
+    )
     order = {name: i for i, name in enumerate(PHONEMES)}
     seconds = np.arange(n) * _HOP / AUDIO_HZ
     phrase_start, rising = 0.0, 0.0

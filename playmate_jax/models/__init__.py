@@ -1,0 +1,1 @@
+"""Networks: the renderer F, M, W, G, S, speech, the motion generator, weights on disk."""
