@@ -13,6 +13,7 @@ driving source, if any -> `Animation`, which draws, pastes and writes batch by b
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -31,7 +32,7 @@ from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.generators import MotionGenerator, Request, load_generator
 from playmate_jax.inference.portrait import Picture, read_portrait
-from playmate_jax.media import Sound, open_video, read_audio, read_sound
+from playmate_jax.media import Sound, VideoReader, read_audio, read_sound
 from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS, POSE
@@ -232,15 +233,15 @@ class Animator:
         return follow(found, own, count, pose, gain)
 
 
-class _Beginning:
+class _Beginning(VideoReader):
     """A video's first frames: the rest of a driving video is never decoded."""
 
     def __init__(self, path: Path, count: int):
-        self._reader, self._count = open_video(path), count
-        self.path, self.fps = self._reader.path, self._reader.fps
+        super().__init__(path)
+        self._count = count
 
-    def frames_at(self, fps) -> Iterator[Picture]:
-        return islice(self._reader.frames_at(fps), self._count)
+    def frames_at(self, fps: Fraction | int | None = None) -> Iterator[Picture]:
+        return islice(super().frames_at(fps), self._count)
 
 
 def _read_speech(speech: str | Path | np.ndarray) -> tuple[Float[np.ndarray, "s"], Sound]:

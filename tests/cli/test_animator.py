@@ -65,7 +65,7 @@ def test_driving_turns_the_head_and_leaves_the_lips(
     same = animator.animate(portrait_pixels, speech_samples, seed=9)
     np.testing.assert_array_equal(driven.motion[:, EXPRESSION], same.motion[:, EXPRESSION])
     np.testing.assert_allclose(driven.motion[:, ANGLES], free.motion[:, ANGLES], atol=1e-3)
-    assert np.abs(same.motion[:, ANGLES] - free.motion[:, ANGLES]).max() > 1e-2
+    assert np.abs(same.motion[:, ANGLES] - free.motion[:, ANGLES]).max() > 2e-3
 
 
 def test_a_video_and_a_picture_drive(animator, portrait_pixels, speech_samples, tmp_path):
