@@ -1,9 +1,7 @@
 """Face space of the demo weights: F, M, W, G at 128 x 128 on drawn faces.
 
 Paper: stage 0 (the face space is LivePortrait's; section 3.1), at a hundredth of its size.
-Needs: two pools of drawn faces (made once; 20 minutes on one core):
-    python -m playmate_jax.data.drawn.pool runs/pool/train --seed 1 --identities 2600
-    python -m playmate_jax.data.drawn.pool runs/pool/test --seed 2 --identities 48
+Needs two pools of drawn faces, made once: `python -m playmate_jax.training.demo_pools runs`.
 Command: playmate train configs/demo_face_space.py --workdir runs/demo/face_space
 Hardware and result: playmate_jax/weights/demo/renderer/card.json.
 """

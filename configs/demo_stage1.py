@@ -2,7 +2,7 @@
 
     playmate train configs/demo_stage1.py --workdir runs/demo/stage1
 
-Needs the pool of clips first: `make demo-clips` (or `python -m playmate_jax.data.drawn.clips`).
+Needs the pools of clips first: `python -m playmate_jax.training.demo_pools runs`.
 Departs from the paper: width 128 x 4 layers; log-mel features for wav2vec2; the network predicts
 the clean motion with weight 1 (DESIGN §5: noise prediction learns no lips at this size), helped by
 the error of velocities and of the lips' units.

@@ -2,7 +2,8 @@
 
     playmate train configs/demo_stage2.py --workdir runs/demo/stage2
 
-Needs stage 1's weights (runs/demo/stage1/weights) and the pool of emotional clips.
+Needs stage 1's weights (runs/demo/stage1/weights) and the pool of emotional clips
+(`python -m playmate_jax.training.demo_pools runs`).
 Hardware: one CPU core, about 15 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 

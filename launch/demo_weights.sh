@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Train the shipped demo weights from nothing: drawn faces and synthetic speech, then the three
-# stages. Interrupt it at will; the same command goes on where it stopped. Sizes and durations are
-# those of the cards in playmate_jax/weights/demo. Work is kept in runs/demo (RUNS=... elsewhere).
+# Train the shipped demo weights from nothing: draw faces and speak sentences, then the three stages.
+# Interrupt it at will; the same command goes on where it stopped. Work is kept in runs/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-RUNS=${RUNS:-runs/demo}
+PYTHON=${PYTHON:-.venv/bin/python}
 PLAYMATE=${PLAYMATE:-.venv/bin/playmate}
-EXPORT=${EXPORT:-$RUNS/weights}
+WEIGHTS=runs/demo/weights
 
-"$PLAYMATE" train configs/demo_face_space.py --workdir "$RUNS/face_space" --export "$EXPORT/renderer"
-"$PLAYMATE" train configs/demo_stage1.py     --workdir "$RUNS/stage1"
-"$PLAYMATE" train configs/demo_stage2.py     --workdir "$RUNS/stage2"     --export "$EXPORT/generator"
-echo "weights: $EXPORT (try: $PLAYMATE animate --weights $EXPORT)"
+"$PYTHON" -m playmate_jax.training.demo_pools runs
+"$PLAYMATE" train configs/demo_face_space.py --workdir runs/demo/face_space --export "$WEIGHTS/renderer"
+"$PLAYMATE" train configs/demo_stage1.py --workdir runs/demo/stage1
+"$PLAYMATE" train configs/demo_stage2.py --workdir runs/demo/stage2 --export "$WEIGHTS/generator"
+echo "weights: $WEIGHTS (try: $PLAYMATE animate --weights $WEIGHTS)"
