@@ -21,7 +21,7 @@ animate: $(VENV)/animate.stamp  ## bundled portrait + bundled speech -> playmate
 
 test: $(VENV)/test.stamp  ## the tests (SLOW=1: also the ones that take minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
-	  --jaxtyping-packages=playmate_jax,beartype.beartype $(if $(SLOW),,-m "not slow")
+	  --jaxtyping-packages=playmate_jax,tests.check $(if $(SLOW),,-m "not slow")
 
 lint: $(VENV)/test.stamp  ## ruff and mypy
 	$(BIN)/ruff check .

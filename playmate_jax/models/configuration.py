@@ -25,7 +25,7 @@ def to_values(config: Any) -> Any:
     return config
 
 
-def from_values(cls: type[Config], values: Mapping[str, Any], where: str = "config") -> Config:
+def from_values(cls: type[Config], values: Any, where: str = "config") -> Config:
     """The dataclass `cls` from plain values.
 
     Args:

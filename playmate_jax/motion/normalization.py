@@ -42,7 +42,7 @@ class MotionStatistics:
 
 
 def motion_statistics(
-    clips: Iterable[Float[np.ndarray, "t 70"]], expression_floor: float = EXPRESSION_STD_FLOOR
+    clips: Iterable[Float[np.ndarray, "_ 70"]], expression_floor: float = EXPRESSION_STD_FLOOR
 ) -> MotionStatistics:
     """Eqs. 5 and 6 over clips of any length, one pass in float64."""
     count, total, square, private = 0, np.zeros(63), np.zeros(63), []

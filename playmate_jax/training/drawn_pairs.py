@@ -69,7 +69,8 @@ class DrawnPairs:
         (1 where the source shows the same point).
         """
         pool = self.pool
-        truths = [self._truth(*pair) for pair in zip(people, source, driving, strict=True)]
+        rows = np.stack([people, source, driving], axis=-1).tolist()
+        truths = [self._truth(*row) for row in rows]
         frames = {"source": (people, source), "driving": (people, driving)}
         batch: dict[str, NDArray] = {name: pool.image[at] for name, at in frames.items()}
         batch["x_c"] = pool.x_c[people]

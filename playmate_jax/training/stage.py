@@ -60,7 +60,7 @@ class TrainState:
     params: Params
     ema: Params
     opt_state: optax.OptState
-    count: jax.Array
+    count: Any  # int32 scalar; while a tree is rebuilt, whatever stands in its place
 
     @classmethod
     def create(cls, params: Params, tx: optax.GradientTransformation) -> TrainState:

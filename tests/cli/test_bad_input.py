@@ -345,10 +345,13 @@ def test_an_interrupted_run_leaves_nothing(tiny, inputs, capsys, monkeypatch, se
     monkeypatch.setattr(Animation, "__iter__", interrupted)
     monkeypatch.setattr(signal, "signal", signal.signal)
     before, handler = _files(inputs), signal.getsignal(signal.SIGTERM)
+    # Shells start background jobs with SIGINT ignored.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         assert _animate(inputs) == code
     finally:
         signal.signal(signal.SIGTERM, handler)
+        signal.signal(signal.SIGINT, interrupt)
     assert "Traceback" not in capsys.readouterr().err
     assert _files(inputs) == before
 

@@ -23,7 +23,7 @@ def _warp(image, flow):
 def _pair(person, source, driving, units=REST):
     truth = draw_with_truth(person, units, np.array([source, driving], np.float32))
     position = truth["position"].astype(np.float32)
-    own = rigid_flow(displace(position[0], units[0], person.shape), source)
+    own = rigid_flow(displace(position[0], units[0], person.shape), np.asarray(source))
     seen = visible(
         surface_flow(person, position[1], units[0], np.asarray(source)),
         depth_map(own, truth["mask"][0]),

@@ -54,7 +54,7 @@ def test_branches_keep_their_order_in_the_batch():
     x = jnp.array([[1.0], [10.0]])
     conditions = jnp.array([[0.0, 0.0], [2.0, 3.0]])
     predict = lambda x, step, c: x * c[:, None]  # noqa: E731
-    np.testing.assert_allclose(guided(predict, conditions, [1.0])(x, 0), [[2.0], [30.0]])
+    np.testing.assert_allclose(guided(predict, conditions, jnp.array([1.0]))(x, 0), [[2.0], [30.0]])
 
 
 def test_the_noise_objective_is_equation_7():

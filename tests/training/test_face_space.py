@@ -70,7 +70,7 @@ def test_pairs_flow_carries_source_pixels_to_the_driving_frame(pool):
     source, driving = (batch[n].astype(np.float32) / 255 for n in ("source", "driving"))
     centres = np.asarray(cell_centres(64))
     grid = np.stack(np.meshgrid(centres, centres), -1) + batch["flow"]
-    warped = np.asarray(grid_sample_2d(source, jnp.asarray(grid)))
+    warped = np.asarray(grid_sample_2d(jnp.asarray(source), jnp.asarray(grid)))
     seen = (batch["visible"] * batch["head"])[..., None]
     moved, still = (np.abs(x - driving) * seen for x in (warped, source))
     # Expression, light and the 64-cell grid remain: the exact flow must explain a third at least.

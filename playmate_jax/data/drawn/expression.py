@@ -117,7 +117,8 @@ def mouth_opening(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b"]:
     """How far the lips are apart: 0 shut, 1 jaw fully open; `close` shuts what the jaw opens."""
     u = {name: units[..., i] for name, i in UNIT.items()}
     gap = u["jaw"] + 0.22 * u["lip_up"] + 0.25 * u["lip_lo"]
-    return np.clip(gap * (1 - u["close"]) * (1 - 0.8 * u["fv"]) + 0.08 * u["fv"], 0, 1)
+    gap = gap * (1 - u["close"]) * (1 - 0.8 * u["fv"]) + 0.08 * u["fv"]
+    return np.asarray(np.clip(gap, 0, 1))
 
 
 def lid_closure(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b 2"]:
