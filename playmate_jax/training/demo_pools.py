@@ -9,13 +9,14 @@ where they stopped. Without espeak-ng every voice is the formant synthesiser's.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from playmate_jax.data.drawn.clips import build_clip_pool
 from playmate_jax.data.drawn.pool import build_pool
 from playmate_jax.models.log_mel import log_mel
 
 FACES = {"train": {"seed": 1, "identities": 2600}, "test": {"seed": 2, "identities": 48}}
-CLIPS = {
+CLIPS: dict[str, dict[str, Any]] = {
     "train_mix": {"seed": 1, "count": 1200, "emotional": False},
     "emotional": {"seed": 2, "count": 900, "emotional": True},
 }
