@@ -18,7 +18,7 @@ Identities are drawn in order, so with one process the first `done.sum()` are co
 processes nearly so: use `open_pool(path).ready()`. All of it follows from (seed, identity); drawing
 again continues where it stopped.
 
-    python -m playmate_jax.data.drawn.pool /tmp/pool/train --seed 1 --identities 2400 --processes 2
+    python -m playmate_jax.data.drawn.pool runs/pool/train --seed 1 --identities 2400 --processes 2
 """
 
 import argparse
