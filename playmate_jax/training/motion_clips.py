@@ -51,7 +51,7 @@ def open_clips(folders: str) -> Clips:
         if missing:
             raise UserError(
                 f"expected a pool of clips in '{folder}', found no {', '.join(missing)}: make one "
-                "with `python -m playmate_jax.data.drawn.clips`"
+                "with `python -m playmate_jax.training.demo_pools`"
             )
         pools.append([np.load(Path(folder) / f"{name}.npy") for name in ARRAYS])
     length = min(pool[1].shape[1] for pool in pools)

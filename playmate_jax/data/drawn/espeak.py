@@ -56,6 +56,7 @@ class _Worker:
         header = self.process.stdout.read(8)
         if len(header) < 8:
             return "its process ended"
+        # The pipe to our own child process: nothing from outside is ever unpickled.
         return pickle.loads(self.process.stdout.read(struct.unpack("<Q", header)[0]))
 
     def ask(self, request):
