@@ -1,8 +1,8 @@
 """Samplers: from noise to a sample, by a callable that predicts the noise.
 
 Each is one `lax.scan` over a respaced schedule and a pure function of its arguments. The last jump
-goes to the clean sample itself (alpha_bar = 1). `clip` bounds every estimate of the clean sample,
-in units of its std: guidance can push it out of the data's range where the signal is weak.
+goes to the clean sample itself (alpha_bar = 1). `bounds`, the least and the most that data can
+be, hold every estimate of the clean sample: guidance can push it out of the data's range.
 
 References: DDPM (Ho et al. 2020, Eqs. 6-7); DDIM (Song et al. 2021, Eqs. 12 and 16); DPM-Solver++
 (Lu et al. 2022, Algorithm 2, the multistep second-order solver in data prediction).
@@ -20,6 +20,7 @@ from playmate_jax.diffusion.forward import x0_from_noise
 from playmate_jax.diffusion.schedule import Schedule, even_in_snr, respaced
 
 PredictNoise = Callable[[Array, Array], Array]
+Bounds = tuple[ArrayLike, ArrayLike]
 
 
 def ddpm(
@@ -28,12 +29,12 @@ def ddpm(
     x: Float[Array, "*x"],
     schedule: Schedule,
     n_steps: int = 1000,
-    clip: ArrayLike | None = None,
+    bounds: Bounds | None = None,
 ) -> Float[Array, "*x"]:
     """Ancestral sampling with the posterior variance; on fewer steps, of the respaced chain."""
 
     def jump(x, step, alpha_bar, next_alpha_bar, key):
-        x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), clip)
+        x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), bounds)
         alpha = alpha_bar / next_alpha_bar
         mean = (
             jnp.sqrt(next_alpha_bar) * (1 - alpha) * x0 + jnp.sqrt(alpha) * (1 - next_alpha_bar) * x
@@ -51,12 +52,12 @@ def ddim(
     schedule: Schedule,
     n_steps: int = 50,
     eta: float = 0.0,
-    clip: ArrayLike | None = None,
+    bounds: Bounds | None = None,
 ) -> Float[Array, "*x"]:
     """DDIM; deterministic at eta 0 (the key is then unused), DDPM at eta 1."""
 
     def jump(x, step, alpha_bar, next_alpha_bar, key):
-        x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), clip)
+        x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), bounds)
         noise = (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
         variance = (
             eta**2 * (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
@@ -76,7 +77,7 @@ def dpm_solver_pp(
     x: Float[Array, "*x"],
     schedule: Schedule,
     n_steps: int = 20,
-    clip: ArrayLike | None = None,
+    bounds: Bounds | None = None,
 ) -> Float[Array, "*x"]:
     """DPM-Solver++(2M): second order by the last jump's estimate; needs no key.
 
@@ -90,7 +91,7 @@ def dpm_solver_pp(
 
     def body(carry, i):
         x, last_x0 = carry
-        x0 = _clipped(x0_from_noise(predict_noise(x, steps[i]), x, alphas_bar[i]), clip)
+        x0 = _clipped(x0_from_noise(predict_noise(x, steps[i]), x, alphas_bar[i]), bounds)
         target = jnp.minimum(i + 1, n_steps - 1)
         h = lambdas[target] - lambdas[i]
         # 1/(2r), r = last jump over this one; the first jump has none before it
@@ -121,5 +122,5 @@ def _scan(jump, key, x, schedule, n_steps):
     return lax.scan(body, x, inputs)[0]
 
 
-def _clipped(x0, clip):
-    return x0 if clip is None else jnp.clip(x0, -clip, clip)
+def _clipped(x0, bounds):
+    return x0 if bounds is None else jnp.clip(x0, *bounds)

@@ -37,9 +37,11 @@ from playmate_jax.models.motion_model import (
 from playmate_jax.models.weights import check_tree, load_weights
 from playmate_jax.motion.continuity import BLEND_FRAMES, close_gap, smoothed
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE, POSE
-from playmate_jax.motion.normalization import denormalize
+from playmate_jax.motion.normalization import bounds, denormalize
 from playmate_jax.motion.windows import previous_frames, window_at, window_starts
 
+# In std of a clip's own pose: no head in the training clips moves further.
+POSE_BOUND = 8.0
 DEFAULT_STEPS = {"ddim": 20, "dpm++": 20, "ddpm": 250}
 
 
@@ -55,7 +57,6 @@ class GenerateOptions:
       lookahead: frames of each window that are made again by the next, which hears what follows
         them.
       pose_smoothing: std in frames of a low-pass on head motion, which has nothing above 2 Hz.
-      clip: bound of the clean estimate, in std.
     """
 
     audio_scale: float = 1.5
@@ -66,7 +67,6 @@ class GenerateOptions:
     blend_frames: int = BLEND_FRAMES
     lookahead: int = 0
     pose_smoothing: float = 1.0
-    clip: float = 8.0
     seed: int = 0
 
     def __post_init__(self):
@@ -159,6 +159,7 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
     if asked:
         conditions = np.asarray(per_frame(jnp.asarray(emotion, jnp.float32), n_frames))
     key = jax.random.key(options.seed)
+    limits = bounds(model.statistics.motion, POSE_BOUND)
     past = np.zeros((b, window.previous, MOTION_SIZE), np.float32)
     starts = window_starts(n_frames, window, options.lookahead)
     for i, start in enumerate(starts):
@@ -181,11 +182,11 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
                 jax.random.fold_in(key, i),
                 inputs,
                 np.array([options.audio_scale, options.emotion_scale], np.float32),
-                np.float32(options.clip),
+                limits,
             )
         )
         if i:
-            made = close_gap(past, made, options.blend_frames)
+            made = np.clip(close_gap(past, made, options.blend_frames), *limits)
         end = starts[i + 1] if i + 1 < len(starts) else n_frames
         made = made[:, : end - start]
         past = previous_frames(np.concatenate([past, made], 1), window)
@@ -194,7 +195,7 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _sample_window(config, sampler, n_steps, with_emotion, params, key, inputs, scales, clip):
+def _sample_window(config, sampler, n_steps, with_emotion, params, key, inputs, scales, limits):
     """One window of normalised motion."""
     schedule = config.schedule.build()
     noise_key, sampler_key = jax.random.split(key)
@@ -205,7 +206,7 @@ def _sample_window(config, sampler, n_steps, with_emotion, params, key, inputs, 
         scales if with_emotion else scales[:1],
     )
     noise = jax.random.normal(noise_key, shape)
-    return SAMPLERS[sampler](predict, sampler_key, noise, schedule, n_steps=n_steps, clip=clip)
+    return SAMPLERS[sampler](predict, sampler_key, noise, schedule, n_steps=n_steps, bounds=limits)
 
 
 def _expected(config: MotionModelConfig):

@@ -91,6 +91,8 @@ def _statistics() -> Statistics:
         motion=MotionStatistics(
             expression_mean=np.zeros(63, np.float32),
             expression_std=np.full(63, 0.01, np.float32),
+            expression_low=np.full(63, -0.05, np.float32),
+            expression_high=np.full(63, 0.05, np.float32),
             pose_std=np.array([0.01, 0.01, 0.01, 0, 1, 1, 1], np.float32),
         ),
         speech_mean=np.zeros(speech, np.float32),

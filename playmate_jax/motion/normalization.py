@@ -19,7 +19,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from playmate_jax.motion.layout import EXPRESSION, POSE
+from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
 
 EXPRESSION_STD_FLOOR = 1e-4
 # Scale and translation in units of the image plane, angles in degrees: below this a clip's pose is
@@ -33,11 +33,15 @@ class MotionStatistics:
 
     Attributes:
       expression_mean, expression_std: Eq. 5 over the training set, (63,); the std is floored.
+      expression_low, expression_high: the least and the most seen in the training set, (63,), in
+        their own units: what guidance must not leave, because no renderer has seen beyond it.
       pose_std: mean over clips of the floored private std of Eq. 6, (7,).
     """
 
     expression_mean: Float[ArrayLike, "63"]
     expression_std: Float[ArrayLike, "63"]
+    expression_low: Float[ArrayLike, "63"]
+    expression_high: Float[ArrayLike, "63"]
     pose_std: Float[ArrayLike, "7"]
 
 
@@ -46,11 +50,13 @@ def motion_statistics(
 ) -> MotionStatistics:
     """Eqs. 5 and 6 over clips of any length, one pass in float64."""
     count, total, square, private = 0, np.zeros(63), np.zeros(63), []
+    low, high = np.full(63, np.inf), np.full(63, -np.inf)
     for clip in clips:
         expression = clip[:, EXPRESSION].astype(np.float64)
         count += len(expression)
         total += expression.sum(0)
         square += (expression**2).sum(0)
+        low, high = np.minimum(low, expression.min(0)), np.maximum(high, expression.max(0))
         private.append(clip_pose_statistics(clip)[1])
     if not count:
         raise ValueError("expected at least one clip to take statistics from, found none")
@@ -59,6 +65,8 @@ def motion_statistics(
     return MotionStatistics(
         expression_mean=mean.astype(np.float32),
         expression_std=np.maximum(std, expression_floor).astype(np.float32),
+        expression_low=low.astype(np.float32),
+        expression_high=high.astype(np.float32),
         pose_std=np.mean(private, 0).astype(np.float32),
     )
 
@@ -101,6 +109,17 @@ def denormalize(
     expression = normalized[..., EXPRESSION] * statistics.expression_std
     pose = normalized[..., POSE] * (np.asarray(std)[..., None, :] * head_motion)
     return _join(expression + statistics.expression_mean, pose + base_pose[..., None, :])
+
+
+def bounds(
+    statistics: MotionStatistics, pose_bound: float
+) -> tuple[Float[ArrayLike, "70"], Float[ArrayLike, "70"]]:
+    """The least and the most of normalised motion: the training set's for expression, +-
+    `pose_bound` std for pose."""
+    mean, std = statistics.expression_mean, statistics.expression_std
+    pose = np.full(MOTION_SIZE - 63, pose_bound, np.float32)
+    low, high = statistics.expression_low, statistics.expression_high
+    return _join((low - mean) / std, -pose), _join((high - mean) / std, pose)
 
 
 def _join(expression, pose):

@@ -3,7 +3,7 @@
     python -m playmate_jax.training.demo_pools runs
 
 Writes runs/pool/{train,test} (faces) and runs/demo/clips/{train_mix,emotional} (speech and motion):
-about 2 GB, and an hour and a half on one CPU core. A pool that is whole is left alone; faces go on
+about 4 GB, and half an hour on one CPU core. A pool that is whole is left alone; faces go on
 where they stopped. Without espeak-ng every voice is the formant synthesiser's.
 """
 
@@ -15,10 +15,10 @@ from playmate_jax.data.drawn.clips import build_clip_pool
 from playmate_jax.data.drawn.pool import build_pool
 from playmate_jax.models.log_mel import log_mel
 
-FACES = {"train": {"seed": 1, "identities": 2600}, "test": {"seed": 2, "identities": 48}}
+FACES = {"train": {"seed": 1, "identities": 3600}, "test": {"seed": 2, "identities": 48}}
 CLIPS: dict[str, dict[str, Any]] = {
-    "train_mix": {"seed": 1, "count": 1200, "emotional": False},
-    "emotional": {"seed": 2, "count": 900, "emotional": True},
+    "train_mix": {"seed": 1, "count": 5000, "emotional": False},
+    "emotional": {"seed": 2, "count": 2500, "emotional": True},
 }
 
 

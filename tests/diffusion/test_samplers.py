@@ -130,10 +130,12 @@ def test_ddim_at_eta_zero_needs_no_key():
     np.testing.assert_array_equal(a, b)
 
 
-def test_clip_bounds_the_sample():
+def test_bounds_hold_the_sample():
     x = jnp.linspace(-3, 3, 5)
     for sampler in SAMPLERS.values():
-        sample = sampler(ideal_noise, jax.random.key(0), x, SCHEDULE, n_steps=10, clip=0.5)
+        sample = sampler(
+            ideal_noise, jax.random.key(0), x, SCHEDULE, n_steps=10, bounds=(-0.5, 0.5)
+        )
         assert float(jnp.abs(sample).max()) <= 0.5  # noqa: PLR2004
 
 

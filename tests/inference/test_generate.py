@@ -59,6 +59,15 @@ OWN = np.linspace(0, 1, 70, dtype=np.float32)
 FACE = np.zeros(63, np.float32)
 
 
+def test_strong_guidance_stays_within_the_training_sets_expressions(model, speech):
+    options = dataclasses.replace(QUICK, audio_scale=40.0, emotion_scale=40.0)
+    made = generate(model, speech, FACE, OWN, np.eye(8, dtype=np.float32)[5], options)
+    seen = model.statistics.motion
+    slack = 1e-5  # normalised and back in float32
+    assert (made[:, :63] >= seen.expression_low - slack).all()
+    assert (made[:, :63] <= seen.expression_high + slack).all()
+
+
 @pytest.mark.parametrize("n_frames", [1, 19, 20, 21, 70])
 def test_motion_is_as_long_as_the_speech(model, speech, n_frames):
     motion = generate(model, speech[:n_frames], FACE, OWN, options=QUICK)

@@ -8,6 +8,7 @@ import pytest
 from playmate_jax.motion import layout
 from playmate_jax.motion.normalization import (
     POSE_STD_FLOOR,
+    bounds,
     denormalize,
     motion_statistics,
     normalize,
@@ -77,6 +78,17 @@ def test_denormalising_around_the_clips_own_pose_inverts(clips):
     pose = clip[:, layout.POSE]
     back = denormalize(normalize(clip, statistics), statistics, pose.mean(0), pose.std(0))
     np.testing.assert_allclose(back, clip, atol=2e-6 * np.abs(clip).max() + 1e-5)
+
+
+def test_bounds_are_the_extremes_of_the_training_set(clips):
+    statistics = motion_statistics(clips)
+    low, high = bounds(statistics, pose_bound=8.0)
+    normalized = np.concatenate([normalize(clip, statistics) for clip in clips])
+    expression = normalized[:, layout.EXPRESSION]
+    # equal but for float32 rounding of the stored extremes
+    np.testing.assert_allclose(low[layout.EXPRESSION], expression.min(0), atol=1e-4)
+    np.testing.assert_allclose(high[layout.EXPRESSION], expression.max(0), atol=1e-4)
+    np.testing.assert_array_equal(np.stack([low, high])[:, layout.POSE], [[-8.0] * 7, [8.0] * 7])
 
 
 def test_head_motion_zero_keeps_the_portraits_pose(clips):

@@ -58,7 +58,7 @@ def sample_speaker(rng: np.random.Generator) -> Speaker:
         pitch_hz=pitch_hz,
         tract=float(np.clip(tract, 0.85, 1.34)),
         rate=float(np.exp(rng.uniform(-0.30, 0.30))),
-        tilt_db=rng.uniform(3, 11),
+        tilt_db=rng.uniform(6, 14),
         breath=10 ** rng.uniform(-2.6, -1.1),
         pitch_range=rng.uniform(0.08, 0.35),
         bandwidth=rng.uniform(0.8, 1.6),

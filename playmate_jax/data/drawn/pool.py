@@ -35,12 +35,13 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from playmate_jax.data.drawn.draw import draw_with_truth
-from playmate_jax.data.drawn.expression import sample_expression
+from playmate_jax.data.drawn.emotion import PROTOTYPES
+from playmate_jax.data.drawn.expression import HIGH, LOW, sample_expression
 from playmate_jax.data.drawn.identity import sample_identity
 from playmate_jax.data.drawn.keypoints import keypoints
 from playmate_jax.errors import UserError
 
-VERSION = 1  # of the drawing: raise it when pictures change
+VERSION = 2  # of the drawing: raise it when pictures change
 MAP = 64  # side of the position and mask maps
 
 # Standard deviations of pitch, yaw, roll (degrees), scale, tx, ty; cut at 2.5 of them.
@@ -97,9 +98,18 @@ def open_pool(path: str | os.PathLike, mode: Literal["r", "r+"] = "r") -> Pool:
 
 
 def sample_frames(seed: int, index: int, frames: int) -> tuple[NDArray, NDArray]:
-    """Units (frames, 18) and poses (frames, 6) of one identity of a pool."""
+    """Units (frames, 18) and poses (frames, 6) of one identity of a pool.
+
+    A third of the frames also shows an emotion, up to half as strong again as anyone performs it:
+    guidance exaggerates, and the renderer must have seen where that leads.
+    """
     rng = np.random.default_rng([seed, index, 0xF4A3])
-    return sample_expression(rng, frames), sample_pose(rng, frames)
+    units, pose = sample_expression(rng, frames), sample_pose(rng, frames)
+    shown = (rng.random(frames) < 1 / 3) * rng.uniform(0.5, 1.5, frames)
+    emotion = PROTOTYPES[rng.integers(len(PROTOTYPES), size=frames)]
+    calmer = np.where(shown[:, None] > 0, 0.5, 1.0)
+    units = np.clip(calmer * units + shown[:, None] * emotion, LOW, HIGH)
+    return units.astype(np.float32), pose
 
 
 def _fill(path: str, seed: int, start: int, stride: int) -> None:
