@@ -4,7 +4,7 @@
 
 Needs stage 1's weights (runs/demo/stage1/weights) and the pool of emotional clips
 (`python -m playmate_jax.training.demo_pools runs`).
-Hardware: one CPU core, about 15 minutes. Expected: see the card in playmate_jax/weights/demo.
+Hardware: one CPU core, about 10 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 
 from playmate_jax.models.emotion import demo_emotion
@@ -15,7 +15,7 @@ from playmate_jax.training.stage2 import Stage2Config
 
 def config() -> Stage2Config:
     return Stage2Config(
-        steps=1300,
+        steps=2000,
         stage1="runs/demo/stage1/weights",
         clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
