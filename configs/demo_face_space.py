@@ -11,7 +11,7 @@ from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeConfig
 from playmate_jax.models.warping import WarpingConfig
-from playmate_jax.training.face_space import FaceSpaceConfig
+from playmate_jax.training.face_space import FaceSpaceConfig, LossWeights
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 
@@ -67,10 +67,12 @@ def config() -> FaceSpaceConfig:
     """The run of the shipped weights."""
     return FaceSpaceConfig(
         renderer=RENDERER,
-        steps=6_300,
+        steps=14_000,
         batch=4,
         motion_more=16,
         motion_share=(0.35, 0.7),
+        # eyes and lips are a twentieth of the picture and most of what one looks at
+        weights=LossWeights(gradient=0.8, focus=8.0),
         optimizer=OptimizerConfig(
             learning_rate=1e-3,
             b2=0.99,

@@ -28,7 +28,6 @@ from playmate_jax.training.motion_loss import LossConfig, Readout, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
 
-
 CLOSE_WEIGHT = 1.7
 
 
