@@ -29,15 +29,16 @@ def correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
 
 
+def correlation_at(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"], lag: int) -> float:
+    """`correlation` where `a` comes `lag` frames later than `b`, over what both have."""
+    if lag >= 0:
+        return correlation(a[lag:], b[: len(b) - lag])
+    return correlation(a[:lag], b[-lag:])
+
+
 def best_lag(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"], reach: int = 5) -> int:
     """Frames by which `a` comes later than `b`: the shift with the highest correlation."""
-
-    def at(lag: int) -> float:
-        if lag >= 0:
-            return correlation(a[lag:], b[: len(b) - lag])
-        return correlation(a[:lag], b[-lag:])
-
-    return max(range(-reach, reach + 1), key=lambda lag: (at(lag), -abs(lag)))
+    return max(range(-reach, reach + 1), key=lambda lag: (correlation_at(a, b, lag), -abs(lag)))
 
 
 def silent_frames(

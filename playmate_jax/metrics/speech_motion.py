@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from playmate_jax.data.drawn.clips import build_clip_pool
 from playmate_jax.data.drawn.phonemes import Segment
@@ -28,6 +29,7 @@ from playmate_jax.inference.generate import (
     load_motion_model,
 )
 from playmate_jax.media.audio import read_audio
+from playmate_jax.metrics.figures import add_arguments, deliver, show
 from playmate_jax.metrics.lips import compare_lips, correlation, lips_against_sound
 from playmate_jax.metrics.motion import (
     compare_head_motion,
@@ -69,6 +71,15 @@ def generated(model, clips, options, emotion=None):
     return generate(model, clips["features"], clips["identity"], own, emotion, options)
 
 
+def spoken(
+    model: MotionModel, audio: Float[np.ndarray, " s"], options: GenerateOptions
+) -> Float[np.ndarray, "t 70"]:
+    """Motion of the training set's average face, for any sound at 16 kHz."""
+    identity = np.asarray(model.statistics.identity_mean)
+    own = np.zeros(MOTION_SIZE, np.float32)
+    return generate(model, log_mel(audio), identity, own, None, options)
+
+
 def lips_and_head(model: MotionModel, options: GenerateOptions, pools: Path, count: int) -> dict:
     """Lips and head motion against the truth of held-out clips."""
     result = {}
@@ -84,12 +95,9 @@ def recordings(model: MotionModel, options: GenerateOptions, folder: Path) -> di
     """Lips against the sound of real recordings; the face is the training set's average."""
     paths = sorted(p for p in folder.iterdir() if p.suffix in (".wav", ".flac", ".mp3", ".m4a"))
     sounds = [np.asarray(read_audio(path), np.float32) for path in paths]
-    identity = np.asarray(model.statistics.identity_mean)
     result = {}
     for i, (path, audio) in enumerate(zip(paths, sounds)):
-        motion = generate(
-            model, log_mel(audio), identity, np.zeros(MOTION_SIZE, np.float32), None, options
-        )
+        motion = spoken(model, audio, options)
         others = [sound for j, sound in enumerate(sounds) if j != i]
         result[path.name] = lips_against_sound(units_of(motion), audio, others)
     keys = result[paths[0].name]
@@ -212,23 +220,6 @@ def speed(model: MotionModel, options: GenerateOptions) -> dict:
     return result
 
 
-def rounded(figures):
-    """Figures to four digits: a card is read by people."""
-    if isinstance(figures, dict):
-        return {key: rounded(value) for key, value in figures.items()}
-    return float(f"{figures:.4g}") if isinstance(figures, float) else figures
-
-
-def _show(name, value, depth=0):
-    if isinstance(value, dict):
-        print("  " * depth + name)
-        for key, inner in value.items():
-            _show(key, inner, depth + 1)
-    else:
-        text = f"{value:.3f}" if isinstance(value, float) else str(value)
-        print("  " * depth + f"{name:28s} {text}", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Figures of a motion generator.")
     parser.add_argument("weights", help="a generator's weights directory")
@@ -236,8 +227,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, help="a folder of real speech")
     parser.add_argument("--only", default="lips,real,emotion,minute,speed")
     parser.add_argument("--count", type=int, default=24, help="clips of each kind")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    parser.add_argument("--card", action="store_true", help="also write them into the card")
+    add_arguments(parser)
     for field in dataclasses.fields(GenerateOptions):
         kind = int if field.name == "steps" else type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
@@ -260,14 +250,8 @@ def main() -> None:
         ):
             continue
         figures[name] = parts[name]()
-        _show(name, figures[name])
-    if given["json"]:
-        given["json"].write_text(json.dumps(figures, indent=1) + "\n")
-    if given["card"]:
-        path = Path(given["weights"]) / "card.json"
-        card = json.loads(path.read_text("utf-8"))
-        card["measured"] = card.get("measured", {}) | rounded(figures)
-        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        show(name, figures[name])
+    deliver(figures, given["json"], Path(given["weights"]) if given["card"] else None)
 
 
 if __name__ == "__main__":
