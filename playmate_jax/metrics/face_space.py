@@ -18,8 +18,9 @@ from typing import Any
 
 import cv2
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from playmate_jax.data.drawn.draw import draw_with_truth
@@ -40,7 +41,7 @@ ANGLES = ("pitch", "yaw", "roll")
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def look(config: RendererConfig, params: Any, image: Float[NDArray, "b h w 3"]) -> dict[str, Any]:
+def look(config: RendererConfig, params: Any, image: Float[Array, "b h w 3"]) -> dict[str, Array]:
     """M."""
     return renderer.extract_motion(config, params, image)
 
@@ -48,7 +49,7 @@ def look(config: RendererConfig, params: Any, image: Float[NDArray, "b h w 3"]) 
 @functools.partial(jax.jit, static_argnums=0)
 def redraw(
     config: RendererConfig, params: Any, source: Any, of_source: Any, of_driving: Any
-) -> Float[NDArray, "b h w 3"]:
+) -> Float[Array, "b h w 3"]:
     """The source with the driving frame's motion, on the source's canonical keypoints."""
 
     def posed(motion: Any) -> Any:
@@ -98,8 +99,8 @@ def exact_rigid_warp(
     centres = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1
     still = np.stack(np.meshgrid(centres, centres), axis=-1)
     grid = np.where(head[..., None], flow[..., :2], still)
-    warped = np.asarray(grid_sample_2d(source[None], grid[None].astype(np.float32)))[0]
-    return warped, np.where(head, visible(flow, depth), mask < 2).astype(np.float32)
+    warped = grid_sample_2d(jnp.asarray(source[None]), jnp.asarray(grid[None], jnp.float32))
+    return np.asarray(warped[0]), np.where(head, visible(flow, depth), mask < 2).astype(np.float32)
 
 
 def evaluate(
@@ -130,13 +131,15 @@ def evaluate(
     warped, seen = (np.stack(x) for x in zip(*warps, strict=True))
     face = truth["face"][who, at].astype(np.float32) / 255
     turn = np.abs(truth["pose"][who, at, :3] - truth["pose"][who, 0, :3]).max(axis=-1)
+    turned = turn > 15
 
     report: dict[str, float] = {"pairs": len(pairs), "people": people}
     for name, picture in (("drawn", drawn), ("copy", source), ("rigid_warp", warped)):
         report[f"psnr_{name}"] = psnr(picture, driving).mean()
         report[f"psnr_face_{name}"] = np.nanmean(psnr(picture, driving, face))
         report[f"psnr_seen_face_{name}"] = np.nanmean(psnr(picture, driving, face * seen))
-        report[f"psnr_turns_over_15_{name}"] = psnr(picture[turn > 15], driving[turn > 15]).mean()
+        if turned.any():
+            report[f"psnr_turns_over_15_{name}"] = psnr(picture[turned], driving[turned]).mean()
     report |= expression_errors(truth["units"][who, at], of_driving, again)
     report |= pose_errors(truth["pose"][who, at], of_driving, again)
     shown = {"source": source, "driving": driving, "drawn": drawn, "turn": turn, "who": who}
@@ -165,7 +168,7 @@ def expression_errors(
         # What always saying the mean would score.
         report[f"mean_{name}_error"] = np.abs(value["truth"] - value["truth"].mean()).mean() / span
     report["m_unit_error"] = np.abs(read["m"] - read["truth"]).mean()
-    return report
+    return {name: float(value) for name, value in report.items()}
 
 
 def pose_errors(
@@ -174,8 +177,8 @@ def pose_errors(
     """Degrees: M on the driving pictures, and M on the drawn ones."""
     report = {}
     for i, name in enumerate(ANGLES):
-        report[f"m_{name}_deg"] = np.abs(of_driving[name] - pose[:, i]).mean()
-        report[f"{name}_deg"] = np.abs(again[name] - pose[:, i]).mean()
+        report[f"m_{name}_deg"] = float(np.abs(of_driving[name] - pose[:, i]).mean())
+        report[f"{name}_deg"] = float(np.abs(again[name] - pose[:, i]).mean())
     return report
 
 
