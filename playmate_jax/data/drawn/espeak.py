@@ -132,7 +132,7 @@ def speak(
     else:
         languages = LANGUAGES if rng.random() < 0.6 else LANGUAGES[:2]
         voice = _pick(rng, languages) + _pick(rng, VARIANTS)
-    rate, pitch, pitch_range = rng.uniform(115, 235), rng.uniform(15, 90), rng.uniform(20, 90)
+    rate, pitch, pitch_range = rng.uniform(115, 290), rng.uniform(15, 90), rng.uniform(20, 90)
     pieces: list[np.ndarray] = []
     phonemes: list[Segment] = []
     clock = 0.0

@@ -57,7 +57,7 @@ def sample_speaker(rng: np.random.Generator) -> Speaker:
     return Speaker(
         pitch_hz=pitch_hz,
         tract=float(np.clip(tract, 0.85, 1.34)),
-        rate=float(np.exp(rng.uniform(-0.30, 0.30))),
+        rate=float(np.exp(rng.uniform(-0.30, 0.50))),
         tilt_db=rng.uniform(6, 14),
         breath=10 ** rng.uniform(-2.6, -1.1),
         pitch_range=rng.uniform(0.08, 0.35),
