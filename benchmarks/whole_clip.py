@@ -1,0 +1,119 @@
+"""The whole pipeline on short and long speech: seconds, frames a second and memory.
+
+    python benchmarks/whole_clip.py --json whole_clip.json        (10 s and 300 s; some minutes)
+    python benchmarks/whole_clip.py --lengths 10,30               (a quick look)
+
+The bundled portrait speaks the bundled speech, repeated to each length, and is written as mp4 with
+sound: everything that `playmate animate` does. Every length has a fresh process of its own. It
+first makes one second, which loads or compiles the programs (`first_s`: from its start until that
+video is there); what follows is timed. More than 25 frames a second is faster than real time;
+generation and rendering are told apart, and `frames_per_s` counts both. `peak_mib` is the most
+memory that the process ever held. `cpu_s` beside the wall time tells whether other work was in the
+way: on a quiet machine with n cores it is up to n times as much, on a busy one it is less.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+# Nothing heavy up here: a process's peak memory begins at that of the process that started it.
+FPS = 25
+ORDER = ("first_s", "generate_s", "render_s", "frames_per_s", "times_real_time", "peak_mib")
+
+
+def measure(seconds: float, weights: str, folder: Path) -> dict[str, float]:
+    """One length, in this process."""
+    began = time.perf_counter()
+    import numpy as np
+
+    from playmate_jax.cli.animate import PORTRAIT, SPEECH
+    from playmate_jax.inference import Animator
+    from playmate_jax.media import read_audio, write_wav
+
+    bundled, hz = read_audio(SPEECH), 16_000
+    speech, short = folder / "speech.wav", folder / "short.wav"
+    write_wav(speech, np.resize(bundled, round(seconds * hz)), hz)
+    write_wav(short, bundled[:hz], hz)
+    animator = Animator.from_weights(weights)
+    animator.animate(PORTRAIT, short).write(folder / "short.mp4")
+    first_s = time.perf_counter() - began
+
+    began, cpu = time.perf_counter(), time.process_time()
+    animation = animator.animate(PORTRAIT, speech)
+    animation.write(folder / "whole.mp4")
+    wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
+    told = animation.seconds
+    return {"frames": len(animation), "first_s": first_s, "wall_s": wall_s, "cpu_s": cpu_s} | (
+        rates(len(animation), told["generate"], told["render"]) | {"peak_mib": peak_mib()}
+    )
+
+
+def rates(frames: int, generate_s: float, render_s: float) -> dict[str, float]:
+    """What the seconds mean against 25 frames a second."""
+    rate = frames / (generate_s + render_s)
+    return {
+        "generate_s": generate_s,
+        "render_s": render_s,
+        "generate_frames_per_s": frames / generate_s,
+        "render_frames_per_s": frames / render_s,
+        "frames_per_s": rate,
+        "times_real_time": rate / FPS,
+    }
+
+
+def peak_mib() -> float:
+    """The most memory this process has held."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def in_fresh_process(seconds: float, weights: str) -> dict[str, float]:
+    """`measure` where nothing has run before."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        command = [sys.executable, __file__, "--weights", weights, "--json", str(result)]
+        subprocess.run([*command, "--alone", str(seconds)], check=True)
+        return json.loads(result.read_text("utf-8"))
+
+
+def main() -> None:
+    """A table, and the figures as JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lengths", default="10,300", help="seconds of speech (10,300)")
+    parser.add_argument("--weights", default="demo", help="a shipped name or a folder (demo)")
+    parser.add_argument("--json", type=Path, help="also write the figures into this file")
+    parser.add_argument(
+        "--card", action="store_true", help="also write them into the card of the generator"
+    )
+    parser.add_argument("--alone", type=float, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.alone is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = measure(given.alone, given.weights, Path(folder))
+        given.json.write_text(json.dumps(figures), "utf-8")
+        return
+    figures: dict[str, Any] = {"cpus": os.cpu_count()}
+    print(f"{figures['cpus']} CPUs; real time is {FPS} frames/s")
+    print(f"{'speech s':>10}" + "".join(f"{name:>17}" for name in ORDER), flush=True)
+    for seconds in map(float, given.lengths.split(",")):
+        found = figures[f"{seconds:g}_s"] = in_fresh_process(seconds, given.weights)
+        print(f"{seconds:10g}" + "".join(f"{found[name]:17.1f}" for name in ORDER), flush=True)
+
+    from playmate_jax.inference.bundles import find_bundle
+    from playmate_jax.metrics.figures import deliver
+
+    generator = find_bundle(given.weights)["generator"]
+    deliver({"whole_clip": figures}, given.json, generator if given.card else None)
+
+
+if __name__ == "__main__":
+    main()
