@@ -1,9 +1,10 @@
-"""Every network's tree of names and shapes at full size, frozen as text in trees/.
+"""Every network's tree of names and shapes, at full and at demo size, frozen as text in trees/.
 
 A changed tree breaks weights on disk and conversion tables, so it must be a decision: run with
 PLAYMATE_WRITE_TREES=1 to write the files anew, and read the diff.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,26 @@ from playmate_jax.models import motion_model, renderer
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.training import load_config
 
 TREES = Path(__file__).parent / "trees"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 KEY = jax.random.key(0)
+
+
+def generator_tree(config: MotionModelConfig) -> Any:
+    return jax.eval_shape(lambda key: motion_model.init_generator(config.generator, key), KEY)
+
+
+def controller_tree(config: MotionModelConfig) -> Any:
+    return jax.eval_shape(lambda key: motion_model.init_emotion(config, key), KEY)
+
+
+def demo_motion_model() -> MotionModelConfig:
+    model = load_config(CONFIGS / "demo_stage1.py").model
+    emotion = load_config(CONFIGS / "demo_stage2.py").emotion
+    return dataclasses.replace(model, emotion=emotion)
+
 
 # Name of the file -> the tree of shapes, nothing computed.
 NETWORKS: dict[str, Callable[[], Any]] = {
@@ -31,12 +49,11 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         name: lambda name=name: renderer.retargeting_shapes(RendererConfig())[name]
         for name in ("stitching", "eyes", "lips")
     },
-    "generator": lambda: jax.eval_shape(
-        lambda key: motion_model.init_generator(MotionModelConfig().generator, key), KEY
-    ),
-    "emotion_controller": lambda: jax.eval_shape(
-        lambda key: motion_model.init_emotion(MotionModelConfig(emotion=EmotionConfig()), key), KEY
-    ),
+    "generator": lambda: generator_tree(MotionModelConfig()),
+    "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
+    "demo_renderer": lambda: renderer.shapes(load_config(CONFIGS / "demo_face_space.py").renderer),
+    "demo_generator": lambda: generator_tree(demo_motion_model()),
+    "demo_emotion_controller": lambda: controller_tree(demo_motion_model()),
 }
 
 
