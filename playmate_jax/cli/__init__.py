@@ -3,7 +3,8 @@
     0    done
     1    a defect of the program or of the machine (one sentence; `--debug` shows the traceback)
     2    bad input: `UserError` (one sentence)
-    130  Ctrl-C, 143 terminated; whatever was half-written is removed
+    130  Ctrl-C, 143 terminated; whatever was half-written is removed. Training that was stopped
+         either way saves first and ends with 130
 
 Nothing heavy is imported before the arguments are known to be good: `playmate --help` is instant.
 """

@@ -219,7 +219,10 @@ def _train(p: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="checkpoints and logs; an existing one is resumed",
     )
-    p.add_argument("--steps", type=_positive, metavar="N", help="stop at this step instead")
+    p.add_argument(
+        "--steps", type=_positive, metavar="N",
+        help="length of the run; the learning rate's schedule is stretched or shrunk to it",
+    )  # fmt: skip
     p.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",
         help="override a field of the configuration, such as optimizer.learning_rate=3e-4",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 
 def command(args: argparse.Namespace) -> int:
+    """Runs `playmate train`; returns its exit code: 130 if the run was stopped and can go on."""
     try:
         from playmate_jax.training.experiment import run_config
     except ModuleNotFoundError as error:
@@ -23,9 +24,9 @@ def command(args: argparse.Namespace) -> int:
     if args.steps:
         overrides["steps"] = args.steps
     done = run_config(args.config, args.workdir, overrides)
-    if done.interrupted:
+    if done.interrupted:  # not 0: a script of several stages must not go on to the next one
         print("stopped; the same command goes on from here", file=sys.stderr)
-        return 0
+        return 130
     weights = Path(args.workdir) / "weights"
     if args.export and weights.is_dir():
         _replace(weights, Path(args.export))
