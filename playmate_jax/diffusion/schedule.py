@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from playmate_jax.errors import UserError
+
 
 @flax.struct.dataclass
 class Schedule:
@@ -22,6 +24,7 @@ class Schedule:
 
     @property
     def n_steps(self) -> int:
+        """How many diffusion steps there are."""
         return self.alphas_bar.shape[0]
 
     @property
@@ -50,13 +53,18 @@ def cosine_schedule(
 
 def respaced(n_schedule: int, n_steps: int) -> Int[np.ndarray, " steps"]:
     """`n_steps` steps of a schedule, falling from its last to its first, evenly spaced."""
-    if not 1 <= n_steps <= n_schedule:
-        raise ValueError(f"expected 1 to {n_schedule} sampling steps, found {n_steps}")
+    _check_steps(n_schedule, n_steps)
     return np.linspace(n_schedule - 1, 0, n_steps).round().astype(np.int32)
 
 
 def even_in_snr(schedule: Schedule, n_steps: int) -> Int[Array, " steps"]:
     """`n_steps` falling steps, even in the log of the signal-to-noise ratio; near 0 some repeat."""
+    _check_steps(schedule.n_steps, n_steps)
     times = schedule.half_log_snr
     wanted = jnp.linspace(times[-1], times[0], n_steps)
     return jnp.argmin(jnp.abs(times - wanted[:, None]), 1)
+
+
+def _check_steps(n_schedule: int, n_steps: int) -> None:
+    if not 1 <= n_steps <= n_schedule:
+        raise UserError(f"expected 1 to {n_schedule} sampling steps, found {n_steps}: ask for less")

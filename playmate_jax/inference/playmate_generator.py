@@ -36,6 +36,11 @@ class PlaymateGenerator:
     def __call__(
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
     ) -> Float[np.ndarray, "t 70"]:
+        if request.emotion is not None and "emotion" not in self.model.params:
+            raise UserError(
+                "expected weights with an emotion controller, found those of stage 1 alone: ask "
+                "for no emotion or give other weights"
+            )
         options = GenerateOptions(
             audio_scale=request.audio_scale,
             emotion_scale=request.emotion_scale,

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.schedule import Schedule, linear_schedule
+from playmate_jax.errors import UserError
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
 from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
@@ -35,6 +36,7 @@ class ScheduleConfig:
     last_beta: float = 0.02
 
     def build(self) -> Schedule:
+        """The schedule of these numbers."""
         return linear_schedule(self.n_steps, self.first_beta, self.last_beta)
 
 
@@ -65,6 +67,7 @@ class Statistics:
     identity_std: Float[ArrayLike, " i"]
 
     def normalized_speech(self, speech: Float[ArrayLike, "*b f"]) -> Float[ArrayLike, "*b f"]:
+        """Speech features in units of their std over the training set."""
         return (speech - self.speech_mean) / self.speech_std
 
     def normalized_identity(self, identity: Float[ArrayLike, "*b i"]) -> Float[ArrayLike, "*b i"]:
@@ -79,8 +82,23 @@ class Statistics:
 
     @classmethod
     def from_tree(cls, tree: dict[str, Any]) -> "Statistics":
-        motion = MotionStatistics(**tree["motion"])
-        return cls(**{**tree, "motion": motion})
+        """The inverse of `to_tree`.
+
+        Raises:
+          UserError: statistics of another version; names every difference.
+        """
+        motion = tree.get("motion", {})
+        found = {*(tree.keys() - {"motion"}), *(f"motion/{name}" for name in motion)}
+        wanted = {field.name for field in dataclasses.fields(cls)} - {"motion"}
+        wanted |= {f"motion/{field.name}" for field in dataclasses.fields(MotionStatistics)}
+        if found != wanted:
+            differences = [f"+ {name}" for name in sorted(found - wanted)]
+            differences += [f"- {name}" for name in sorted(wanted - found)]
+            raise UserError(
+                "expected the statistics of this version of the model, found others (+ only in "
+                f"the weights, - only in the model): {', '.join(differences)}; train them anew"
+            )
+        return cls(**{**tree, "motion": MotionStatistics(**motion)})
 
 
 @flax.struct.dataclass

@@ -19,6 +19,7 @@ from playmate_jax.diffusion.forward import (
 )
 from playmate_jax.diffusion.samplers import SAMPLERS, ddim, ddpm, dpm_solver_pp
 from playmate_jax.diffusion.schedule import cosine_schedule, even_in_snr, linear_schedule, respaced
+from playmate_jax.errors import UserError
 
 SCHEDULE = linear_schedule()
 MEAN, STD = 1.5, 0.4
@@ -52,8 +53,13 @@ def test_respaced_steps_run_from_last_to_first():
     steps = respaced(1000, 20)
     assert steps[0] == 999 and steps[-1] == 0 and (np.diff(steps) < 0).all()
     assert respaced(1000, 1000).tolist() == list(range(999, -1, -1))
-    with pytest.raises(ValueError):
-        respaced(1000, 1001)
+
+
+@pytest.mark.parametrize("steps", [0, 1001])
+def test_more_or_fewer_steps_than_the_schedule_has_are_refused(steps):
+    for respacing in (lambda n: respaced(1000, n), lambda n: even_in_snr(SCHEDULE, n)):
+        with pytest.raises(UserError, match=f"1 to 1000 sampling steps, found {steps}"):
+            respacing(steps)
 
 
 def test_steps_even_in_snr_run_from_last_to_first_in_even_jumps():

@@ -1,0 +1,35 @@
+"""Our generator behind the pipeline's protocol."""
+
+import numpy as np
+import pytest
+
+from playmate_jax.errors import UserError
+from playmate_jax.inference.generate import MotionModel
+from playmate_jax.inference.generators import Request
+from playmate_jax.inference.playmate_generator import LogMel, PlaymateGenerator
+from playmate_jax.models.motion_model import MotionModelConfig, Statistics
+from playmate_jax.training.motion_clips import clip_statistics, random_clips
+
+OF_STAGE_1 = MotionModel(MotionModelConfig(), {"generator": {}}, clip_statistics(random_clips(0)))
+
+
+def test_an_emotion_is_not_silently_ignored_by_weights_of_stage_1_alone():
+    happy = np.eye(8, dtype=np.float32)[5:6]
+    request = Request(np.zeros(63, np.float32), np.zeros(70, np.float32), emotion=happy)
+    with pytest.raises(UserError, match="emotion controller"):
+        PlaymateGenerator(OF_STAGE_1, LogMel())(np.zeros(640, np.float32), request, print)
+
+
+def test_statistics_travel_as_a_tree():
+    tree = OF_STAGE_1.statistics.to_tree()
+    again = Statistics.from_tree(tree)
+    np.testing.assert_array_equal(again.speech_std, OF_STAGE_1.statistics.speech_std)
+    np.testing.assert_array_equal(again.motion.pose_std, OF_STAGE_1.statistics.motion.pose_std)
+
+
+def test_statistics_of_another_version_are_told_by_name():
+    tree = OF_STAGE_1.statistics.to_tree()
+    older = {name: value for name, value in tree["motion"].items() if name != "expression_low"}
+    tree = {**tree, "motion": older, "pitch_mean": np.zeros(1)}
+    with pytest.raises(UserError, match=r"\+ pitch_mean, - motion/expression_low"):
+        Statistics.from_tree(tree)
