@@ -36,6 +36,7 @@ class Clips:
         return len(self.motion)
 
     def part(self, rows: slice) -> "Clips":
+        """Some of the clips."""
         return Clips(*(getattr(self, name)[rows] for name in ARRAYS))
 
 

@@ -1,10 +1,9 @@
 """The loss of stages 1 and 2 on one batch of windows.
 
 The diffusion objective (Eq. 7, or its x0 form) plus two optional terms on the estimate of the clean
-motion, off in the
-paper configurations: the error of the velocity between frames, and the error of a few linear
-readouts of the expression (of the lips: what is small in the 63 numbers, such as lips that meet for
-two frames, may be what one sees first).
+motion, off in the paper configurations: the error of the velocity between frames, and the error of
+a few linear readouts of the expression (of the lips: what is small in the 63 numbers, such as lips
+that meet for two frames, may be what one sees first).
 """
 
 import dataclasses
