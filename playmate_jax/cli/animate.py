@@ -19,6 +19,7 @@ PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.wav"
 
 
 def command(args: argparse.Namespace) -> int:
+    """Runs `playmate animate`; returns its exit code."""
     began = time.perf_counter()
     from playmate_jax.inference.emotion import parse_emotion
 

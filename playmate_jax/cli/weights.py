@@ -5,6 +5,7 @@ import json
 
 
 def command(args: argparse.Namespace) -> int:
+    """Runs `playmate weights`; returns its exit code."""
     from playmate_jax.inference import bundles
 
     if args.action == "list":

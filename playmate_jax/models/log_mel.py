@@ -43,6 +43,7 @@ class LogMelConfig:
 
     @property
     def size(self) -> int:
+        """Numbers a video frame."""
         return self.bands * self.subframes
 
 

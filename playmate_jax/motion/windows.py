@@ -21,6 +21,7 @@ class WindowConfig:
 
     @property
     def total(self) -> int:
+        """Frames that a generator sees at a time: the previous and its own."""
         return self.previous + self.length
 
 

@@ -37,7 +37,8 @@ def clip(
 
     Args:
       emotional: emotion number index % 8, with blends and changes over time where `varied`; else
-      none. features: the front end, audio (s,) -> (t, d). None: no features.
+        none.
+      features: the front end, audio (s,) -> (t, d). None: no features.
 
     Returns:
       audio (s,) float32 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8)

@@ -56,6 +56,8 @@ class Lips(NamedTuple):
 
 
 class Phoneme(NamedTuple):
+    """One row of the table."""
+
     sound: Sound
     lips: Lips
 

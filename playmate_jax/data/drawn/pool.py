@@ -93,7 +93,10 @@ def open_pool(path: str | os.PathLike, mode: Literal["r", "r+"] = "r") -> Pool:
     """Memory-map a pool; `mode` as in numpy."""
     path = Path(path)
     if not (path / "pool.json").exists():
-        raise UserError(f"expected a pool of faces, found no pool.json in {path}, build it first")
+        raise UserError(
+            f"expected a pool of faces, found no pool.json in {path}: make one with "
+            "`python -m playmate_jax.training.demo_pools`"
+        )
     return Pool(**{name: np.load(path / f"{name}.npy", mmap_mode=mode) for name in Pool._fields})
 
 
