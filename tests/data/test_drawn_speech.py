@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_toeplitz
 
-from playmate_jax.data.drawn import espeak, formant, speech
+from playmate_jax.data.drawn import espeak, espeak_worker, formant, speech
 from playmate_jax.data.drawn.augment import augment
 from playmate_jax.data.drawn.babble import babble
 from playmate_jax.data.drawn.phonemes import PHONEMES, SILENCE, Segment, merge_silence
@@ -177,6 +177,21 @@ def test_the_demo_sentence_lasts_five_seconds_and_closes_lips():
     audio, phonemes = speech.demo_utterance()
     assert len(audio) == 5 * HZ and phonemes[-1].end == pytest.approx(5.0)
     assert sum(p.name in ("p", "b", "m") for p in phonemes) >= 8
+
+
+def test_messages_to_espeaks_process_arrive_as_they_were_sent(tmp_path):
+    audio = [np.array([0.1, -1 / 3], np.float32), np.zeros(0, np.float32)]
+    header = {"error": "señor", "phonemes": [[Segment("aa", 1 / 3, 0.7, 0.1)], []]}
+    with open(tmp_path / "pipe", "w+b") as pipe:
+        espeak_worker.send(pipe, header, audio)
+        espeak_worker.send(pipe, {"error": ""})
+        pipe.seek(0)
+        found, samples = espeak_worker.receive(pipe)
+        assert found == {"error": "señor", "phonemes": [[["aa", 1 / 3, 0.7, 0.1]], []]}
+        for a, b in zip(samples, audio, strict=True):
+            np.testing.assert_array_equal(a, b, strict=True)
+        assert espeak_worker.receive(pipe) == ({"error": ""}, [])
+        assert espeak_worker.receive(pipe) is None
 
 
 def test_espeak_gives_the_same_samples_and_known_phonemes():

@@ -9,14 +9,13 @@ shipped.
 
 import atexit
 import functools
-import pickle
-import struct
 import subprocess
 import sys
 
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.data.drawn.espeak_worker import receive, send
 from playmate_jax.data.drawn.phonemes import AUDIO_HZ, SILENCE, Segment
 from playmate_jax.errors import UserError
 
@@ -41,6 +40,10 @@ _NUCLEI = "a e i o u ai ou ee oo".split()
 _CODAS = ["", "", "n", "m", "l", "t", "s", "p", "b", "r"]
 
 
+# Audio at 16 kHz, and its phonemes.
+Spoken = tuple[Float[np.ndarray, " s"], list[Segment]]
+
+
 class _Worker:
     """The other end of `espeak_worker`."""
 
@@ -50,20 +53,20 @@ class _Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         atexit.register(self.close)
-        self.greeting = self._receive()
+        self.missing, _ = self._answer()
 
-    def _receive(self):
-        header = self.process.stdout.read(8)
-        if len(header) < 8:
-            return "its process ended"
-        # The pipe to our own child process: nothing from outside is ever unpickled.
-        return pickle.loads(self.process.stdout.read(struct.unpack("<Q", header)[0]))
+    def _answer(self) -> tuple[str, list[Spoken]]:
+        """What went wrong (empty: nothing), and what was said."""
+        message = receive(self.process.stdout)
+        if message is None:
+            return "its process ended", []
+        header, audio = message
+        phonemes = [[Segment(*phoneme) for phoneme in said] for said in header["phonemes"]]
+        return header["error"], list(zip(audio, phonemes, strict=True))
 
-    def ask(self, request):
-        data = pickle.dumps(request)
-        self.process.stdin.write(struct.pack("<Q", len(data)) + data)
-        self.process.stdin.flush()
-        return self._receive()
+    def ask(self, sentences) -> tuple[str, list[Spoken]]:
+        send(self.process.stdin, {"sentences": sentences})
+        return self._answer()
 
     def close(self):
         self.process.kill()  # it holds nothing
@@ -77,7 +80,7 @@ def _worker() -> _Worker:
 
 def available() -> bool:
     """Whether espeak-ng can be used here."""
-    return _worker().greeting == "ready"
+    return not _worker().missing
 
 
 def say(
@@ -86,21 +89,22 @@ def say(
     rate: float = 170,
     pitch: float = 50,
     pitch_range: float = 50,
-) -> list[tuple[Float[np.ndarray, " s"], list[Segment]]]:
+) -> list[Spoken]:
     """Speaks sentences: audio (16 kHz) and phonemes of each.
 
     `rate` is in words a minute, `pitch` and `pitch_range` in 0-100.
     """
     if not available():
         raise UserError(
-            f"expected espeak-ng, found {_worker().greeting!r}, do apt-get install espeak-ng"
+            f"expected espeak-ng, found {_worker().missing!r}, do apt-get install espeak-ng"
         )
-    answer = _worker().ask([(text, voice, rate, pitch, pitch_range) for text in sentences])
-    if isinstance(answer, str):
+    asked = [(text, voice, rate, pitch, pitch_range) for text in sentences]
+    error, spoken = _worker().ask(asked)
+    if error:
         raise UserError(
-            f"expected espeak-ng to speak as {voice!r}, found {answer!r}, do espeak-ng --voices"
+            f"expected espeak-ng to speak as {voice!r}, found {error!r}, do espeak-ng --voices"
         )
-    return answer
+    return spoken
 
 
 def random_text(rng: np.random.Generator) -> str:
@@ -123,9 +127,7 @@ def _pick(rng, options):
     return options[rng.integers(len(options))]
 
 
-def speak(
-    rng: np.random.Generator, seconds: float, held_out: bool = False
-) -> tuple[Float[np.ndarray, " s"], list[Segment]]:
+def speak(rng: np.random.Generator, seconds: float, held_out: bool = False) -> Spoken:
     """A clip of random sentences by one random voice; `held_out` uses voices kept from training."""
     if held_out:
         voice = _pick(rng, HELD_OUT_LANGUAGES) + _pick(rng, HELD_OUT_VARIANTS)

@@ -5,17 +5,20 @@ sounds the same twice. Here every request is answered by a fresh fork of a proce
 library was loaded and never used: same request, same samples. A crash or a hang of the library
 stays here too.
 
-Protocol: pickled requests on stdin, pickled answers on stdout, each after its length in 8 bytes. A
-request is a list of (text, voice, rate, pitch, pitch_range); the answer one (audio, phonemes) for
-each, or a string that says what went wrong.
+Protocol: a message is the length of its header (8 bytes), the header (JSON), and the samples that
+the header announces (float32, little-endian). A request on stdin holds `sentences`, a list of
+(text, voice, rate, pitch, pitch_range). An answer on stdout holds `error`, what went wrong (empty:
+nothing), and the `phonemes` and samples of each sentence; one without sentences comes at the start.
 """
 
 import ctypes
+import json
 import os
-import pickle
 import signal
 import struct
 import sys
+from collections.abc import Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -122,10 +125,28 @@ def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segmen
     ]
 
 
-def _send(stream, answer) -> None:
-    data = pickle.dumps(answer)
+def send(stream: BinaryIO, header: dict[str, Any], audio: Sequence[np.ndarray] = ()) -> None:
+    """Writes one message."""
+    data = json.dumps({**header, "samples": [len(samples) for samples in audio]}).encode()
     stream.write(struct.pack("<Q", len(data)) + data)
+    for samples in audio:
+        stream.write(samples.astype("<f4").tobytes())
     stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]] | None:
+    """The next message's header and samples; None once the other end is closed."""
+    length = stream.read(8)
+    if len(length) < 8:
+        return None
+    header = json.loads(stream.read(*struct.unpack("<Q", length)))
+    sizes = header.pop("samples")
+    return header, [np.frombuffer(stream.read(4 * n), "<f4").astype(np.float32) for n in sizes]
+
+
+def _answer(stream: BinaryIO, error: str = "", spoken: Sequence[Any] = ()) -> None:
+    header = {"error": error, "phonemes": [phonemes for _, phonemes in spoken]}
+    send(stream, header, [audio for audio, _ in spoken])
 
 
 def main() -> None:
@@ -135,21 +156,22 @@ def main() -> None:
     try:
         library = _Library()
     except OSError as error:
-        return _send(answers, f"no espeak-ng: {error}")
-    _send(answers, "ready" if library.hz > 0 else "no espeak-ng: it has no voices")
-    while header := requests.read(8):
-        request = pickle.loads(requests.read(struct.unpack("<Q", header)[0]))
+        return _answer(answers, f"no espeak-ng: {error}")
+    _answer(answers, "" if library.hz > 0 else "no espeak-ng: it has no voices")
+    while request := receive(requests):
         child = os.fork()
         if child == 0:
             signal.alarm(60)
+            error, spoken = "", []
             try:
-                answer: object = [_say(library, *sentence) for sentence in request]
-            except ValueError as error:
-                answer = str(error)
-            _send(answers, answer)
+                spoken = [_say(library, *sentence) for sentence in request[0]["sentences"]]
+            except ValueError as problem:
+                error = str(problem)
+            signal.alarm(0)  # half an answer would be worse than a late one
+            _answer(answers, error, spoken)
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
-            _send(answers, "espeak-ng died")
+            _answer(answers, "espeak-ng died")
 
 
 if __name__ == "__main__":
