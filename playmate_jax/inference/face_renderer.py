@@ -79,10 +79,9 @@ class FaceRenderer:
                 f"'{config['kind']}': give another folder"
             )
         sizes = from_values(RendererConfig, values, f"{source}/config.json")
-        extra = {n: v for n, v in params.items() if n in ("stitching", "eyes", "lips")}
-        core = {n: v for n, v in params.items() if n not in extra}
-        expected = jax.eval_shape(lambda: renderer.init(sizes, jax.random.key(0)))
-        check_tree(core, expected, f"the renderer's weights in {source}")
+        optional = renderer.retargeting_shapes(sizes)
+        expected = renderer.shapes(sizes) | {n: optional[n] for n in optional if n in params}
+        check_tree(params, expected, f"the renderer's weights in {source}")
         return cls(sizes, params, batch)
 
     @cached_property

@@ -102,7 +102,7 @@ def motion_model(
     model_config = from_values(MotionModelConfig, values)
     networks = {key: params.get(key, {}) for key in ("generator", "emotion") if key in params}
     check_tree(networks, _expected(model_config), source)
-    statistics = Statistics.from_tree(params["statistics"])
+    statistics = Statistics.from_tree(params.get("statistics", {}))
     # Unrolled layers pay in training; here they would only be compiled longer.
     generator = dataclasses.replace(model_config.generator, unroll=1)
     model_config = dataclasses.replace(model_config, generator=generator)

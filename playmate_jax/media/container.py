@@ -30,6 +30,8 @@ def check_readable(path: str | os.PathLike, what: str) -> Path:
         with open(path, "rb") as file:
             if not file.read(1):
                 raise UserError(f"expected {what}, found the empty file '{path}': give another")
+    except UserError:  # a ValueError too, and said already
+        raise
     except FileNotFoundError:
         raise UserError(f"expected {what}, found no file '{path}': check the path") from None
     except (OSError, ValueError) as error:

@@ -80,7 +80,7 @@ def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     if missing:
         raise UserError(
             f"expected a weights directory with {', '.join(FILES)}, found {directory} without "
-            f"{', '.join(missing)}; give a directory written by `playmate train` or `convert`"
+            f"{', '.join(missing)}: give a directory that training or a converter wrote"
         )
     try:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
