@@ -47,13 +47,17 @@ $(BIN)/python:
 	$(BIN)/python -m pip install -q --upgrade pip
 
 # opencv-python needs the system's libGL; where it is missing, the headless build takes its place.
+# After every installation: each brings opencv-python back, and the two share their files.
+CV2 = $(BIN)/python -c 'import cv2' 2>/dev/null || ( \
+	  $(BIN)/python -m pip uninstall -q -y opencv-python && \
+	  $(BIN)/python -m pip install -q --force-reinstall --no-deps opencv-python-headless )
+
 $(VENV)/animate.stamp: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q -e .
-	$(BIN)/python -c 'import cv2' 2>/dev/null || ( \
-	  $(BIN)/python -m pip uninstall -q -y opencv-python && \
-	  $(BIN)/python -m pip install -q opencv-python-headless )
+	$(CV2)
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/animate.stamp
 	$(BIN)/python -m pip install -q -e '.[train,convert,lint,test]'
+	$(CV2)
 	@touch $@
