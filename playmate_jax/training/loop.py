@@ -2,7 +2,8 @@
 
 `train(stage, workdir, total_steps)` continues whatever `workdir` holds: a run that was stopped and
 resumed ends bit for bit where an uninterrupted one does (tests/training/test_loop.py), because the
-key and the batch of step n depend on (seed, n) alone and the state is saved whole. Written into
+key and the batch of step n depend on (seed, n) alone and the state is saved whole. A changed
+configuration (more steps stretch the learning rate's schedule) is allowed, and said. Written into
 `workdir`: checkpoints/, metrics.jsonl.
 """
 
@@ -23,8 +24,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from playmate_jax.errors import UserError
 from playmate_jax.parallel.mesh import data_mesh, place_batch, replicated
-from playmate_jax.training.checkpoint import Checkpoints
+from playmate_jax.training.checkpoint import Checkpoints, differences
 from playmate_jax.training.stage import Stage, State
 
 
@@ -65,7 +67,7 @@ def train(
     Raises:
         FloatingPointError: a metric was not finite; names the range of steps. Nothing is saved
         from that range.
-        ValueError: the checkpoint was made with another seed.
+        UserError: the checkpoint was made with another seed.
     """
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -92,9 +94,16 @@ def train(
         )
         state, about = checkpoints.restore(start, like)
         if about["seed"] != seed:
-            raise ValueError(
+            raise UserError(
                 f"expected seed {about['seed']} as in {workdir}, found {seed}: "
                 "use it, or a new workdir"
+            )
+        changed = differences(about["config"], json.loads(json.dumps(dict(stage.description))))
+        if changed and not quiet:
+            print(
+                f"{stage.name} {start}/{total_steps}  goes on with another configuration, so not "
+                f"as an uninterrupted run would: {'; '.join(changed)}",
+                file=sys.stderr,
             )
     else:
         state = init(key)

@@ -1,5 +1,6 @@
 """Laws of the training loop, on a toy stage: linear regression with noise from the step's key."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from playmate_jax.errors import UserError
 from playmate_jax.training import LoopConfig, Stage, TrainState, train
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer, schedule
 
@@ -80,8 +82,22 @@ def test_nan_names_the_steps_and_is_never_saved(tmp_path):
 
 def test_another_seed_is_refused(tmp_path):
     train(toy(), tmp_path, 4, loop=LOOP, quiet=True)
-    with pytest.raises(ValueError, match="expected seed 0"):
+    with pytest.raises(UserError, match="expected seed 0"):
         train(toy(), tmp_path, 8, seed=1, loop=LOOP, quiet=True)
+
+
+def test_going_on_with_another_configuration_is_said(tmp_path, capsys):
+    stage = dataclasses.replace(
+        toy(), description={"steps": 4, "sizes": (1, 2), "loop": {"keep": 2}}
+    )
+    train(stage, tmp_path, 4, loop=LOOP)
+    longer = dataclasses.replace(stage, description={**stage.description, "steps": 8})
+    capsys.readouterr()
+    train(longer, tmp_path, 6, loop=LOOP)
+    assert "another configuration" in (said := capsys.readouterr().err) and "steps: 4 -> 8" in said
+    assert "sizes" not in said and "keep" not in said
+    train(longer, tmp_path, 8, loop=LOOP)
+    assert "another configuration" not in capsys.readouterr().err
 
 
 def test_training_reduces_the_loss_and_ema_follows(tmp_path):
