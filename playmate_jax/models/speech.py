@@ -8,6 +8,7 @@ Features at 25 frames a second, one row per video frame of the speech. The log-m
 from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 AUDIO_HZ = 16_000
@@ -22,12 +23,13 @@ class SpeechEncoder(Protocol):
     def size(self) -> int:
         """Features per frame."""
 
-    def __call__(self, audio: Float[Array, " s"]) -> Float[Array, "t f"]:
+    def __call__(self, audio: Float[ArrayLike, " s"]) -> Float[ArrayLike, "t f"]:
         """Features of mono speech in [-1, 1] at 16 kHz; t = ceil(s / 640)."""
 
 
-def at_video_rate(features: Float[Array, "n f"]) -> Float[Array, "t f"]:
+def at_video_rate(features: Float[ArrayLike, "n f"]) -> Float[Array, "t f"]:
     """25 Hz from 50 Hz: means of neighbouring pairs; an odd last row stands alone."""
+    features = jnp.asarray(features)
     if len(features) % 2:
         features = jnp.concatenate([features, features[-1:]])
     return features.reshape(-1, 2, features.shape[-1]).mean(1)
