@@ -25,7 +25,10 @@ from typing import Any
 
 # Nothing heavy up here: a process's peak memory begins at that of the process that started it.
 FPS = 25
-ORDER = ("first_s", "generate_s", "render_s", "frames_per_s", "times_real_time", "peak_mib")
+COLUMNS = {
+    "first_s": 1, "generate_s": 1, "render_s": 1, "wall_s": 1, "cpu_s": 1, "frames_per_s": 1,
+    "times_real_time": 2, "peak_mib": 0,
+}  # fmt: skip
 
 
 def measure(seconds: float, weights: str, folder: Path) -> dict[str, float]:
@@ -103,10 +106,13 @@ def main() -> None:
         return
     figures: dict[str, Any] = {"cpus": os.cpu_count()}
     print(f"{figures['cpus']} CPUs; real time is {FPS} frames/s")
-    print(f"{'speech s':>10}" + "".join(f"{name:>17}" for name in ORDER), flush=True)
+    print(f"{'speech s':>10}" + "".join(f"{name:>16}" for name in COLUMNS), flush=True)
     for seconds in map(float, given.lengths.split(",")):
         found = figures[f"{seconds:g}_s"] = in_fresh_process(seconds, given.weights)
-        print(f"{seconds:10g}" + "".join(f"{found[name]:17.1f}" for name in ORDER), flush=True)
+        print(
+            f"{seconds:10g}" + "".join(f"{found[name]:16.{n}f}" for name, n in COLUMNS.items()),
+            flush=True,
+        )
 
     from playmate_jax.inference.bundles import find_bundle
     from playmate_jax.metrics.figures import deliver
