@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from playmate_jax.models.weights import add_to_card
+
 DIGITS = 4
 
 
@@ -33,10 +35,8 @@ def deliver(figures: Mapping[str, Any], json_path: Path | None, weights: Path | 
     if json_path is not None:
         json_path.write_text(json.dumps(rounded(figures), indent=1) + "\n", "utf-8")
     if weights is not None:
-        path = weights / "card.json"
-        card = json.loads(path.read_text("utf-8"))
-        card["measured"] = card.get("measured", {}) | rounded(figures)
-        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        card = json.loads((weights / "card.json").read_text("utf-8"))
+        add_to_card(weights, {"measured": card.get("measured", {}) | rounded(figures)})
 
 
 def rounded(figures: Any) -> Any:

@@ -69,6 +69,15 @@ def save_weights(
     return directory
 
 
+def add_to_card(directory: str | Path, values: Mapping[str, Any]) -> None:
+    """Adds `values` to the card of a weights directory; what else it says stays."""
+    path = Path(directory) / "card.json"
+    card = json.loads(path.read_text("utf-8")) | dict(values)
+    part = path.with_name(".card.json.part")
+    part.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    part.replace(path)
+
+
 def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Read a weights directory as (config, nested float32 parameters, card).
 

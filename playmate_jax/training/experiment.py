@@ -8,12 +8,18 @@ can be overridden by its dotted name.
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import runpy
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from playmate_jax.errors import UserError, nearest
+from playmate_jax.models.weights import add_to_card
 from playmate_jax.training.loop import Trained, train
 
 
@@ -74,5 +80,34 @@ def run_config(
     stage = config.stage()
     done = train(stage, workdir, config.steps, seed=config.seed, loop=config.loop)
     if stage.export is not None and not done.interrupted:
-        stage.export(done.state, Path(workdir) / "weights")
+        weights = Path(workdir) / "weights"
+        stage.export(done.state, weights)
+        add_to_card(weights, {"run": run_record(path, workdir, config.seed, overrides or {})})
     return done
+
+
+def run_record(
+    path: str | Path, workdir: str | Path, seed: int, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What it takes to make these weights again: for their card."""
+    changed = "".join(f" --set {name}={value}" for name, value in overrides.items())
+    devices = jax.devices()
+    return {
+        "config": str(path),
+        "seed": seed,
+        "command": f"playmate train {path} --workdir {workdir}{changed}",
+        "hardware": f"{len(devices)} x {devices[0].device_kind}, {os.cpu_count()} CPU cores",
+        "wall_time_min": round(wall_minutes(workdir), 1),
+        "versions": {name: version(name) for name in ("jax", "flax", "optax", "numpy")},
+    }
+
+
+def wall_minutes(workdir: str | Path) -> float:
+    """Minutes that the steps of a run took, over all its interruptions, without evaluations."""
+    minutes, before = 0.0, 0
+    for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        if "steps_per_s" in row:
+            minutes += (row["step"] - before) / row["steps_per_s"] / 60
+            before = row["step"]
+    return minutes

@@ -1,6 +1,7 @@
 """Configuration files and overrides."""
 
 import dataclasses
+import json
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.training import load_config, with_overrides
+from playmate_jax.training.experiment import run_record, wall_minutes
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 
 
@@ -49,3 +51,16 @@ def test_rates_scale_the_steps_of_the_layers_they_name():
     updates, _ = tx.update(params, tx.init(params), params)
     ratio = updates["head_exp"]["kernel"] / updates["trunk"]["kernel"]
     np.testing.assert_allclose(ratio, 0.02, rtol=1e-6)
+
+
+def test_the_record_of_a_run_tells_how_to_make_it_again(tmp_path):
+    rows = [
+        {"step": 60, "loss": 1.0, "steps_per_s": 1.0},
+        {"step": 60, "test/psnr": 20.0},
+        {"step": 180, "loss": 0.5, "steps_per_s": 2.0},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert wall_minutes(tmp_path) == 2.0  # 60 steps at 1/s and 120 at 2/s
+    record = run_record("configs/x.py", tmp_path, 3, {"steps": 180})
+    assert record["seed"] == 3
+    assert record["command"] == f"playmate train configs/x.py --workdir {tmp_path} --set steps=180"
