@@ -5,14 +5,13 @@
 Every test identity's frame 0 is the source and its other frames drive it, all through M:
 source -> M -> x_c; driving -> M -> R, delta, s, t; Eq. 1; decode. Beside it stand two baselines
 that need no network: the source copied, and the drawer's exact rigid warp of the source (which
-knows true pose and surface, and moves the head but not the expression). Written: report.json,
-contact.png (source | driving | drawn) and turns.png (the largest turns).
+knows true pose and surface, and moves the head but not the expression). Pictures: contact.png
+(source | driving | drawn) and turns.png (the largest turns).
 """
 
 import argparse
 import functools
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from playmate_jax.data.drawn.identity import sample_identity
 from playmate_jax.data.drawn.pool import open_pool
 from playmate_jax.geometry.grid_sample import grid_sample_2d
 from playmate_jax.geometry.keypoints import transform_keypoints
+from playmate_jax.metrics.figures import add_arguments, deliver, show
 from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models import renderer
 from playmate_jax.models.configuration import from_values
@@ -210,7 +210,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Report of a face space trained on drawn faces.")
     parser.add_argument("weights")
     parser.add_argument("--pool", default="runs/pool/test")
-    parser.add_argument("--out", default="report")
+    parser.add_argument("--out", default="report", help="a folder for the pictures")
+    add_arguments(parser)
     options = parser.parse_args(argv)
     values, params, _ = load_weights(options.weights)
     values = {name: value for name, value in values.items() if name not in ("kind", "crop")}
@@ -219,9 +220,10 @@ def main(argv: list[str] | None = None) -> None:
     report, shown = evaluate(config, params, true_frames(options.pool))
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     save_sheets(shown, out)
-    json.dump(report, sys.stdout, indent=1)
+    show("face space", report)
+    card = Path(options.weights) if options.card else None
+    deliver({"face_space": report}, options.json, card)
 
 
 if __name__ == "__main__":
