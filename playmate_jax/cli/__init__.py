@@ -37,11 +37,11 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; never lets a traceback through unasked."""
-    from playmate_jax.cli.arguments import parser
-
     debug = "--debug" in argv
     try:
         _raise_on_terminate()
+        from playmate_jax.cli.arguments import parser  # Ctrl-C may come here already
+
         args = parser().parse_args(list(argv))
         return int(args.command(args) or 0)
     except UserError as error:

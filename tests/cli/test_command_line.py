@@ -80,6 +80,13 @@ def test_the_same_seed_gives_an_identical_file(inputs):
     assert read("a.npz") == read("b.npz") and read("a.npz") != read("c.npz")
 
 
+def test_an_error_before_the_arguments_are_read_is_one_sentence_too(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "playmate_jax.cli.arguments", None)  # its import fails
+    assert run(["animate"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("playmate: unexpected ModuleNotFoundError") and err.count("\n") == 1
+
+
 def test_help_is_instant_and_groups_its_options():
     """A budget of 2 s of CPU time: importing JAX alone takes more."""
     began = time.process_time()
