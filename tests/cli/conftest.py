@@ -1,14 +1,15 @@
-"""One tiny animator with random weights for all of this area: it compiles once."""
+"""The command on one tiny animator with random weights: it compiles once for all of this area."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from playmate_jax.cli import run
 from playmate_jax.data.drawn.draw import draw, sample_identity
 from playmate_jax.faces import Face
 from playmate_jax.faces.landmarker import BROWS, JAW, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 from playmate_jax.inference import Animator
-from playmate_jax.media import write_wav
+from playmate_jax.media import VideoWriter, write_wav
 
 
 class FixedFaces:
@@ -67,3 +68,81 @@ def inputs(tmp_path, portrait_pixels, speech_samples):
     Image.fromarray(portrait_pixels).save(tmp_path / "portrait.png")
     write_wav(tmp_path / "speech.wav", speech_samples)
     return tmp_path
+
+
+@pytest.fixture
+def tiny(animator, monkeypatch):
+    """Whatever weights the command asks for, it gets the tiny animator."""
+    monkeypatch.setattr(Animator, "from_weights", lambda *args, **options: animator)
+    return animator
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """The command must end before it asks for weights."""
+
+    def began(*_, **__):
+        raise AssertionError("work began")
+
+    monkeypatch.setattr(Animator, "from_weights", began)
+
+
+@pytest.fixture
+def faces_at(tiny):
+    """Puts the faces that are found at other places: (x, y, size), in sides."""
+
+    def place(*places):
+        tiny.landmarker = FixedFaces(*places)
+
+    return place
+
+
+@pytest.fixture
+def animate(inputs):
+    """`playmate animate` with more options or other files than the good ones; its exit code."""
+
+    def command(
+        *options, portrait="portrait.png", speech="speech.wav", out="out.mp4", folder=inputs
+    ):
+        names = [str(folder / name) for name in (portrait, speech)]
+        return run(["animate", *names, "-o", str(folder / out), *options])
+
+    return command
+
+
+@pytest.fixture
+def refused(capsys):
+    """Checks a refusal: one sentence on standard error that says all of `told`, code 2."""
+
+    def check(code, *told):
+        out, err = capsys.readouterr()
+        lines = [line for line in err.splitlines() if line.startswith("playmate: ")]
+        assert code == 2, err
+        assert out == "" and "Traceback" not in err
+        assert len(lines) == 1 and lines[0] == err.splitlines()[-1]
+        for word in told:
+            assert word in lines[0]
+
+    return check
+
+
+@pytest.fixture
+def files(inputs):
+    """What lies in the folder now, by path."""
+
+    def contents():
+        return {path: path.read_bytes() for path in inputs.rglob("*") if path.is_file()}
+
+    return contents
+
+
+@pytest.fixture
+def write_video():
+    """Writes twelve grey frames, with sound where given."""
+
+    def write(path, audio=None):
+        with VideoWriter(path, 25, (64, 64), audio) as out:
+            for shade in range(12):
+                out.write(np.full((64, 64, 3), 20 * shade, np.uint8))
+
+    return write
