@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from playmate_jax.errors import UserError
 
 _LAUNCHED = "PLAYMATE_LAUNCHED"
+_LINES = 5  # of a message: the rest is for --debug
 # XLA:CPU allocates its temporaries afresh each call, and glibc would map and unmap them every time:
 # up to 40 % of the run time. glibc reads these before main(), hence the second exec.
 _ENVIRONMENT = {
@@ -42,14 +43,14 @@ def run(argv: Sequence[str]) -> int:
         _raise_on_terminate()
         from playmate_jax.cli.arguments import parser  # Ctrl-C may come here already
 
-        args = parser().parse_args(list(argv))
+        args = parser().parse_args(list(argv) or ["--help"])
         return int(args.command(args) or 0)
     except UserError as error:
         if debug:
             raise
         return _say(error, 2)
     except KeyboardInterrupt:
-        return _say("stopped, nothing was kept", 130)
+        return _say("stopped; no half-written file was left", 130)
     except BrokenPipeError:  # `playmate ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -63,7 +64,11 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _say(message: object, code: int) -> int:
-    print(f"playmate: {' '.join(str(message).split())}", file=sys.stderr)
+    """The first lines of a message, as one."""
+    lines = str(message).splitlines()
+    if len(lines) > _LINES:
+        lines = [*lines[:_LINES], f"and {len(lines) - _LINES} more (--debug shows all)"]
+    print(f"playmate: {' '.join(' '.join(lines).split())}", file=sys.stderr)
     return code
 
 

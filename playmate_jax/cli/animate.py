@@ -23,6 +23,11 @@ def command(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     from playmate_jax.inference.emotion import parse_emotion
 
+    if args.no_crop and args.face != 1:
+        raise UserError(
+            f"expected --face {args.face} or --no-crop, found both: without detection there are no "
+            "faces to choose from"
+        )
     bundled = args.portrait is None
     portrait, speech, output = _files(args)
     emotion = parse_emotion(args.emotion) if args.emotion is not None else None
@@ -95,16 +100,21 @@ def _check_places(args, portrait: Path, speech: Path, output: Path, overwrite: b
     if args.driving is not None:
         inputs.append(check_readable(args.driving, "a driving video, picture or motion file"))
     check_writable(output, overwrite)
+    _check_apart(output, inputs)
+    if args.save_motion is not None:
+        _check_motion_place(Path(args.save_motion), inputs, overwrite=args.overwrite)
+
+
+def _check_apart(output: Path, inputs: list[Path]) -> None:
     if output.exists() and any(os.path.samefile(output, path) for path in inputs):
         raise UserError(
             f"expected an output beside the inputs, found that '{output}' is one of them: "
             "choose another name"
         )
-    if args.save_motion is not None:
-        _check_motion_place(Path(args.save_motion), overwrite=args.overwrite)
 
 
-def _check_motion_place(path: Path, overwrite: bool) -> None:
+def _check_motion_place(path: Path, inputs: list[Path], overwrite: bool) -> None:
+    _check_apart(path, inputs)
     if path.suffix.lower() != ".npz":
         raise UserError(f"expected a motion file ending in .npz, found '{path}': rename it")
     if path.exists() and not overwrite:

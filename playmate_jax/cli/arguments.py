@@ -1,6 +1,7 @@
 """The command line as a table: every option, its group, its default and its help text."""
 
 import argparse
+import re
 
 import playmate_jax
 from playmate_jax.errors import UserError, nearest
@@ -11,7 +12,8 @@ DEFAULT_OUTPUT = "playmate-demo.mp4"
 
 _ANIMATE = f"""\
 Turns a portrait and a speech recording into a talking video (mp4, H.264 + AAC).
-Without arguments: the bundled portrait speaks the bundled recording, into {DEFAULT_OUTPUT}.
+Without arguments: the bundled portrait speaks the bundled recording, into {DEFAULT_OUTPUT}
+(an earlier one is replaced).
 """
 _ANIMATE_EXAMPLES = """\
 examples:
@@ -35,6 +37,8 @@ class _Parser(argparse.ArgumentParser):
         near = ""
         if message.startswith("unrecognized arguments: "):
             near = nearest(message.split()[2].partition("=")[0], self._flags())
+        elif choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            near = nearest(choice[1], choice[2].replace("'", "").split(", "))
         raise UserError(f"{message}{near}, see '{self.prog} --help'")
 
     def _flags(self) -> list[str]:
@@ -100,9 +104,17 @@ def _animate(p: argparse.ArgumentParser) -> None:
     from playmate_jax.cli import animate
 
     p.set_defaults(command=animate.command)
+    p.usage = "playmate animate [PORTRAIT SPEECH] [-o FILE] [options]"
     g = p.add_argument_group("input")
-    g.add_argument("portrait", nargs="?", help="a photograph, painting or drawing with a face")
-    g.add_argument("speech", nargs="?", help="audio, or a video whose audio is taken")
+    g.add_argument(
+        "portrait",
+        nargs="?",
+        metavar="PORTRAIT",
+        help="a photograph, painting or drawing with a face",
+    )
+    g.add_argument(
+        "speech", nargs="?", metavar="SPEECH", help="audio, or a video whose audio is taken"
+    )
     g.add_argument(
         "--face",
         type=_positive,
@@ -249,11 +261,11 @@ def _number(text: str, kind: type, low: int, what: str):
 
 
 def _natural(text: str) -> int:
-    return _number(text, int, 0, "a whole number from 0")
+    return _number(text, int, 0, "a whole number from 0 to 999999999")
 
 
 def _positive(text: str) -> int:
-    return _number(text, int, 1, "a whole number from 1")
+    return _number(text, int, 1, "a whole number from 1 to 999999999")
 
 
 def _gain(text: str) -> float:

@@ -10,8 +10,9 @@ def command(args: argparse.Namespace) -> int:
 
     if args.action == "list":
         for name in bundles.shipped_names():
-            card = bundles.read_card(bundles.find_bundle(name)["renderer"])
-            print(f"{name:12} {card.get('title', card.get('name', ''))}")
+            parts = bundles.find_bundle(name).values()
+            titles = [bundles.read_card(folder).get("title", "") for folder in parts]
+            print(f"{name:12} {'; '.join(titles)}")
         return 0
     parts = bundles.find_bundle(args.which)
     cards = {part: bundles.read_card(folder) for part, folder in parts.items()}

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from playmate_jax import cli
 from playmate_jax.cli import run
 from playmate_jax.inference import Animator
 from playmate_jax.media import open_video
@@ -85,6 +86,36 @@ def test_an_error_before_the_arguments_are_read_is_one_sentence_too(monkeypatch,
     assert run(["animate"]) == 1
     err = capsys.readouterr().err
     assert err.startswith("playmate: unexpected ModuleNotFoundError") and err.count("\n") == 1
+
+
+def test_a_misspelt_command_gets_a_suggestion(capsys):
+    assert run(["animte"]) == 2
+    assert "did you mean 'animate'" in capsys.readouterr().err
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    assert run([]) == 0
+    assert "animate" in capsys.readouterr().out
+
+
+def test_a_face_cannot_be_chosen_without_detection(inputs, capsys):
+    assert _animate(inputs, "--no-crop", "--face", "2") == 2
+    assert "expected --face 2 or --no-crop, found both" in capsys.readouterr().err
+
+
+def test_the_driving_file_is_never_overwritten_by_the_motion(inputs, capsys):
+    motion = inputs / "m.npz"
+    motion.write_bytes(b"motion")
+    assert _animate(inputs, "--driving", str(motion), "--save-motion", str(motion), "--overwrite")
+    assert "is one of them" in capsys.readouterr().err
+    assert motion.read_bytes() == b"motion"
+
+
+def test_of_a_long_list_only_the_beginning_is_shown(capsys):
+    cli._say("\n".join(f"line {i}" for i in range(9)), 2)
+    assert capsys.readouterr().err == (
+        "playmate: line 0 line 1 line 2 line 3 line 4 and 4 more (--debug shows all)\n"
+    )
 
 
 def test_help_is_instant_and_groups_its_options():
