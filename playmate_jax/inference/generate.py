@@ -3,6 +3,9 @@
     model = load_motion_model("weights/demo/generator")
     motion = generate(model, speech (t, f), identity (63,), own (70,), emotion=(8,) or (t, 8))
 
+DDIM takes 20 steps by default: of a network that predicts clean motion, 50 make the same lips
+(correlations within .01).
+
 Windows have one static shape, so the sampler is compiled once per (batch, sampler, steps, number of
 branches) and memory does not grow with length. Each window sees the last 10 frames that were made;
 its start is joined to them (motion/continuity.py) before it is fed back. Pose is de-normalised

@@ -56,8 +56,7 @@ HELD_OUT: dict[str, dict[str, Any]] = {
 
 def held_out(pools: Path, name: str, count: int) -> dict:
     """The first clips of a held-out pool, made if it is not there."""
-    if not (pools / name / "phonemes.json").is_file():
-        build_clip_pool(pools / name, features=log_mel, **HELD_OUT[name])
+    build_clip_pool(pools / name, features=log_mel, **HELD_OUT[name])
     arrays = ("features", "motion", "units", "identity", "emotion")
     clips = {a: np.load(pools / name / f"{a}.npy")[:count].astype(np.float32) for a in arrays}
     said = json.loads((pools / name / "phonemes.json").read_text())[:count]

@@ -8,9 +8,11 @@ where they stopped. Without espeak-ng every voice is the formant synthesiser's.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
+from playmate_jax.data.drawn import espeak
 from playmate_jax.data.drawn.clips import build_clip_pool
 from playmate_jax.data.drawn.pool import build_pool
 from playmate_jax.models.log_mel import log_mel
@@ -28,14 +30,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("runs", type=Path, nargs="?", default=Path("runs"))
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args(argv)
+    if not espeak.available():
+        print(
+            "demo_pools: no espeak-ng here, so every voice is the formant synthesiser's; lips "
+            "learned from it follow other voices less well (README, Results)",
+            file=sys.stderr,
+        )
     for name, faces in FACES.items():
         build_pool(args.runs / "pool" / name, frames=8, processes=args.processes, **faces)
     for name, clips in CLIPS.items():
         path = args.runs / "demo" / "clips" / name
-        if not (path / "phonemes.json").is_file():  # written last
-            build_clip_pool(
-                path, **clips, seconds=12, voice="mix", features=log_mel, processes=args.processes
-            )
+        build_clip_pool(
+            path, **clips, seconds=12, voice="mix", features=log_mel, processes=args.processes
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.data.drawn.pool import open_pool
+from playmate_jax.errors import UserError
 from playmate_jax.training import demo_pools
 
 FACES = ("pool", "train")
@@ -62,3 +63,10 @@ def test_the_stages_train_on_what_the_command_makes():
         for field in ("pool", "test_pool", "clips", "statistics"):
             asked |= set(getattr(config, field, "").split(",")) - {""}
     assert asked == made
+
+
+def test_clips_of_another_kind_are_not_taken_for_these(runs, monkeypatch):
+    tables = {CLIPS[-1]: {"seed": 3, "count": 2, "emotional": True}}
+    monkeypatch.setattr(demo_pools, "CLIPS", tables)
+    with pytest.raises(UserError, match="use another folder"):
+        make(runs)

@@ -15,11 +15,14 @@ import numpy as np
 from tqdm import tqdm
 
 from playmate_jax.data.drawn import emotion as emotions
+from playmate_jax.data.drawn import espeak
 from playmate_jax.data.drawn.augment import augment as augment_audio
 from playmate_jax.data.drawn.performance import perform
 from playmate_jax.data.drawn.speech import utterance
+from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EMOTIONS, FPS
 
+VERSION = 2  # of speech and performance: raise it when clips change
 Features = Callable[[np.ndarray], np.ndarray]
 
 
@@ -93,10 +96,26 @@ def build_clip_pool(
     """Writes clips 0 .. count-1 as one .npy per array, (count, ...), plus phonemes.json.
 
     `options` go to `clip`. features, units and emotion are float16, motion and identity float32;
-    audio (int16) only on request. Read with `np.load(path / "motion.npy", mmap_mode="r")`.
+    audio (int16) only on request. Read with `np.load(path / "motion.npy", mmap_mode="r")`. A whole
+    pool of these clips is left alone, one that broke off is made again.
+
+    Raises:
+      UserError: the folder holds other clips.
     """
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
+    named = {name: value for name, value in options.items() if name != "features"}
+    wanted = dict(seed=seed, count=count, version=VERSION, espeak=espeak.available(), **named)
+    card, last = path / "pool.json", path / "phonemes.json"
+    if card.exists() or last.exists():
+        found = card.read_text() if card.exists() else "clips that do not say what they are"
+        if found != json.dumps(wanted):
+            raise UserError(
+                f"expected clips {json.dumps(wanted)} in {path}, found {found}: use another folder"
+            )
+        if last.exists():
+            return path
+    card.write_text(json.dumps(wanted))
     jobs = ((seed, index, options) for index in range(count))
     arrays: dict[str, np.memmap] = {}
     phonemes = []
@@ -122,5 +141,7 @@ def build_clip_pool(
         pool.join()
     for array in arrays.values():
         array.flush()
-    (path / "phonemes.json").write_text(json.dumps(phonemes))
+    part = path / ".phonemes.json.part"
+    part.write_text(json.dumps(phonemes))
+    part.replace(last)
     return path
