@@ -1,17 +1,20 @@
 """LivePortrait's tables: complete at full size, files there and back, damage refused."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from playmate_jax.converters import liveportrait, stand_in, torch_files
+from playmate_jax.converters import liveportrait, liveportrait_weights, stand_in, torch_files
 from playmate_jax.converters.rules import Ignored
 from playmate_jax.errors import UserError
+from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.weights import load_weights
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SMALL = from_values(
@@ -61,6 +64,10 @@ def test_five_files_and_back_are_exact(folder, tmp_path):
     variables, kept = liveportrait.read(folder, SMALL)
     written = liveportrait.write(tmp_path / "back", SMALL, variables, kept)
     assert len(written) == 5
+    assert_same_files(folder, written)
+
+
+def assert_same_files(folder, written):
     for path in written:
         original = flatten_dict(
             torch_files.read(next(folder.glob(f"*_models/{path.name}"))), sep="|"
@@ -70,6 +77,30 @@ def test_five_files_and_back_are_exact(folder, tmp_path):
         for name, value in original.items():
             assert back[name].dtype == value.dtype
             np.testing.assert_array_equal(back[name], value)
+
+
+def test_a_converted_directory_loads_and_goes_back_exactly(folder, tmp_path):
+    motion = next(folder.glob("*/motion_extractor.pth"))
+    appearance = next(folder.glob("*/appearance_feature_extractor.pth"))
+    counted = {  # counters of a trained network are not zero
+        name: value + 7 if name.endswith("num_batches_tracked") else value
+        for name, value in torch_files.read(appearance).items()
+    }
+    torch_files.write(appearance, counted)
+    converted = liveportrait_weights.convert(folder, tmp_path / "renderer", SMALL)
+    config, variables, card = load_weights(converted)
+    assert FaceRenderer.from_weights(config, variables, "here").config == SMALL
+    assert card["source_sha256"][motion.name] == sha256(motion.read_bytes()).hexdigest()
+    assert "MIT" in card["licence"] and card["versions"]["torch"]
+    written = liveportrait_weights.convert_back(converted, tmp_path / "back")
+    assert_same_files(folder, written)
+
+
+def test_converting_something_else_is_one_sentence(tmp_path, capsys):
+    pytest.importorskip("torch")
+    assert liveportrait_weights.main([str(tmp_path), str(tmp_path / "out")]) == 2
+    assert "expected one appearance_feature_extractor.pth" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_swapped_file_is_refused_with_both_sides(folder):
