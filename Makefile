@@ -10,7 +10,7 @@ MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help
-.PHONY: help animate test lint parity bench demo-weights clean
+.PHONY: help animate test lint parity bench demo-weights figures clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -36,6 +36,9 @@ bench: $(VENV)/test.stamp  ## W, G and a train step at full size against PyTorch
 
 demo-weights: $(VENV)/test.stamp  ## train the shipped weights from nothing (hours on a CPU)
 	$(MALLOC) bash launch/demo_weights.sh
+
+figures: $(VENV)/test.stamp  ## measure the shipped weights; figures go into their cards (DATA=dir)
+	$(MALLOC) bash launch/figures.sh
 
 clean:  ## remove the private environment
 	rm -rf $(VENV) build *.egg-info

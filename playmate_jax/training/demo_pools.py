@@ -17,31 +17,50 @@ from playmate_jax.data.drawn.clips import build_clip_pool
 from playmate_jax.data.drawn.pool import build_pool
 from playmate_jax.models.log_mel import log_mel
 
-FACES = {"train": {"seed": 1, "identities": 3600}, "test": {"seed": 2, "identities": 48}}
-CLIPS: dict[str, dict[str, Any]] = {
-    "train_mix": {"seed": 1, "count": 5000, "emotional": False},
-    "emotional": {"seed": 2, "count": 2500, "emotional": True},
+FACES: dict[str, dict[str, Any]] = {
+    "train": {"seed": 1, "identities": 3600},
+    "test": {"seed": 2, "identities": 48},
 }
+CLIPS: dict[str, dict[str, Any]] = {
+    "train_mix": {"seed": 1, "count": 5000, "emotional": False, "voice": "mix"},
+    "emotional": {"seed": 2, "count": 2500, "emotional": True, "voice": "mix"},
+}
+CONTROL = {"train_formant": {"seed": 3, "count": 2500, "emotional": False, "voice": "formant"}}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line: the folder of the runs, and how many processes draw and speak."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Command line: the folder of the runs, what to make, and with how many processes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", type=Path, nargs="?", default=Path("runs"))
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--only",
+        choices=("test", "control"),
+        help="the held-out faces, or the clips of one synthesiser for configs/demo_formant_only.py",
+    )
+    parser.add_argument("--processes", type=int, default=2, help="that draw and speak (2)")
     args = parser.parse_args(argv)
-    if not espeak.available():
+    faces, clips = {
+        None: (FACES, CLIPS),
+        "test": ({"test": FACES.get("test", {})}, {}),
+        "control": ({}, CONTROL),
+    }[args.only]
+    if args.only is None and not espeak.available():
         print(
             "demo_pools: no espeak-ng here, so every voice is the formant synthesiser's; lips "
             "learned from it follow other voices less well (README, Results)",
             file=sys.stderr,
         )
-    for name, faces in FACES.items():
-        build_pool(args.runs / "pool" / name, frames=8, processes=args.processes, **faces)
-    for name, clips in CLIPS.items():
-        path = args.runs / "demo" / "clips" / name
+    for name, options in faces.items():
+        build_pool(args.runs / "pool" / name, frames=8, processes=args.processes, **options)
+    for name, options in clips.items():
         build_clip_pool(
-            path, **clips, seconds=12, voice="mix", features=log_mel, processes=args.processes
+            args.runs / "demo" / "clips" / name,
+            **options,
+            seconds=12,
+            features=log_mel,
+            processes=args.processes,
         )
 
 

@@ -17,7 +17,7 @@ CLIPS = ("demo", "clips", "emotional")
 def runs(tmp_path, monkeypatch):
     """A folder in which the command was run through once."""
     monkeypatch.setattr(demo_pools, "FACES", {FACES[-1]: {"seed": 1, "identities": 2}})
-    tables = {CLIPS[-1]: {"seed": 2, "count": 2, "emotional": True}}
+    tables = {CLIPS[-1]: {"seed": 2, "count": 2, "emotional": True, "voice": "mix"}}
     monkeypatch.setattr(demo_pools, "CLIPS", tables)
     make(tmp_path)
     return tmp_path
@@ -66,7 +66,7 @@ def test_the_stages_train_on_what_the_command_makes():
 
 
 def test_clips_of_another_kind_are_not_taken_for_these(runs, monkeypatch):
-    tables = {CLIPS[-1]: {"seed": 3, "count": 2, "emotional": True}}
+    tables = {CLIPS[-1]: {"seed": 3, "count": 2, "emotional": True, "voice": "mix"}}
     monkeypatch.setattr(demo_pools, "CLIPS", tables)
     with pytest.raises(UserError, match="use another folder"):
         make(runs)

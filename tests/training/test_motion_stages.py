@@ -123,7 +123,27 @@ def test_a_folder_without_clips_is_told(tmp_path):
         open_clips(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["demo_stage1", "demo_stage2", "paper_stage1", "paper_stage2"])
+@pytest.mark.parametrize(
+    "name", ["demo_stage1", "demo_stage2", "demo_formant_only", "paper_stage1", "paper_stage2"]
+)
 def test_shipped_configurations_load(name, request):
     config = load_config(request.config.rootpath / "configs" / f"{name}.py")
     assert config.steps > 0
+
+
+@pytest.mark.parametrize("name", ["demo_stage1", "demo_stage2"])
+def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(
+    name, clips, trained, tmp_path, request
+):
+    config = load_config(request.config.rootpath / "configs" / f"{name}.py")
+    config = dataclasses.replace(config, steps=3, batch_size=2)
+    if name == "demo_stage1":
+        stage = stage1(dataclasses.replace(config, model=MODEL), clips)
+    else:
+        _, params, _ = load_weights(trained / "stage1" / "weights")
+        emotion = EmotionConfig(heads=2, condition_width=8)
+        stage = stage2(dataclasses.replace(config, emotion=emotion), MODEL, params, clips)
+    whole = train(stage, tmp_path / "a", 3, loop=QUIET, quiet=True)
+    train(stage, tmp_path / "b", 2, loop=QUIET, quiet=True)
+    rest = train(stage, tmp_path / "b", 3, loop=QUIET, quiet=True)
+    jax.tree.map(np.testing.assert_array_equal, whole.state, rest.state)

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Every figure that the cards of the shipped weights show, measured again on held-out drawn people and
+# sentences, and on real recordings and videos where DATA has them. About half an hour on two cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-.venv/bin/python}
+WEIGHTS=${WEIGHTS:-playmate_jax/weights/demo}
+DATA=${DATA:-../shared/data}
+
+recordings=() ; [ -d "$DATA/speech" ] && recordings=(--recordings "$DATA/speech")
+"$PYTHON" -m playmate_jax.training.demo_pools runs --only test
+"$PYTHON" -m playmate_jax.metrics.face_space "$WEIGHTS/renderer" --pool runs/pool/test --out runs/report --card
+"$PYTHON" -m playmate_jax.metrics.speech_motion "$WEIGHTS/generator" --pools runs/demo/clips --card "${recordings[@]}"
+"$PYTHON" -m playmate_jax.metrics.driving_pose --weights "$WEIGHTS" --card
+[ -d "$DATA/videos" ] && "$PYTHON" -m playmate_jax.metrics.video_lips "$DATA/videos" --weights "$WEIGHTS" --card
+"$PYTHON" benchmarks/whole_clip.py --weights "$WEIGHTS" --card
+echo "figures: $WEIGHTS/*/card.json; pictures: runs/report"
