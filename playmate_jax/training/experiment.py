@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.models.weights import add_to_card
+from playmate_jax.models.weights import add_to_card, load_weights
 from playmate_jax.training.loop import Trained, train
 
 
@@ -82,7 +82,10 @@ def run_config(
     if stage.export is not None and not done.interrupted:
         weights = Path(workdir) / "weights"
         stage.export(done.state, weights)
-        add_to_card(weights, {"run": run_record(path, workdir, config.seed, overrides or {})})
+        said: dict[str, Any] = {"run": run_record(path, workdir, config.seed, overrides or {})}
+        if earlier := getattr(config, "stage1", None):  # these weights contain those
+            said["stage1"] = load_weights(earlier)[2]
+        add_to_card(weights, said)
     return done
 
 
