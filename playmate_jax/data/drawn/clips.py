@@ -108,10 +108,10 @@ def build_clip_pool(
     wanted = dict(seed=seed, count=count, version=VERSION, espeak=espeak.available(), **named)
     card, last = path / "pool.json", path / "phonemes.json"
     if card.exists() or last.exists():
-        found = card.read_text() if card.exists() else "clips that do not say what they are"
-        if found != json.dumps(wanted):
+        found = json.loads(card.read_text()) if card.exists() else None
+        if found != wanted:
             raise UserError(
-                f"expected clips {json.dumps(wanted)} in {path}, found {found}: use another folder"
+                f"expected clips {wanted} in {path}, found {found or 'others'}: use another folder"
             )
         if last.exists():
             return path
