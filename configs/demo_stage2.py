@@ -2,7 +2,7 @@
 
     playmate train configs/demo_stage2.py --workdir runs/demo/stage2
 
-Needs stage 1's weights (runs/demo/stage1/weights) and the pool of emotional clips
+Needs stage 1's weights (runs/demo/stage1_head/weights) and the pool of emotional clips
 (`python -m playmate_jax.training.demo_pools runs`).
 Hardware: one CPU core, about 10 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
@@ -16,7 +16,7 @@ from playmate_jax.training.stage2 import Stage2Config
 def config() -> Stage2Config:
     return Stage2Config(
         steps=2000,
-        stage1="runs/demo/stage1/weights",
+        stage1="runs/demo/stage1_head/weights",
         clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
         loss=LossConfig(velocity_weight=1.0, readout_weight=1.5, previous_noise="ddpm"),

@@ -83,8 +83,9 @@ def run_config(
         weights = Path(workdir) / "weights"
         stage.export(done.state, weights)
         said: dict[str, Any] = {"run": run_record(path, workdir, config.seed, overrides or {})}
-        if earlier := getattr(config, "stage1", None):  # these weights contain those
-            said["stage1"] = load_weights(earlier)[2]
+        # Weights that these began from or contain.
+        if earlier := getattr(config, "stage1", "") or getattr(config, "start", ""):
+            said["before"] = load_weights(earlier)[2]
         add_to_card(weights, said)
     return done
 

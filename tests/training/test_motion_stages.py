@@ -124,7 +124,15 @@ def test_a_folder_without_clips_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["demo_stage1", "demo_stage2", "demo_formant_only", "paper_stage1", "paper_stage2"]
+    "name",
+    [
+        "demo_stage1",
+        "demo_stage1_head",
+        "demo_stage2",
+        "demo_formant_only",
+        "paper_stage1",
+        "paper_stage2",
+    ],
 )
 def test_shipped_configurations_load(name, request):
     config = load_config(request.config.rootpath / "configs" / f"{name}.py")
