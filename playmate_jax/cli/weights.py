@@ -10,8 +10,8 @@ def command(args: argparse.Namespace) -> int:
 
     if args.action == "list":
         for name in bundles.shipped_names():
-            parts = bundles.find_bundle(name).values()
-            titles = [bundles.read_card(folder).get("title", "") for folder in parts]
+            folders = bundles.find_bundle(name).values()
+            titles = [bundles.read_card(folder).get("title", "") for folder in folders]
             print(f"{name:12} {'; '.join(titles)}")
         return 0
     parts = bundles.find_bundle(args.which)

@@ -56,6 +56,7 @@ def save_weights(
     try:
         (scratch / "config.json").write_text(json.dumps(dict(config), indent=1) + "\n")
         save_file(arrays, scratch / "params.safetensors")
+        (scratch / "params.safetensors").chmod(0o644)  # the library's own is for the owner alone
         (scratch / "card.json").write_text(
             json.dumps(dict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
