@@ -8,6 +8,7 @@ is wrong with a file becomes one sentence.
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -85,9 +86,17 @@ def moving_picture(container: av.container.InputContainer) -> av.VideoStream | N
     return None
 
 
-def seconds(ticks: int | None, time_base: Fraction | None) -> Fraction | None:
+def exact(rational: Any) -> Fraction | None:
+    """A rational of PyAV as a Fraction, which it was before version 19; None if it says nothing."""
+    if rational is None or not rational.denominator:
+        return None
+    return Fraction(rational.numerator, rational.denominator)
+
+
+def seconds(ticks: int | None, time_base: Any) -> Fraction | None:
     """A time or duration of a stream, exact; None where the file tells none."""
-    return None if ticks is None or time_base is None else ticks * time_base
+    base = exact(time_base)
+    return None if ticks is None or base is None else ticks * base
 
 
 def kind(path: str | os.PathLike) -> str:

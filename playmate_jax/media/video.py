@@ -16,7 +16,13 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from jaxtyping import UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import check_readable, moving_picture, open_container, seconds
+from playmate_jax.media.container import (
+    check_readable,
+    exact,
+    moving_picture,
+    open_container,
+    seconds,
+)
 
 _RATES = [Fraction(n, 1001) for n in (12000, 15000, 24000, 30000, 48000, 60000, 120000)]
 _RATES += [Fraction(n) for n in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)]
@@ -44,7 +50,7 @@ class VideoReader:
         with self._open() as container:
             stream = self._stream(container)
             self.fps = frame_rate(stream)
-            self._aspect = stream.sample_aspect_ratio or Fraction(1)
+            self._aspect = exact(stream.sample_aspect_ratio) or Fraction(1)
             self.has_audio = bool(container.streams.audio)
             told = seconds(stream.duration, stream.time_base)
             told = told or seconds(container.duration, Fraction(1, av.time_base))
@@ -54,7 +60,7 @@ class VideoReader:
             picture, _ = first
             self.rotation_deg = picture.rotation % 360
             self.size = _upright(picture, self._aspect).shape[1::-1]
-        self.frame_count = stream.frames or max(1, round((told or 0) * self.fps))
+            self.frame_count = stream.frames or max(1, round((told or 0) * self.fps))
         self.duration_s = float(told or self.frame_count / self.fps)
 
     def __iter__(self) -> Iterator[VideoFrame]:
@@ -145,7 +151,7 @@ def open_video(path: str | os.PathLike) -> VideoReader:
 
 def frame_rate(stream: av.VideoStream) -> Fraction:
     """The stream's mean frame rate, exact: files that store a rounded 29.97 mean 30000/1001."""
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    rate = exact(stream.average_rate) or exact(stream.guessed_rate) or Fraction(25)
     near = min(_RATES, key=lambda known: abs(rate / known - 1))
     # 24 and 24000/1001 lie 1e-3 apart; a rate rounded to two digits is within 2e-4 of the true one
     return near if abs(rate / near - 1) < Fraction(2, 10_000) else Fraction(rate)
