@@ -15,7 +15,7 @@ from playmate_jax.training.stage2 import Stage2Config
 
 def config() -> Stage2Config:
     return Stage2Config(
-        steps=3000,
+        steps=1600,
         stage1="runs/demo/stage1_head/weights",
         clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
