@@ -5,7 +5,7 @@
     python -m playmate_jax.metrics.speech_motion runs/demo/formant_only/weights --only lips
 
 Lips that follow espeak's voices after this were learned from speech, not from one synthesiser.
-Hardware: one CPU core, about 8 minutes. Expected: README, Results.
+Not run yet on the voices of today; README, Training, tells what it gave before.
 """
 
 import dataclasses

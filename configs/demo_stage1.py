@@ -6,7 +6,7 @@ Needs the pools of clips first: `python -m playmate_jax.training.demo_pools runs
 Departs from the paper: width 128 x 4 layers; log-mel features for wav2vec2; the network predicts
 the clean motion with weight 1 (DESIGN §5: noise prediction learns no lips at this size), helped by
 the error of velocities and of the lips' units.
-Hardware: one CPU core, about an hour. Expected: see the card in playmate_jax/weights/demo.
+Hardware: one CPU core, about 45 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 
 from playmate_jax.models.generator import demo_generator

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every figure that the cards of the shipped weights show, measured again on held-out drawn people and
-# sentences, and on real recordings and videos where DATA has them. About half an hour on two cores.
+# sentences, and on real recordings and videos where DATA has them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-.venv/bin/python}

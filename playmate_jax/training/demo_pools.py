@@ -3,7 +3,7 @@
     python -m playmate_jax.training.demo_pools runs
 
 Writes runs/pool/{train,test} (faces) and runs/demo/clips/{train_mix,emotional} (speech and motion):
-about 4 GB, and half an hour on one CPU core. A pool that is whole is left alone; faces go on
+some gigabytes, and about 25 minutes on one CPU core. A pool that is whole is left alone; faces go on
 where they stopped. Without espeak-ng every voice is the formant synthesiser's.
 """
 
