@@ -3,8 +3,8 @@
     python -m playmate_jax.training.demo_pools runs
 
 Writes runs/pool/{train,test} (faces) and runs/demo/clips/{train_mix,emotional} (speech and motion):
-some gigabytes, and about 25 minutes on one CPU core. A pool that is whole is left alone; faces go on
-where they stopped. Without espeak-ng every voice is the formant synthesiser's.
+4 GB, and about 25 minutes on one CPU core. A pool that is whole is left alone; faces go on where
+they stopped. Without espeak-ng every voice is the formant synthesiser's.
 """
 
 import argparse
