@@ -18,8 +18,8 @@ import numpy as np
 
 from playmate_jax.converters import liveportrait
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import from_values, to_values
-from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.configuration import to_values
+from playmate_jax.models.renderer import RendererConfig, config_from
 from playmate_jax.models.weights import load_weights, save_weights
 
 LICENCE = "MIT (LivePortrait's code and weights)"
@@ -60,8 +60,7 @@ def convert_back(directory: str | Path, folder: str | Path) -> list[Path]:
       UserError: not a renderer of LivePortrait's kind.
     """
     values, variables, card = load_weights(directory)
-    values = {name: value for name, value in values.items() if name not in ("kind", "crop")}
-    config = from_values(RendererConfig, values, f"{directory}/config.json")
+    config = config_from(values, f"{directory}/config.json")
     missing = sorted(set(liveportrait.tables(config)) - set(variables))
     if missing:
         raise UserError(

@@ -24,7 +24,6 @@ from playmate_jax.errors import UserError
 from playmate_jax.geometry import head_pose
 from playmate_jax.geometry.keypoints import transform_keypoints
 from playmate_jax.models import renderer, stitching
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.weights import check_tree
 from playmate_jax.motion.layout import MOTION_SIZE, pack, unpack
@@ -72,13 +71,12 @@ class FaceRenderer:
         Raises:
           UserError: these are the weights of something else.
         """
-        values = {name: value for name, value in config.items() if name not in ("kind", "crop")}
         if config.get("kind", "renderer") != "renderer":
             raise UserError(
                 f"expected the weights of a renderer in {source}, found those of "
                 f"'{config['kind']}': give another folder"
             )
-        sizes = from_values(RendererConfig, values, f"{source}/config.json")
+        sizes = renderer.config_from(config, f"{source}/config.json")
         optional = renderer.retargeting_shapes(sizes)
         expected = renderer.shapes(sizes) | {n: optional[n] for n in optional if n in params}
         check_tree(params, expected, f"the renderer's weights in {source}")

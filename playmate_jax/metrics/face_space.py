@@ -32,7 +32,6 @@ from playmate_jax.geometry.keypoints import transform_keypoints
 from playmate_jax.metrics.figures import add_arguments, deliver, show
 from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models import renderer
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.weights import check_tree, load_weights
 
@@ -214,8 +213,7 @@ def main(argv: list[str] | None = None) -> None:
     add_arguments(parser)
     options = parser.parse_args(argv)
     values, params, _ = load_weights(options.weights)
-    values = {name: value for name, value in values.items() if name not in ("kind", "crop")}
-    config = from_values(RendererConfig, values)
+    config = renderer.config_from(values, f"{options.weights}/config.json")
     check_tree(params, renderer.shapes(config), options.weights)
     report, shown = evaluate(config, params, true_frames(options.pool))
     out = Path(options.out)

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from playmate_jax.geometry import head_pose
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
 from playmate_jax.models.appearance import AppearanceConfig, AppearanceExtractor
+from playmate_jax.models.configuration import from_values
 from playmate_jax.models.head_warping import HeadWarpingNetwork
 from playmate_jax.models.initialization import fresh_variables
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
@@ -40,6 +41,12 @@ class RendererConfig:
     eyes: KeypointMLPConfig = EYES
     lips: KeypointMLPConfig = LIPS
     image_size: int = 256
+
+
+def config_from(values: Mapping[str, Any], source: str) -> RendererConfig:
+    """The sizes in a renderer's config.json, whatever else it says; `source` names it in errors."""
+    own = {name: value for name, value in values.items() if name not in ("kind", "crop")}
+    return from_values(RendererConfig, own, source)
 
 
 # Factors of the initial noise: the last layer of a block, and what decides a warp, start small.
