@@ -167,7 +167,11 @@ class Animator:
         followed = None
         if driving is not None:
             with _timed(seconds, "driving"):
-                followed = self._follow(driving, sitter.motion, count, pose, head_motion)
+                found = self._driving_motion(driving, count)
+                # a picture has no first frame to change from
+                if pose == "relative" and len(found) == 1:
+                    pose = "absolute"
+                followed = follow(found, sitter.motion, count, pose, head_motion)
 
         with _timed(seconds, "generate"):
             request = Request(
@@ -214,8 +218,8 @@ class Animator:
             seconds,
         )
 
-    def _follow(self, driving, own, count: int, pose: str, gain: float) -> np.ndarray:
-        """The portrait's pose when it follows a driving source."""
+    def _driving_motion(self, driving, count: int) -> Float[np.ndarray, "t 70"]:
+        """The motion of the head in a driving video, picture or motion file."""
         framing: dict[str, Any] = {**self.framing, "rotate": False}  # keeps the driving head's roll
 
         def faces_of_video(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -228,11 +232,10 @@ class Animator:
             size = self.renderer.input_size
             return read_portrait(path, lambda: self.landmarker, framing, size, lambda: size).face
 
-        found = read_driving(
+        return read_driving(
             driving, faces_of_video, face_of_image, self.renderer.motion_of,
             self.renderer.batch, count,
         )  # fmt: skip
-        return follow(found, own, count, pose, gain)
 
 
 class _Beginning(VideoReader):

@@ -79,6 +79,7 @@ def test_a_video_and_a_picture_drive(animator, portrait_pixels, speech_samples, 
     # relative: the first frame keeps the portrait's own pose
     np.testing.assert_allclose(moving.motion[0, POSE], moving.sitter.motion[POSE], atol=1e-3)
     assert np.ptp(still.motion[:, POSE], axis=0).max() == 0
+    assert moving.facts["pose"] == "relative" and still.facts["pose"] == "absolute"
 
 
 def test_the_file_has_the_frames_and_the_sound(animator, inputs):
