@@ -181,13 +181,13 @@ def test_the_demo_sentence_lasts_five_seconds_and_closes_lips():
 
 def test_messages_to_espeaks_process_arrive_as_they_were_sent(tmp_path):
     audio = [np.array([0.1, -1 / 3], np.float32), np.zeros(0, np.float32)]
-    header = {"error": "señor", "phonemes": [[Segment("aa", 1 / 3, 0.7, 0.1)], []]}
+    header = {"error": "señor", "phonemes": [[Segment("aa", 1 / 3, 0.7, 0.1, -3.0)], []]}
     with open(tmp_path / "pipe", "w+b") as pipe:
         espeak_worker.send(pipe, header, audio)
         espeak_worker.send(pipe, {"error": ""})
         pipe.seek(0)
         found, samples = espeak_worker.receive(pipe)
-        assert found == {"error": "señor", "phonemes": [[["aa", 1 / 3, 0.7, 0.1]], []]}
+        assert found == {"error": "señor", "phonemes": [[["aa", 1 / 3, 0.7, 0.1, -3.0]], []]}
         for a, b in zip(samples, audio, strict=True):
             np.testing.assert_array_equal(a, b, strict=True)
         assert espeak_worker.receive(pipe) == ({"error": ""}, [])

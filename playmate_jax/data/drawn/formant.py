@@ -114,7 +114,7 @@ def _tracks(rng, speaker: Speaker, phonemes: list[Segment], n: int) -> _Tracks:
     order = {name: i for i, name in enumerate(PHONEMES)}
     seconds = np.arange(n) * _HOP / AUDIO_HZ
     phrase_start, rising = 0.0, 0.0
-    for index, (name, start, end, stress) in enumerate(phonemes):
+    for index, (name, start, end, stress, _) in enumerate(phonemes):
         i, j = np.searchsorted(seconds, (start, end))
         if name == SILENCE and end - start > 0.1:
             phrase_start, rising = end, 0.25 * (rng.random() < 0.15)

@@ -11,6 +11,7 @@ be learned.
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.data.drawn.effort import jaw_gain
 from playmate_jax.data.drawn.emotion import JAW_GAIN, ease, personal_prototypes, traits
 from playmate_jax.data.drawn.expression import BASIS, HIGH, LOW, UNIT, UNITS
 from playmate_jax.data.drawn.phonemes import PHONEMES, SILENCE, Segment
@@ -30,9 +31,9 @@ def lips(phonemes: list[Segment], n: int) -> Float[np.ndarray, "n 5"]:
         "h" if p.name == SILENCE and p.end - p.start < _GLIMPSE_S else p.name for p in phonemes
     ]
     table = np.array([PHONEMES[name].lips for name in names])
-    start, end, stress = (np.array([p[i] for p in phonemes], float) for i in (1, 2, 3))
+    start, end, stress, effort = (np.array([p[i] for p in phonemes], float) for i in range(1, 5))
     targets, holds = table[:, :5].copy(), table[:, [5, 6, 6, 7, 7]]
-    targets[:, 0] = np.minimum(targets[:, 0] * (0.94 + 0.2 * stress), 1)
+    targets[:, 0] = np.minimum(targets[:, 0] * (0.94 + 0.2 * stress) * jaw_gain(effort), 1)
     sub = n * _SUBFRAMES
     out = np.zeros((sub, 5))
     weight = np.full((sub, 5), 1e-6)

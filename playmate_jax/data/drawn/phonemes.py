@@ -21,13 +21,14 @@ SILENCE = "sil"
 
 
 class Segment(NamedTuple):
-    """One spoken phoneme: name, start and end in seconds, accent strength in [0, 1] (vowels
-    only)."""
+    """One spoken phoneme: name, start and end in seconds; of vowels also accent strength in [0, 1]
+    and vocal effort in decibels around the speaker's average."""
 
     name: str
     start: float
     end: float
     stress: float = 0.0
+    effort: float = 0.0
 
 
 class Sound(NamedTuple):

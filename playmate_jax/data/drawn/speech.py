@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from playmate_jax.data.drawn import espeak, formant
 from playmate_jax.data.drawn.babble import babble
+from playmate_jax.data.drawn.effort import with_effort
 from playmate_jax.data.drawn.phonemes import PHONEMES, SILENCE, Segment, merge_silence
 from playmate_jax.errors import UserError
 
@@ -47,7 +48,7 @@ def utterance(seed: int, index: int, seconds: float, voice: str = "mix") -> Utte
         else:
             phonemes = babble(rng, seconds, speaker.rate)
             audio = formant.synthesise(rng, speaker, phonemes, seconds)
-    return Utterance(audio, merge_silence(phonemes))
+    return Utterance(*with_effort(rng, audio, merge_silence(phonemes)))
 
 
 # "Hello. My name is Playmate. Maybe people will believe a moving face." in our phonemes;
