@@ -5,12 +5,14 @@
 Needs the pools of clips first: `python -m playmate_jax.training.demo_pools runs`.
 Departs from the paper: width 128 x 4 layers; log-mel features for wav2vec2; the network predicts
 the clean motion with weight 1 (DESIGN §5: noise prediction learns no lips at this size), helped by
-the error of velocities and of the lips' units.
+the error of velocities and of the units that viewers watch (lips, gaze), and by counting windows
+with little noise more.
 Hardware: one CPU core, about 45 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 
 from playmate_jax.models.generator import demo_generator
 from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.training.motion_clips import SpeechAugmentation
 from playmate_jax.training.motion_loss import LossConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage1 import Stage1Config
@@ -26,9 +28,11 @@ def config() -> Stage1Config:
             pose_weight=2.0,
             velocity_weight=1.0,
             pose_velocity_weight=30.0,
-            readout_weight=1.5,
+            readout_weight=2.0,
+            snr_limit=5.0,
             previous_noise="ddpm",
         ),
+        augmentation=SpeechAugmentation(noise=0.5),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",
         name="demo",

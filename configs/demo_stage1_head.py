@@ -4,7 +4,7 @@
 
 What speech does not determine is learned last, and lips that weigh a lot keep it waiting: after
 demo_stage1 the head turns a third as far as people do. Here pose weighs three times as much and the
-lips' units a third.
+units' readout a third.
 Hardware: one CPU core, about half an hour. Expected: see the card in playmate_jax/weights/demo.
 """
 
@@ -17,7 +17,7 @@ from playmate_jax.training.stage1 import Stage1Config
 def config() -> Stage1Config:
     """From the first half's weights, on the same clips."""
     first = demo_stage1.config()
-    loss = dataclasses.replace(first.loss, pose_weight=6.0, readout_weight=0.5)
+    loss = dataclasses.replace(first.loss, pose_weight=6.0, readout_weight=0.7)
     return dataclasses.replace(
         first, steps=4400, start="runs/demo/stage1/weights", loss=loss, seed=1
     )

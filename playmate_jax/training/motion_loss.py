@@ -27,6 +27,9 @@ class LossConfig:
     Attributes:
       pose_weight: weight of each pose number against each expression number.
       velocity_weight, readout_weight: of the optional terms; 0 is off.
+      snr_limit: windows count by their signal-to-noise ratio alpha_bar / (1 - alpha_bar), clamped
+        to 1 ... this; 1 counts all alike. Errors are small where little noise is left, and there
+        fine things are decided: gaze, lips that just meet.
       previous_noise: form of Eq. 9, "printed" or "ddpm".
       speech_dropout, emotion_dropout, previous_dropout: chance that a condition is replaced by
         its null.
@@ -36,6 +39,7 @@ class LossConfig:
     velocity_weight: float = 0.0
     pose_velocity_weight: float = 0.0
     readout_weight: float = 0.0
+    snr_limit: float = 1.0
     previous_noise: str = "printed"
     speech_dropout: float = 0.1
     emotion_dropout: float = 0.1
@@ -100,8 +104,9 @@ def motion_loss(
     prediction = model.generator.prediction
     pose_weight = 0.0 if expression_only else config.pose_weight
     weights = _weights(pose_weight)
+    emphasis = jnp.clip(alpha_bar / (1 - alpha_bar), 1.0, config.snr_limit)[:, None, None]
     error = squared_error(prediction, raw, x0, noise, alpha_bar)
-    total = masked_mean(error, valid, weights)
+    total = masked_mean(emphasis * error, valid, weights)
     parts = {
         "diffusion": total,
         "expression_error": masked_mean(error[..., EXPRESSION], valid),
@@ -112,11 +117,13 @@ def motion_loss(
         velocity = _weights(0.0 if expression_only else config.pose_velocity_weight)
         velocity = velocity.at[EXPRESSION].set(config.velocity_weight)
         # times the mean weight: `masked_mean` takes it out
-        parts["velocity"] = velocity.mean() * velocity_error(estimate, x0, valid, velocity)
+        root = jnp.sqrt(emphasis)
+        bend = velocity_error(root * estimate, root * x0, valid, velocity)
+        parts["velocity"] = velocity.mean() * bend
         total = total + parts["velocity"]
     if config.readout_weight and readout is not None:
         wrong = (estimate - x0)[..., EXPRESSION] @ jnp.asarray(readout.matrix)
-        parts["readout"] = masked_mean(jnp.square(wrong), valid)
+        parts["readout"] = masked_mean(emphasis * jnp.square(wrong), valid)
         total = total + config.readout_weight * parts["readout"]
     return total, {"loss": total, **parts}
 

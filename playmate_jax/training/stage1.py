@@ -28,7 +28,14 @@ from playmate_jax.training.motion_loss import LossConfig, Readout, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
 
-CLOSE_WEIGHT = 1.7
+# Lips that meet for two frames and almost shut on an m are what viewers notice first; next, eyes
+# that never move.
+READ_UNITS = {
+    **dict.fromkeys(LIPS, 1.0),
+    "close": 1.7,
+    "gaze_x": 0.5,
+    "gaze_y": 0.5,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +81,7 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
         Statistics.from_tree(start["statistics"]) if start else clip_statistics(whole_set or clips)
     )
     tx = optimizer(config.optimizer, config.steps)
-    readout = lip_readout(statistics, clips) if config.loss.readout_weight else None
+    readout = unit_readout(statistics, clips) if config.loss.readout_weight else None
 
     def init(key):
         params = start["generator"] if start else init_generator(generator, key)
@@ -107,16 +114,12 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
     )
 
 
-def lip_readout(statistics: Statistics, clips: Clips) -> Readout:
-    """The lips' units of the drawn world, each divided by its std over the clips.
-
-    Lips that meet count `CLOSE_WEIGHT` times: they meet for two or three frames, and a mouth that
-    almost shuts on an m is what viewers notice first.
-    """
+def unit_readout(statistics: Statistics, clips: Clips) -> Readout:
+    """Units of the drawn world that a viewer sees at once, each divided by its std over the clips
+    and times its weight in `READ_UNITS`."""
     delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, BASIS.shape[1])
-    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in LIPS]]
-    spread = (delta @ inverse).std(0)
-    spread[LIPS.index("close")] /= CLOSE_WEIGHT
+    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in READ_UNITS]]
+    spread = (delta @ inverse).std(0) / np.array(list(READ_UNITS.values()))
     matrix = np.asarray(statistics.motion.expression_std)[:, None] * inverse / spread
     return Readout(matrix.astype(np.float32))
 

@@ -22,7 +22,7 @@ from playmate_jax.training.motion_clips import Clips, SpeechAugmentation, Window
 from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
-from playmate_jax.training.stage1 import export_model, lip_readout
+from playmate_jax.training.stage1 import export_model, unit_readout
 
 FROZEN = r"^generator/"
 
@@ -73,7 +73,7 @@ def stage2(
     model = dataclasses.replace(model, emotion=config.emotion)
     statistics = Statistics.from_tree(params["statistics"])
     tx = optimizer(config.optimizer, config.steps)
-    readout = lip_readout(statistics, clips) if config.loss.readout_weight else None
+    readout = unit_readout(statistics, clips) if config.loss.readout_weight else None
 
     def init(key):
         emotion = params.get("emotion") or init_emotion(model, key)

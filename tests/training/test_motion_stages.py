@@ -10,8 +10,9 @@ from playmate_jax.errors import UserError
 from playmate_jax.inference.generate import load_motion_model
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.generator import GeneratorConfig
-from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.models.weights import load_weights
+from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.training.experiment import load_config
 from playmate_jax.training.loop import LoopConfig, train
@@ -21,9 +22,9 @@ from playmate_jax.training.motion_clips import (
     open_clips,
     random_clips,
 )
-from playmate_jax.training.motion_loss import LossConfig
+from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig
-from playmate_jax.training.stage1 import Stage1Config, stage1
+from playmate_jax.training.stage1 import READ_UNITS, Stage1Config, stage1, unit_readout
 from playmate_jax.training.stage2 import Stage2Config, partition, stage2
 
 WINDOW = WindowConfig(16, 4)
@@ -155,3 +156,34 @@ def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(
     train(stage, tmp_path / "b", 2, loop=QUIET, quiet=True)
     rest = train(stage, tmp_path / "b", 3, loop=QUIET, quiet=True)
     jax.tree.map(np.testing.assert_array_equal, whole.state, rest.state)
+
+
+@pytest.mark.parametrize("limit", [1.0, 5.0])
+def test_a_window_counts_by_its_signal_to_noise_ratio(clips, limit):
+    """One window: its loss is `limit`-clamped SNR times the plain one, in every part."""
+    batch = next(WindowBatches(clips, clip_statistics(clips), 1, WINDOW)(0, 0))
+    params = {"generator": init_generator(MODEL.generator, jax.random.key(0))}
+    readout = unit_readout(clip_statistics(clips), clips)
+    bars = np.asarray(MODEL.schedule.build().alphas_bar)
+    counted = dataclasses.replace(LOSS, snr_limit=limit)
+    weights = []
+    for seed in range(12):
+        key = jax.random.key(seed)
+        step = int(jax.random.randint(jax.random.split(key, 4)[0], (1,), 0, len(bars))[0])
+        weight = np.clip(bars[step] / (1 - bars[step]), 1, limit)
+        plain, one = motion_loss(LOSS, MODEL, params, batch, key, readout)
+        total, other = motion_loss(counted, MODEL, params, batch, key, readout)
+        for name in ("diffusion", "velocity", "readout"):
+            assert float(other[name]) == pytest.approx(weight * float(one[name]), rel=1e-4)
+        assert float(other["expression_error"]) == pytest.approx(float(one["expression_error"]))
+        weights.append(weight)
+    assert max(weights) == limit and min(weights) == 1
+
+
+def test_units_are_read_in_their_own_std(clips):
+    """A clip's units, read from its normalised motion, have the weights as their std."""
+    statistics = clip_statistics(clips)
+    delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, 63)
+    normalized = delta / np.asarray(statistics.motion.expression_std)
+    read = (normalized @ unit_readout(statistics, clips).matrix).std(0)
+    np.testing.assert_allclose(read, list(READ_UNITS.values()), rtol=1e-4)
