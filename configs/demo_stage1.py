@@ -12,7 +12,7 @@ Hardware: one CPU core, about 45 minutes. Expected: see the card in playmate_jax
 
 from playmate_jax.models.generator import demo_generator
 from playmate_jax.models.motion_model import MotionModelConfig
-from playmate_jax.training.motion_clips import SpeechAugmentation
+from playmate_jax.training.motion_clips import SpeechNoise
 from playmate_jax.training.motion_loss import LossConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage1 import Stage1Config
@@ -32,7 +32,7 @@ def config() -> Stage1Config:
             snr_limit=5.0,
             previous_noise="ddpm",
         ),
-        augmentation=SpeechAugmentation(noise=0.5),
+        speech_noise=SpeechNoise(largest=0.5),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",
         name="demo",

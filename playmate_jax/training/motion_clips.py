@@ -78,39 +78,27 @@ def clip_statistics(clips: Clips) -> Statistics:
 
 
 @dataclasses.dataclass(frozen=True)
-class SpeechAugmentation:
-    """Changes of log-mel features that no words depend on: more speakers than were recorded.
+class SpeechNoise:
+    """White noise on the speech features of some windows: real voices differ in more than drawn
+    ones do.
 
     Attributes:
-      bands: mel bands per sub-frame, to take the features apart.
-      shift: largest shift along the bands, up or down: longer and shorter vocal tracts.
-      noise: largest std of white noise, as a share of the features' own.
-      share: of windows that are changed at all.
+      largest: std at most, as a share of the features' own; each window draws its own.
+      share: of windows that are noised at all.
     """
 
-    bands: int = 24
-    shift: float = 0.0
-    noise: float = 0.0
+    largest: float = 0.0
     share: float = 0.7
 
     def __call__(
         self, rng: np.random.Generator, speech: Float[np.ndarray, "b t f"]
     ) -> Float[np.ndarray, "b t f"]:
-        if not (self.shift or self.noise):
+        if not self.largest:
             return speech
-        b, t, f = speech.shape
-        chosen = rng.random(b) < self.share
-        by_band = speech.reshape(b, t, f // self.bands, self.bands)
-        shift = rng.uniform(-self.shift, self.shift, size=(b,)) * chosen
-        at = np.clip(np.arange(self.bands) + shift[:, None], 0, self.bands - 1)
-        low = np.minimum(at.astype(int), self.bands - 2)
-        rest = (at - low)[:, None, None].astype(np.float32)
-        rows = np.arange(b)[:, None]
-        # fancy indices go to the front: (b, bands, t, sub-frames)
-        lower, upper = (np.moveaxis(by_band[rows, :, :, k], 1, -1) for k in (low, low + 1))
-        shifted = (lower + rest * (upper - lower)).reshape(b, t, f)
-        level = (rng.uniform(0, self.noise, size=(b,)) * chosen).astype(np.float32)[:, None, None]
-        return shifted + level * speech.std() * rng.standard_normal((b, t, f), np.float32)
+        chosen = rng.random(len(speech)) < self.share
+        level = (rng.uniform(0, self.largest, size=len(speech)) * chosen).astype(np.float32)
+        noise = rng.standard_normal(speech.shape, np.float32)
+        return speech + level[:, None, None] * speech.std() * noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +116,7 @@ class WindowBatches:
     window: WindowConfig = WindowConfig()
     identity_noise: float = 0.2
     first: float = 0.15
-    augmentation: SpeechAugmentation = SpeechAugmentation()
+    speech_noise: SpeechNoise = SpeechNoise()
 
     def __call__(self, seed: int, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         # Pose is normalised by whole clips (Eq. 6), so before windows are cut.
@@ -154,7 +142,7 @@ class WindowBatches:
         return {
             "motion": cut[:, p:],
             "previous_motion": cut[:, :p],
-            "speech": self.statistics.normalized_speech(self.augmentation(rng, features)),
+            "speech": self.statistics.normalized_speech(self.speech_noise(rng, features)),
             "identity": (identity[which] + self.identity_noise * noise).astype(np.float32),
             "emotion": self.clips.emotion[own, rows].astype(np.float32),
             "valid": np.stack([window.valid for window in windows]),

@@ -19,7 +19,7 @@ from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.motion_clips import (
     Clips,
-    SpeechAugmentation,
+    SpeechNoise,
     WindowBatches,
     clip_statistics,
     open_clips,
@@ -55,7 +55,7 @@ class Stage1Config:
     clips: str
     model: MotionModelConfig = MotionModelConfig()
     loss: LossConfig = LossConfig()
-    augmentation: SpeechAugmentation = SpeechAugmentation()
+    speech_noise: SpeechNoise = SpeechNoise()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig()
     batch_size: int = 16
@@ -107,7 +107,7 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
             statistics,
             config.batch_size,
             generator.window,
-            augmentation=config.augmentation,
+            speech_noise=config.speech_noise,
         ),
         export=export,
         description=to_values(config),

@@ -18,7 +18,7 @@ from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig, Statistics, init_emotion
 from playmate_jax.models.weights import load_weights
 from playmate_jax.training.loop import LoopConfig
-from playmate_jax.training.motion_clips import Clips, SpeechAugmentation, WindowBatches, open_clips
+from playmate_jax.training.motion_clips import Clips, SpeechNoise, WindowBatches, open_clips
 from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
@@ -49,7 +49,7 @@ class Stage2Config:
     clips: str
     emotion: EmotionConfig = EmotionConfig()
     loss: LossConfig = LossConfig()
-    augmentation: SpeechAugmentation = SpeechAugmentation()
+    speech_noise: SpeechNoise = SpeechNoise()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig()
     batch_size: int = 16
@@ -104,7 +104,7 @@ def stage2(
             statistics,
             config.batch_size,
             model.generator.window,
-            augmentation=config.augmentation,
+            speech_noise=config.speech_noise,
         ),
         export=export,
         description=to_values(config),
