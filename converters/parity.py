@@ -114,11 +114,26 @@ class Comparison(NamedTuple):
     remark: str
 
 
-def report(reference: Reference, ports: Mapping[str, Callable[[Reference], Outputs]]) -> bool:
-    """Print the table; whether every ported network agrees and converts exactly."""
+def report(
+    reference: Reference, ports: Mapping[str, Callable[[Reference], Outputs]], only: str = ""
+) -> bool:
+    """Print the table; whether every ported network agrees and converts exactly.
+
+    Args:
+      only: recordings whose name contains this.
+
+    Raises:
+      UserError: no recording's name does.
+    """
+    files = [file for file in reference.files() if only in file]
+    if not files:
+        raise UserError(
+            f"expected a recording whose name contains {only!r}, found "
+            f"{', '.join(reference.files()) or 'none at all'}: choose one of those"
+        )
     print(f"{'recording':28}{'worst error':>12}  {'round trip':11}{'seconds':>8}  first divergence")
     good = True
-    for file in reference.files():
+    for file in files:
         if file not in ports:
             print(f"{file:28}{'not ported':>12}", flush=True)
             continue
@@ -145,10 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only recordings whose name contains this")
     options = parser.parse_args(arguments)
-    ports = {file: port for file, port in PORTS.items() if options.only in file}
     try:
         with jax.default_matmul_precision("highest"):
-            return 0 if report(Reference(options.golden, options.seed), ports) else 1
+            return 0 if report(Reference(options.golden, options.seed), PORTS, options.only) else 1
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ import pytest
 
 from playmate_jax.converters import stand_in
 from playmate_jax.converters.liveportrait_parity import PORTS
-from playmate_jax.converters.parity import TOLERANCE, Reference, main
+from playmate_jax.converters.parity import TOLERANCE, Reference, main, report
 
 RECORDINGS = Path(__file__).parent / "recordings"
 PINNED = [-0.3687654435634613, -0.002532179467380047, 0.24719227850437164]
@@ -38,9 +38,19 @@ def test_a_wrong_network_is_found_out():
 def test_the_report_names_what_diverges_and_fails(capsys):
     assert main([str(RECORDINGS), "--seed", "1", "--only", "retargeting"]) == 1
     printed = capsys.readouterr().out
-    assert "retarget.stitching" in printed and "liveportrait_spade" in printed
-    assert "not ported" in printed
+    assert "retarget.stitching" in printed
+    assert "liveportrait_spade" not in printed  # not asked for
     assert main([str(RECORDINGS), "--seed", "0", "--only", "retargeting"]) == 0
+
+
+def test_a_recording_of_no_ported_network_is_listed_and_fails_nothing(capsys):
+    assert report(Reference(RECORDINGS, 0), {}, "spade")
+    assert "not ported" in capsys.readouterr().out
+
+
+def test_a_name_that_no_recording_has_is_told(capsys):
+    assert main([str(RECORDINGS), "--only", "vgg"]) == 2
+    assert "liveportrait_spade" in capsys.readouterr().err
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path, capsys):

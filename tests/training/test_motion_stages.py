@@ -17,6 +17,7 @@ from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.training.experiment import load_config
 from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.motion_clips import (
+    SpeechNoise,
     WindowBatches,
     clip_statistics,
     open_clips,
@@ -187,3 +188,14 @@ def test_units_are_read_in_their_own_std(clips):
     normalized = delta / np.asarray(statistics.motion.expression_std)
     read = (normalized @ unit_readout(statistics, clips).matrix).std(0)
     np.testing.assert_allclose(read, list(READ_UNITS.values()), rtol=1e-4)
+
+
+def test_speech_noise_reaches_its_share_of_windows_and_its_level():
+    speech = np.random.default_rng(0).standard_normal((400, 50, 8)).astype(np.float32)
+    noised = SpeechNoise(largest=0.5, share=0.7)(np.random.default_rng(1), speech)
+    level = (noised - speech).std((1, 2))
+    assert noised.dtype == np.float32 and noised.shape == speech.shape
+    # 400 draws: shares scatter by 0.023, and the largest of 280 levels is near the limit
+    assert (level > 1e-6).mean() == pytest.approx(0.7, abs=0.07)
+    assert 0.47 < level.max() < 0.53
+    assert SpeechNoise()(np.random.default_rng(1), speech) is speech
