@@ -1,6 +1,7 @@
 """`playmate animate` as a user meets it; `run` is the command without a new process."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -79,6 +80,17 @@ def test_the_same_seed_gives_an_identical_file(inputs):
     read = lambda name: (inputs / name).read_bytes()  # noqa: E731
     assert read("a.mp4") == read("b.mp4")
     assert read("a.npz") == read("b.npz") and read("a.npz") != read("c.npz")
+
+
+def test_another_process_writes_the_identical_file(inputs, tiny_weights):
+    names = [str(inputs / name) for name in ("portrait.png", "speech.wav")]
+    for out, hash_seed in (("a.mp4", "1"), ("b.mp4", "2")):
+        subprocess.run(
+            [sys.executable, "-m", "playmate_jax", "animate", *names, "-o", str(inputs / out),
+             "--weights", str(tiny_weights), "--no-crop", "--quiet", "--seed", "3"],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed}, check=True,
+        )  # fmt: skip
+    assert (inputs / "a.mp4").read_bytes() == (inputs / "b.mp4").read_bytes()
 
 
 def test_an_error_before_the_arguments_are_read_is_one_sentence_too(monkeypatch, capsys):
