@@ -38,7 +38,7 @@ from playmate_jax.models.motion_model import (
     null_branches,
 )
 from playmate_jax.models.weights import check_tree, load_weights
-from playmate_jax.motion.continuity import BLEND_FRAMES, close_gap, smoothed
+from playmate_jax.motion.continuity import BLEND_FRAMES, joined, smoothed
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE, POSE
 from playmate_jax.motion.normalization import bounds, denormalize
 from playmate_jax.motion.windows import previous_frames, window_at, window_starts
@@ -56,7 +56,7 @@ class GenerateOptions:
       audio_scale, emotion_scale: guidance, Eq. 8.
       sampler, steps: a name of `diffusion.samplers.SAMPLERS`; steps None takes `DEFAULT_STEPS`.
       head_motion: gain of the generated head motion; 0 keeps the portrait's pose.
-      blend_frames: over how many frames windows are joined.
+      blend_frames: over how many frames windows are joined; the head takes twice as many.
       lookahead: frames of each window that are made again by the next, which hears what follows
         them.
       pose_smoothing: std in frames of a low-pass on head motion, which has nothing above 2 Hz.
@@ -189,7 +189,7 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
             )
         )
         if i:
-            made = np.clip(close_gap(past, made, options.blend_frames), *limits)
+            made = np.clip(joined(past, made, options.blend_frames), *limits)
         end = starts[i + 1] if i + 1 < len(starts) else n_frames
         made = made[:, : end - start]
         past = previous_frames(np.concatenate([past, made], 1), window)

@@ -2,13 +2,16 @@
 the paper only conditions on the previous frames).
 
 The first frame of a new window should continue the last two frames of the previous one. What is
-missing is added in full at the first frame and faded out with a raised cosine. It is done before
-the frames are fed back as the next window's past, so that what the generator sees is what was
-shown.
+missing is added in full at the first frame and faded out: for expression, which may turn round at
+any frame, with a raised cosine; for the head, which has mass, with a cubic that takes over its
+velocity too. It is done before the frames are fed back as the next window's past, so that what the
+generator sees is what was shown.
 """
 
 import numpy as np
 from jaxtyping import Float
+
+from playmate_jax.motion.layout import EXPRESSION, POSE
 
 BLEND_FRAMES = 8
 
@@ -39,6 +42,37 @@ def close_gap(
     moved = current.copy()
     moved[..., :n_frames, :] += gap[..., None, :] * raised_cosine(n_frames)[:, None]
     return moved
+
+
+def close_gap_and_slope(
+    previous: Float[np.ndarray, "*batch p m"],
+    current: Float[np.ndarray, "*batch t m"],
+    n_frames: int = 2 * BLEND_FRAMES,
+) -> Float[np.ndarray, "*batch t m"]:
+    """As `close_gap`, with position and velocity both continued: a cubic Hermite correction."""
+    n_frames = min(n_frames, current.shape[-2])
+    if n_frames < 2:  # noqa: PLR2004
+        return current
+    last, velocity = previous[..., -1, :], previous[..., -1, :] - previous[..., -2, :]
+    gap = last + velocity - current[..., 0, :]
+    slope = velocity - (current[..., 1, :] - current[..., 0, :])
+    s = (np.arange(n_frames, dtype=np.float32) / n_frames)[:, None]
+    moved = current.copy()
+    moved[..., :n_frames, :] += gap[..., None, :] * (2 * s**3 - 3 * s**2 + 1)
+    moved[..., :n_frames, :] += slope[..., None, :] * n_frames * (s**3 - 2 * s**2 + s)
+    return moved
+
+
+def joined(
+    previous: Float[np.ndarray, "*batch p 70"],
+    current: Float[np.ndarray, "*batch t 70"],
+    n_frames: int = BLEND_FRAMES,
+) -> Float[np.ndarray, "*batch t 70"]:
+    """A window of motion that continues the previous one; the head's gap closes over twice the
+    frames."""
+    expression = close_gap(previous[..., EXPRESSION], current[..., EXPRESSION], n_frames)
+    pose = close_gap_and_slope(previous[..., POSE], current[..., POSE], 2 * n_frames)
+    return np.concatenate([expression, pose], -1)
 
 
 def smoothed(x: Float[np.ndarray, "*b t m"], std_frames: float) -> Float[np.ndarray, "*b t m"]:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from playmate_jax.diffusion.schedule import linear_schedule
-from playmate_jax.motion.continuity import close_gap, raised_cosine, smoothed
+from playmate_jax.motion.continuity import (
+    close_gap,
+    close_gap_and_slope,
+    joined,
+    raised_cosine,
+    smoothed,
+)
+from playmate_jax.motion.layout import EXPRESSION, POSE
 from playmate_jax.motion.previous_noise import in_front, noised_at, noised_previous
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at, window_starts
 
@@ -62,6 +69,29 @@ def test_a_window_that_continues_by_itself_is_not_moved():
     past, now = line[:10], line[10:].copy()
     now[0] = past[-1] + 0.5 * (past[-1] - past[-2])
     np.testing.assert_allclose(close_gap(past, now, 8), now, atol=1e-12)
+
+
+def test_the_head_goes_on_at_its_speed_and_ends_where_it_would():
+    rng = np.random.default_rng(0)
+    past, now = rng.standard_normal((2, 10, 7)), rng.standard_normal((2, 100, 7))
+    moved = close_gap_and_slope(past, now, 16)
+    velocity = past[:, -1] - past[:, -2]
+    np.testing.assert_allclose(moved[:, 0], past[:, -1] + velocity, atol=1e-5)
+    # the correction's slope at its first frame is the one that was missing, and 0 at its end
+    correction = close_gap_and_slope(past, now, 100) - now
+    missing = velocity - (now[:, 1] - now[:, 0])
+    np.testing.assert_allclose(correction[:, 1] - correction[:, 0], missing, rtol=0.05, atol=0.01)
+    assert np.abs(correction[:, -1]).max() < 0.06
+    np.testing.assert_array_equal(moved[:, 16:], now[:, 16:])
+
+
+def test_a_straight_line_is_joined_to_itself_unchanged():
+    line = np.linspace(0, 1, 40)[:, None] * np.ones(70)
+    past, now = line[:10], line[10:]
+    np.testing.assert_allclose(joined(past, now)[:, POSE], now[:, POSE], atol=1e-6)
+    # expression goes on at half its speed, and catches up
+    assert np.abs(joined(past, now) - now)[:, EXPRESSION].max() < 0.501 * (line[1, 0] - line[0, 0])
+    np.testing.assert_array_equal(joined(past, now[:1])[:, POSE], now[:1, POSE])
 
 
 def test_the_raised_cosine_falls_from_one_to_zero():
