@@ -19,6 +19,7 @@ from playmate_jax.training.stage1 import Stage1Config
 
 
 def config() -> Stage1Config:
+    """The lips of the shipped weights."""
     return Stage1Config(
         steps=6000,
         clips="runs/demo/clips/train_mix",

@@ -14,6 +14,7 @@ from playmate_jax.training.stage2 import Stage2Config
 
 
 def config() -> Stage2Config:
+    """The emotions of the shipped weights."""
     return Stage2Config(
         steps=1600,
         stage1="runs/demo/stage1_head/weights",

@@ -12,6 +12,7 @@ from playmate_jax.training.stage1 import Stage1Config
 
 
 def config() -> Stage1Config:
+    """Stage 1 as the paper trains it."""
     return Stage1Config(
         steps=200_000,
         clips="data/stage1",

@@ -12,6 +12,7 @@ from playmate_jax.training.stage2 import Stage2Config
 
 
 def config() -> Stage2Config:
+    """Stage 2 as the paper trains it."""
     return Stage2Config(
         steps=100_000,
         stage1="runs/paper/stage1/weights",

@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.fft import rfft  # float32 stays float32, and three times NumPy's speed
 
-AUDIO_HZ = 16_000
-FRAME_SAMPLES = 640
+from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
+
 _FFT = 512
 _BLOCK = 4096  # windows transformed at a time
 _DB = np.log(10) / 10  # natural-log power per decibel
@@ -60,7 +60,7 @@ def _mel_filters(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
 
 def n_frames(samples: int) -> int:
     """Video frames that cover `samples` of audio: a started frame counts."""
-    return -(-samples // FRAME_SAMPLES)
+    return -(-samples // SAMPLES_PER_FRAME)
 
 
 def log_mel(
@@ -72,7 +72,7 @@ def log_mel(
     if n == 0:
         return np.zeros((0, config.size), np.float32)
     audio = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    hop = FRAME_SAMPLES // config.subframes
+    hop = SAMPLES_PER_FRAME // config.subframes
     before = config.window // 2 - hop // 2  # the window is centred on its sub-frame
     after = n * hop + config.window - before - len(audio)
     padded = np.pad(audio, (before, max(after, 0)))

@@ -67,6 +67,7 @@ class Stage1Config:
     domain: str = "photographs"
 
     def stage(self) -> Stage:
+        """This configuration as a value for the loop."""
         clips = open_clips(self.clips)
         return stage1(self, clips, open_clips(self.statistics) if self.statistics else clips)
 

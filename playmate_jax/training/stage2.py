@@ -59,6 +59,7 @@ class Stage2Config:
     domain: str = "photographs"
 
     def stage(self) -> Stage:
+        """This configuration as a value for the loop."""
         values, params, _ = load_weights(self.stage1)
         model = from_values(
             MotionModelConfig, {key: value for key, value in values.items() if key != "kind"}

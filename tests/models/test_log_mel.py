@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from playmate_jax.models.log_mel import FRAME_SAMPLES, LogMelConfig, log_mel, n_frames
+from playmate_jax.models.log_mel import LogMelConfig, log_mel, n_frames
+from playmate_jax.models.speech import SAMPLES_PER_FRAME
 
 
 def babble(seconds=2.0, seed=0):
@@ -17,7 +18,7 @@ def babble(seconds=2.0, seed=0):
 @pytest.mark.parametrize("samples", [0, 1, 639, 640, 641, 800, 16_000])
 def test_a_started_frame_counts(samples):
     features = log_mel(babble()[:samples])
-    assert features.shape == (-(-samples // FRAME_SAMPLES), 96)
+    assert features.shape == (-(-samples // SAMPLES_PER_FRAME), 96)
     assert n_frames(samples) == len(features)
     assert np.isfinite(features).all() and features.dtype == np.float32
 
