@@ -1,8 +1,9 @@
 """Samplers: from noise to a sample, by a callable that predicts the noise.
 
 Each is one `lax.scan` over a respaced schedule and a pure function of its arguments. The last jump
-goes to the clean sample itself (alpha_bar = 1). `bounds`, the least and the most that data can
-be, hold every estimate of the clean sample: guidance can push it out of the data's range.
+goes from step `last` (0: the whole schedule) to the clean sample itself (alpha_bar = 1). `bounds`,
+the least and the most that data can be, hold every estimate of the clean sample: guidance can push
+it out of the data's range.
 
 References: DDPM (Ho et al. 2020, Eqs. 6-7); DDIM (Song et al. 2021, Eqs. 12 and 16); DPM-Solver++
 (Lu et al. 2022, Algorithm 2, the multistep second-order solver in data prediction).
@@ -30,6 +31,7 @@ def ddpm(
     schedule: Schedule,
     n_steps: int = 1000,
     bounds: Bounds | None = None,
+    last: int = 0,
 ) -> Float[Array, "*x"]:
     """Ancestral sampling with the posterior variance; on fewer steps, of the respaced chain."""
 
@@ -42,7 +44,7 @@ def ddpm(
         variance = (1 - alpha) * (1 - next_alpha_bar) / (1 - alpha_bar)
         return mean + jnp.sqrt(variance) * jax.random.normal(key, x.shape, x.dtype)
 
-    return _scan(jump, key, x, schedule, n_steps)
+    return _scan(jump, key, x, schedule, n_steps, last)
 
 
 def ddim(
@@ -53,6 +55,7 @@ def ddim(
     n_steps: int = 50,
     eta: float = 0.0,
     bounds: Bounds | None = None,
+    last: int = 0,
 ) -> Float[Array, "*x"]:
     """DDIM; deterministic at eta 0 (the key is then unused), DDPM at eta 1."""
 
@@ -68,7 +71,7 @@ def ddim(
             x = x + jnp.sqrt(variance) * jax.random.normal(key, x.shape, x.dtype)
         return x
 
-    return _scan(jump, key, x, schedule, n_steps)
+    return _scan(jump, key, x, schedule, n_steps, last)
 
 
 def dpm_solver_pp(
@@ -78,6 +81,7 @@ def dpm_solver_pp(
     schedule: Schedule,
     n_steps: int = 20,
     bounds: Bounds | None = None,
+    last: int = 0,
 ) -> Float[Array, "*x"]:
     """DPM-Solver++(2M): second order by the last jump's estimate; needs no key.
 
@@ -86,7 +90,7 @@ def dpm_solver_pp(
     steps on Gaussian data; 0.2 % this way).
     """
     del key
-    steps = even_in_snr(schedule, n_steps)
+    steps = even_in_snr(schedule, n_steps, last)
     alphas_bar, lambdas = schedule.alphas_bar[steps], schedule.half_log_snr[steps]
 
     def body(carry, i):
@@ -109,9 +113,9 @@ def dpm_solver_pp(
 SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpm_solver_pp}
 
 
-def _scan(jump, key, x, schedule, n_steps):
+def _scan(jump, key, x, schedule, n_steps, last):
     """x carried through jumps from each respaced step to the next and at last to alpha_bar = 1."""
-    steps = jnp.asarray(respaced(schedule.n_steps, n_steps))
+    steps = jnp.asarray(respaced(schedule.n_steps, n_steps, last))
     alphas_bar = schedule.alphas_bar[steps]
     next_alphas_bar = jnp.append(alphas_bar[1:], 1.0)
 

@@ -51,17 +51,18 @@ def cosine_schedule(
     return Schedule(jnp.asarray(np.cumprod(1 - betas), jnp.float32))
 
 
-def respaced(n_schedule: int, n_steps: int) -> Int[np.ndarray, " steps"]:
-    """`n_steps` steps of a schedule, falling from its last to its first, evenly spaced."""
+def respaced(n_schedule: int, n_steps: int, last: int = 0) -> Int[np.ndarray, " steps"]:
+    """`n_steps` steps of a schedule, falling from its end to step `last`, evenly spaced."""
     _check_steps(n_schedule, n_steps)
-    return np.linspace(n_schedule - 1, 0, n_steps).round().astype(np.int32)
+    return np.linspace(n_schedule - 1, last, n_steps).round().astype(np.int32)
 
 
-def even_in_snr(schedule: Schedule, n_steps: int) -> Int[Array, " steps"]:
-    """`n_steps` falling steps, even in the log of the signal-to-noise ratio; near 0 some repeat."""
+def even_in_snr(schedule: Schedule, n_steps: int, last: int = 0) -> Int[Array, " steps"]:
+    """`n_steps` falling steps to `last`, even in the log of the signal-to-noise ratio; near 0 some
+    repeat."""
     _check_steps(schedule.n_steps, n_steps)
     times = schedule.half_log_snr
-    wanted = jnp.linspace(times[-1], times[0], n_steps)
+    wanted = jnp.linspace(times[-1], times[last], n_steps)
     return jnp.argmin(jnp.abs(times - wanted[:, None]), 1)
 
 

@@ -3,8 +3,10 @@
     model = load_motion_model("weights/demo/generator")
     motion = generate(model, speech (t, f), identity (63,), own (70,), emotion=(8,) or (t, 8))
 
-DDIM takes 20 steps by default: of a network that predicts clean motion, 50 make the same lips
-(correlations within .01).
+Of a network that predicts clean motion the estimate at `LAST_STEP` of the schedule is the result:
+passes with less noise only pull it towards what training has shown. On real recordings the jaw's
+correlation with energy is .68 that way, .66 to the end; on drawn speakers lips gain up to .01, and
+head, blinks and gaze keep their range. DDIM takes 15 steps by default: 50 make the same lips.
 
 Windows have one static shape, so the sampler is compiled once per (batch, sampler, steps, number of
 branches) and memory does not grow with length. Each window sees the last 10 frames that were made;
@@ -45,7 +47,8 @@ from playmate_jax.motion.windows import previous_frames, window_at, window_start
 
 # In std of a clip's own pose: no head in the training clips moves further.
 POSE_BOUND = 8.0
-DEFAULT_STEPS = {"ddim": 20, "dpm++": 20, "ddpm": 250}
+LAST_STEP = 0.3
+DEFAULT_STEPS = {"ddim": 15, "dpm++": 20, "ddpm": 250}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,7 +212,10 @@ def _sample_window(config, sampler, n_steps, with_emotion, params, key, inputs, 
         scales if with_emotion else scales[:1],
     )
     noise = jax.random.normal(noise_key, shape)
-    return SAMPLERS[sampler](predict, sampler_key, noise, schedule, n_steps=n_steps, bounds=limits)
+    last = round(LAST_STEP * schedule.n_steps) if config.generator.prediction == "x0" else 0
+    return SAMPLERS[sampler](
+        predict, sampler_key, noise, schedule, n_steps=n_steps, bounds=limits, last=last
+    )
 
 
 def _expected(config: MotionModelConfig):

@@ -53,6 +53,8 @@ def test_respaced_steps_run_from_last_to_first():
     steps = respaced(1000, 20)
     assert steps[0] == 999 and steps[-1] == 0 and (np.diff(steps) < 0).all()
     assert respaced(1000, 1000).tolist() == list(range(999, -1, -1))
+    assert respaced(1000, 8, last=300).tolist() == [999, 899, 799, 699, 600, 500, 400, 300]
+    assert even_in_snr(SCHEDULE, 8, last=300).tolist()[::7] == [999, 300]
 
 
 @pytest.mark.parametrize("steps", [0, 1001])
@@ -88,15 +90,17 @@ def test_unknown_predictions_are_refused():
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_perfect_denoiser_is_recovered(name):
+@pytest.mark.parametrize("last", [0, 300])
+def test_a_perfect_denoiser_is_recovered(name, last):
     truth = jax.random.normal(jax.random.key(1), (3, 7))
 
-    def knows_the_truth(x, step):
+    def knows_the_truth(x, step):  # and must not be asked beyond the last step
         a = SCHEDULE.alphas_bar[step]
-        return (x - jnp.sqrt(a) * truth) / jnp.sqrt(1 - a)
+        return jnp.where(step >= last, (x - jnp.sqrt(a) * truth) / jnp.sqrt(1 - a), jnp.nan)
 
     x = jax.random.normal(jax.random.key(2), (3, 7))
-    sample = SAMPLERS[name](knows_the_truth, jax.random.key(3), x, SCHEDULE, n_steps=10)
+    key = jax.random.key(3)
+    sample = SAMPLERS[name](knows_the_truth, key, x, SCHEDULE, n_steps=10, last=last)
     np.testing.assert_allclose(sample, truth, atol=2e-4)  # float32 at alpha_bar 4e-5
 
 

@@ -68,6 +68,24 @@ def test_strong_guidance_stays_within_the_training_sets_expressions(model, speec
     assert (made[:, :63] <= seen.expression_high + slack).all()
 
 
+@pytest.mark.parametrize("prediction, last", [("x0", 300), ("noise", 0), ("v", 0)])
+def test_only_estimates_of_clean_motion_are_taken_early(
+    model, speech, monkeypatch, prediction, last
+):
+    asked = []
+
+    def sampler(predict, key, x, schedule, n_steps, bounds, last):
+        asked.append(last)
+        return x
+
+    monkeypatch.setitem(generate_module.SAMPLERS, f"spy {prediction}", sampler)
+    generator = dataclasses.replace(CONFIG.generator, prediction=prediction)
+    config = dataclasses.replace(CONFIG, generator=generator)
+    options = GenerateOptions(sampler=f"spy {prediction}", steps=4)
+    generate(dataclasses.replace(model, config=config), speech, FACE, OWN, options=options)
+    assert set(asked) == {last}
+
+
 @pytest.mark.parametrize("n_frames", [1, 19, 20, 21, 70])
 def test_motion_is_as_long_as_the_speech(model, speech, n_frames):
     motion = generate(model, speech[:n_frames], FACE, OWN, options=QUICK)
