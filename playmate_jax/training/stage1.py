@@ -5,6 +5,7 @@ Exported weights: {"generator", "statistics"}, read by inference/generate.py and
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,13 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
     )
 
 
-def unit_readout(statistics: Statistics, clips: Clips) -> Readout:
-    """Units of the drawn world that a viewer sees at once, each divided by its std over the clips
-    and times its weight in `READ_UNITS`."""
+def unit_readout(
+    statistics: Statistics, clips: Clips, units: Mapping[str, float] = READ_UNITS
+) -> Readout:
+    """Units of the drawn world, each divided by its std over the clips and times its weight."""
     delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, BASIS.shape[1])
-    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in READ_UNITS]]
-    spread = (delta @ inverse).std(0) / np.array(list(READ_UNITS.values()))
+    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in units]]
+    spread = (delta @ inverse).std(0) / np.array(list(units.values()))
     matrix = np.asarray(statistics.motion.expression_std)[:, None] * inverse / spread
     return Readout(matrix.astype(np.float32))
 

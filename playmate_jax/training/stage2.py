@@ -22,9 +22,11 @@ from playmate_jax.training.motion_clips import Clips, SpeechNoise, WindowBatches
 from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
-from playmate_jax.training.stage1 import export_model, unit_readout
+from playmate_jax.training.stage1 import READ_UNITS, export_model, unit_readout
 
 FROZEN = r"^generator/"
+# Emotions that differ in little else: fear and surprise by the brows' tilt.
+SHOWN_UNITS = READ_UNITS | dict.fromkeys(("brow_tilt", "frown", "smile"), 0.7)
 
 
 @flax.struct.dataclass
@@ -74,7 +76,7 @@ def stage2(
     model = dataclasses.replace(model, emotion=config.emotion)
     statistics = Statistics.from_tree(params["statistics"])
     tx = optimizer(config.optimizer, config.steps)
-    readout = unit_readout(statistics, clips) if config.loss.readout_weight else None
+    readout = unit_readout(statistics, clips, SHOWN_UNITS) if config.loss.readout_weight else None
 
     def init(key):
         emotion = params.get("emotion") or init_emotion(model, key)
