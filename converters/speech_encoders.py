@@ -1,0 +1,118 @@
+"""wav2vec 2.0 and HuBERT: transformers' checkpoints, into `models/wav2vec2.py` and back.
+
+A checkpoint is a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`. Names
+may begin with `wav2vec2.` or `hubert.`; the weight norm of the positional convolution has an old
+and a new spelling; heads for recognition and pretraining are left out by name.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from playmate_jax.converters.rules import (
+    CONV,
+    IDENTITY,
+    Ignored,
+    Op,
+    Rule,
+    Table,
+    conv,
+    dense,
+    layer_norm,
+)
+from playmate_jax.errors import UserError
+from playmate_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
+
+PREFIX = re.compile(r"^(wav2vec2|hubert)\.")
+HEADS = re.compile(r"^(lm_head|quantizer|project_q|project_hid|dropout_features)\b")
+_CONV = "encoder.pos_conv_embed.conv"
+_LENGTH, _DIRECTION = (f"{_CONV}.parametrizations.weight.original{i}" for i in (0, 1))
+SPELLINGS = {f"{_CONV}.weight_g": _LENGTH, f"{_CONV}.weight_v": _DIRECTION}
+TAPS = Op("taps", lambda x: x.reshape(-1), lambda x: x.reshape(1, 1, -1))
+
+
+def config_of(values: Mapping[str, Any]) -> Wav2Vec2Config:
+    """Our configuration from transformers' `config.json`.
+
+    Raises:
+      UserError: another kind of network, or a branch that is not there.
+    """
+    kind = values.get("model_type")
+    if kind not in ("wav2vec2", "hubert"):
+        raise UserError(
+            f"expected a config of model_type wav2vec2 or hubert, found {kind!r}: choose another"
+        )
+    wanted: dict[str, Any] = {
+        "hidden_act": "gelu", "feat_extract_activation": "gelu", "conv_pos_batch_norm": False,
+        "add_adapter": False, "adapter_attn_dim": None,
+    }  # fmt: skip
+    for name, value in wanted.items():
+        if values.get(name, value) != value:
+            raise UserError(
+                f"expected {name} {value!r} in the config, found {values[name]!r}: "
+                "this variant is not supported"
+            )
+    base = Wav2Vec2Config()
+    get = values.get
+    return Wav2Vec2Config(
+        channels=tuple(get("conv_dim", base.channels)),
+        kernels=tuple(get("conv_kernel", base.kernels)),
+        strides=tuple(get("conv_stride", base.strides)),
+        conv_bias=get("conv_bias", base.conv_bias),
+        feature_norm=get("feat_extract_norm", base.feature_norm),
+        projection_norm=get("feat_proj_layer_norm", True),
+        width=get("hidden_size", base.width),
+        layers=get("num_hidden_layers", base.layers),
+        heads=get("num_attention_heads", base.heads),
+        feed_forward=get("intermediate_size", base.feed_forward),
+        position_kernel=get("num_conv_pos_embeddings", base.position_kernel),
+        position_groups=get("num_conv_pos_embedding_groups", base.position_groups),
+        stable_layer_norm=get("do_stable_layer_norm", base.stable_layer_norm),
+    )
+
+
+def encoder_only(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The encoder's tensors under transformers' present names: prefix, heads and old spellings
+    gone."""
+    bare = {PREFIX.sub("", name): value for name, value in state.items()}
+    return {SPELLINGS.get(k, k): value for k, value in bare.items() if not HEADS.match(k)}
+
+
+def table(config: Wav2Vec2Config) -> Table:
+    """The encoder, in transformers' order of names."""
+    rules: Table = [Ignored("masked_spec_embed", np.zeros(config.width, np.float32))]
+    for i in range(len(config.channels)):
+        source = f"feature_extractor.conv_layers.{i}"
+        rules += conv(f"{source}.conv", f"features/conv_{i}", dims=1, bias=config.conv_bias)
+        if i == 0 or config.feature_norm == "layer":
+            rules += layer_norm(f"{source}.layer_norm", f"features/norm_{i}")
+    if config.projection_norm:
+        rules += layer_norm("feature_projection.layer_norm", "projection_norm")
+    rules += dense("feature_projection.projection", "projection")
+    rules += [
+        Rule(f"{_CONV}.bias", "params/positions/bias", IDENTITY),
+        Rule(_LENGTH, "params/positions/length", TAPS),
+        Rule(_DIRECTION, "params/positions/direction", CONV[1]),
+    ]
+    rules += layer_norm("encoder.layer_norm", "norm")
+    for i in range(config.layers):
+        source, target = f"encoder.layers.{i}", f"layer_{i}"
+        for ours, theirs in (("key", "k"), ("value", "v"), ("query", "q"), ("out", "out")):
+            rules += dense(f"{source}.attention.{theirs}_proj", f"{target}/{ours}")
+        rules += layer_norm(f"{source}.layer_norm", f"{target}/norm")
+        rules += dense(f"{source}.feed_forward.intermediate_dense", f"{target}/widen")
+        rules += dense(f"{source}.feed_forward.output_dense", f"{target}/narrow")
+        rules += layer_norm(f"{source}.final_layer_norm", f"{target}/final_norm")
+    return rules
+
+
+def leaf_shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
+    """Every leaf of the encoder's variables and its shape; nothing is computed."""
+    import jax
+
+    audio = jax.ShapeDtypeStruct((1, 800), np.float32)
+    tree = jax.eval_shape(Wav2Vec2(config).init, jax.random.key(0), audio)
+    return {name: leaf.shape for name, leaf in flatten_dict(tree, sep="/").items()}

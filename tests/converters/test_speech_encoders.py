@@ -1,0 +1,110 @@
+"""Every branch of wav2vec 2.0 and HuBERT against transformers' own networks, at tiny sizes."""
+
+import jax
+import numpy as np
+import pytest
+from flax.traverse_util import unflatten_dict
+
+from playmate_jax.converters import speech_encoders
+from playmate_jax.converters.rules import to_flax, to_torch
+from playmate_jax.errors import UserError
+from playmate_jax.models.wav2vec2 import Wav2Vec2
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+TINY = dict(
+    conv_dim=(16, 16, 16), conv_kernel=(10, 3, 2), conv_stride=(5, 2, 2), hidden_size=32,
+    num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
+    num_conv_pos_embedding_groups=4,
+)  # fmt: skip
+LARGE = dict(feat_extract_norm="layer", conv_bias=True, do_stable_layer_norm=True)
+BRANCHES = {
+    "wav2vec2 base": ("Wav2Vec2", dict(num_conv_pos_embeddings=16)),
+    "wav2vec2 large": ("Wav2Vec2", dict(num_conv_pos_embeddings=16, **LARGE)),
+    "odd positions": ("Wav2Vec2", dict(num_conv_pos_embeddings=7)),
+    "hubert base": ("Hubert", dict(num_conv_pos_embeddings=16)),
+    "hubert without projection norm": (
+        "Hubert",
+        dict(num_conv_pos_embeddings=16, feat_proj_layer_norm=False, **LARGE),
+    ),
+}
+TOLERANCE = 1e-4  # of the output's std
+
+
+def original(name):
+    """A network of transformers with random weights, norms and biases included."""
+    kind, options = BRANCHES[name]
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{kind}Config")(**TINY, **options)
+    network = getattr(transformers, f"{kind}Model")(config).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+def arrays(state):
+    return {name: value.numpy() for name, value in state.items()}
+
+
+def converted(network):
+    config = speech_encoders.config_of(network.config.to_dict())
+    state = speech_encoders.encoder_only(arrays(network.state_dict()))
+    shapes = speech_encoders.leaf_shapes(config)
+    leaves, kept = to_flax(speech_encoders.table(config), state, shapes)
+    return config, leaves, kept
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_every_layer_repeats_transformers(name):
+    network = original(name)
+    config, leaves, kept = converted(network)
+    audio = 0.1 * np.random.default_rng(0).standard_normal((2, 3000)).astype(np.float32)
+    with torch.no_grad():
+        found = network(torch.from_numpy(audio), output_hidden_states=True)
+    # transformers 5 lists the last layer before the final norm of the large variant
+    theirs = (*found.hidden_states[:-1], found.last_hidden_state)
+    with jax.default_matmul_precision("highest"):
+        ours = jax.jit(Wav2Vec2(config).apply)(unflatten_dict(leaves, sep="/"), audio)
+    assert len(ours) == len(theirs) == 3
+    assert ours[0].shape[1] == config.n_features(3000)
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.abs(np.asarray(a) - b.numpy()).max() < TOLERANCE * b.std().item()
+    back = to_torch(speech_encoders.table(config), leaves, kept)
+    state = arrays(network.state_dict())
+    assert list(back) == list(state)
+    for key, value in state.items():
+        np.testing.assert_array_equal(back[key], value, strict=True)
+
+
+def test_prefixes_old_spellings_and_heads_are_understood():
+    network = original("wav2vec2 base")
+    plain = arrays(network.state_dict())
+    old = {new: name for name, new in speech_encoders.SPELLINGS.items()}
+    asr = {f"wav2vec2.{old.get(name, name)}": value for name, value in plain.items()}
+    asr |= {"lm_head.weight": np.zeros((32, 32)), "lm_head.bias": np.zeros(32)}
+    found = speech_encoders.encoder_only(asr)
+    assert found.keys() == plain.keys()
+    for name, value in plain.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+@pytest.mark.parametrize(
+    "values, told",
+    [
+        ({"model_type": "whisper"}, "wav2vec2 or hubert, found 'whisper'"),
+        ({}, "found None"),
+        ({"model_type": "hubert", "conv_pos_batch_norm": True}, "conv_pos_batch_norm False"),
+        ({"model_type": "wav2vec2", "hidden_act": "relu"}, "hidden_act 'gelu'"),
+    ],
+)
+def test_what_is_not_supported_is_told(values, told):
+    with pytest.raises(UserError, match=told):
+        speech_encoders.config_of(values)
+
+
+@pytest.mark.parametrize("samples, features", [(399, 0), (400, 1), (16_000, 49), (64_080, 200)])
+def test_lengths_of_the_published_sizes(samples, features):
+    config = speech_encoders.config_of({"model_type": "wav2vec2"})
+    assert config.n_features(samples) == features and config.hop == 320
