@@ -12,6 +12,7 @@ norms before them (large, `stable_layer_norm`). For inference: no dropout, no ti
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -178,3 +179,9 @@ class Wav2Vec2(nn.Module):
         if c.stable_layer_norm:
             states[-1] = norm(states[-1])
         return states
+
+
+def shapes(config: Wav2Vec2Config) -> dict[str, Any]:
+    """The tree of the encoder's variables as shapes; nothing is computed."""
+    audio = jax.ShapeDtypeStruct((1, 800), jnp.float32)
+    return dict(jax.eval_shape(Wav2Vec2(config).init, jax.random.key(0), audio))
