@@ -29,7 +29,7 @@ def config() -> Stage1Config:
             pose_weight=2.0,
             velocity_weight=1.0,
             pose_velocity_weight=30.0,
-            readout_weight=2.0,
+            readout_weight=3.7,
             snr_limit=5.0,
             previous_noise="ddpm",
         ),

@@ -30,12 +30,12 @@ from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
 
 # Lips that meet for two frames and almost shut on an m are what viewers notice first; next, eyes
-# that never move.
+# that never move. The rest is small in a neutral face, and must be learned for emotions to use it.
 READ_UNITS = {
     **dict.fromkeys(LIPS, 1.0),
     "close": 1.7,
-    "gaze_x": 0.5,
-    "gaze_y": 0.5,
+    **dict.fromkeys(("gaze_x", "gaze_y"), 0.5),
+    **dict.fromkeys(("brow_tilt", "frown", "smile", "lip_up", "lip_lo", "cheek"), 0.3),
 }
 
 
