@@ -52,9 +52,16 @@ class Readout:
 
     Attributes:
       matrix: (63, r).
+      event, event_at_rest: a readout and its constant: 0 at rest, 1 in a rare event.
+      event_weight: how much more a frame counts in the event. Of something that is there with
+        probability p, the estimate is then (1 + w) p / (1 + w p) instead of p: when in doubt, it
+        shows.
     """
 
     matrix: Float[np.ndarray, "63 r"]
+    event: Float[np.ndarray, " 63"]
+    event_at_rest: float
+    event_weight: float = 1.0
 
 
 def conditions(config: LossConfig, batch: dict, alphas_bar: Array, key: PRNGKeyArray) -> Inputs:
@@ -123,7 +130,9 @@ def motion_loss(
         total = total + parts["velocity"]
     if config.readout_weight and readout is not None:
         wrong = (estimate - x0)[..., EXPRESSION] @ jnp.asarray(readout.matrix)
-        parts["readout"] = masked_mean(emphasis * jnp.square(wrong), valid)
+        event = x0[..., EXPRESSION] @ jnp.asarray(readout.event) + readout.event_at_rest
+        counts = 1 + readout.event_weight * jnp.clip(event, 0, 1)[..., None]
+        parts["readout"] = masked_mean(emphasis * counts * jnp.square(wrong), valid)
         total = total + config.readout_weight * parts["readout"]
     return total, {"loss": total, **parts}
 

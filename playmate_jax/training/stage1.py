@@ -119,12 +119,20 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
 def unit_readout(
     statistics: Statistics, clips: Clips, units: Mapping[str, float] = READ_UNITS
 ) -> Readout:
-    """Units of the drawn world, each divided by its std over the clips and times its weight."""
+    """Units of the drawn world, each divided by its std over the clips and times its weight; lips
+    that meet are the event."""
     delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, BASIS.shape[1])
-    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in units]]
-    spread = (delta @ inverse).std(0) / np.array(list(units.values()))
-    matrix = np.asarray(statistics.motion.expression_std)[:, None] * inverse / spread
-    return Readout(matrix.astype(np.float32))
+    inverse = np.linalg.pinv(BASIS)
+    chosen = inverse[:, [UNITS.index(name) for name in units]]
+    spread = (delta @ chosen).std(0) / np.array(list(units.values()))
+    mean = np.asarray(statistics.motion.expression_mean)
+    std = np.asarray(statistics.motion.expression_std)
+    meet = inverse[:, UNITS.index("close")]
+    return Readout(
+        matrix=(std[:, None] * chosen / spread).astype(np.float32),
+        event=(std * meet).astype(np.float32),
+        event_at_rest=float(mean @ meet),
+    )
 
 
 @functools.cache
