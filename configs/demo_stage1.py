@@ -7,7 +7,7 @@ Departs from the paper: width 128 x 4 layers; log-mel features for wav2vec2; the
 the clean motion with weight 1 (DESIGN §5: noise prediction learns no lips at this size), helped by
 the error of velocities and of the units that viewers watch (lips, gaze), and by counting windows
 with little noise more.
-Hardware: one CPU core, about 45 minutes. Expected: see the card in playmate_jax/weights/demo.
+Hardware: two CPU cores, half an hour. Expected: see the card in playmate_jax/weights/demo.
 """
 
 from playmate_jax.models.generator import demo_generator

@@ -5,7 +5,7 @@
 What speech does not determine is learned last, and lips that weigh a lot keep it waiting: after
 demo_stage1 the head turns a third as far as people do. Here pose weighs three times as much and the
 units' readout a third.
-Hardware: one CPU core, about half an hour. Expected: see the card in playmate_jax/weights/demo.
+Hardware: two CPU cores, 20 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 
 import dataclasses

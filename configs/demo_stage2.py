@@ -4,7 +4,7 @@
 
 Needs stage 1's weights (runs/demo/stage1_head/weights) and the pool of emotional clips
 (`python -m playmate_jax.training.demo_pools runs`).
-Hardware: one CPU core, about 6 minutes. Expected: see the card in playmate_jax/weights/demo.
+Hardware: two CPU cores, 4 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 
 from playmate_jax.models.emotion import demo_emotion

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -163,7 +164,9 @@ def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(
 @pytest.mark.parametrize("limit", [1.0, 5.0])
 def test_a_window_counts_by_its_signal_to_noise_ratio(clips, limit):
     """One window: its loss is `limit`-clamped SNR times the plain one, in every part."""
-    batch = next(WindowBatches(clips, clip_statistics(clips), 1, WINDOW)(0, 0))
+    batch = jax.tree.map(
+        jnp.asarray, next(WindowBatches(clips, clip_statistics(clips), 1, WINDOW)(0, 0))
+    )
     params = {"generator": init_generator(MODEL.generator, jax.random.key(0))}
     readout = unit_readout(clip_statistics(clips), clips)
     bars = np.asarray(MODEL.schedule.build().alphas_bar)
