@@ -205,13 +205,13 @@ def test_speech_noise_reaches_its_share_of_windows_and_its_level():
     assert SpeechNoise()(np.random.default_rng(1), speech) is speech
 
 
-def test_frames_in_which_lips_meet_count_twice(clips):
+def test_the_event_of_the_readout_is_lips_that_meet(clips):
     """The event is read from normalised motion: 0 at rest, 1 where lips meet."""
     statistics = clip_statistics(clips)
     readout = unit_readout(statistics, clips)
     mean, std = statistics.motion.expression_mean, statistics.motion.expression_std
     for closed in (0.0, 0.4, 1.0):
         expression = closed * BASIS[UNITS.index("close")]
-        event = (expression - mean) / std @ readout.event + readout.event_at_rest
-        assert float(event) == pytest.approx(closed, abs=1e-4)
-    assert readout.event_weight == 1
+        frame = jnp.asarray((expression - mean) / std, jnp.float32)[None, None]
+        counts = readout.counts(frame, event_weight=4.0)
+        assert float(counts[0, 0, 0]) == pytest.approx(1 + 4 * closed, abs=1e-3)
