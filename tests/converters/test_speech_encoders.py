@@ -97,6 +97,7 @@ def test_prefixes_old_spellings_and_heads_are_understood():
         ({}, "found None"),
         ({"model_type": "hubert", "conv_pos_batch_norm": True}, "conv_pos_batch_norm False"),
         ({"model_type": "wav2vec2", "hidden_act": "relu"}, "hidden_act 'gelu'"),
+        ({"model_type": "wav2vec2", "feat_extract_norm": "batch"}, "'group' or 'layer'"),
     ],
 )
 def test_what_is_not_supported_is_told(values, told):
