@@ -57,12 +57,17 @@ def config_of(values: Mapping[str, Any]) -> Wav2Vec2Config:
             )
     base = Wav2Vec2Config()
     get = values.get
+    if (norm := get("feat_extract_norm", base.feature_norm)) not in ("group", "layer"):
+        raise UserError(
+            f"expected feat_extract_norm 'group' or 'layer' in the config, found {norm!r}: "
+            "this variant is not supported"
+        )
     return Wav2Vec2Config(
         channels=tuple(get("conv_dim", base.channels)),
         kernels=tuple(get("conv_kernel", base.kernels)),
         strides=tuple(get("conv_stride", base.strides)),
         conv_bias=get("conv_bias", base.conv_bias),
-        feature_norm=get("feat_extract_norm", base.feature_norm),
+        feature_norm=norm,
         projection_norm=get("feat_proj_layer_norm", True),
         width=get("hidden_size", base.width),
         layers=get("num_hidden_layers", base.layers),

@@ -6,7 +6,7 @@
 Of a network that predicts clean motion the estimate at `LAST_STEP` of the schedule is the result:
 passes with less noise only pull it towards what training has shown. On real recordings the jaw's
 correlation with energy is .68 that way, .66 to the end; on drawn speakers lips gain up to .01, and
-head, blinks and gaze keep their range. DDIM takes 15 steps by default: 50 make the same lips.
+the head turns up to a tenth less.
 
 Windows have one static shape, so the sampler is compiled once per (batch, sampler, steps, number of
 branches) and memory does not grow with length. Each window sees the last 10 frames that were made;

@@ -11,7 +11,6 @@ norms before them (large, `stable_layer_norm`). For inference: no dropout, no ti
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import flax.linen as nn
@@ -49,11 +48,6 @@ class Wav2Vec2Config:
     position_kernel: int = 128
     position_groups: int = 16
     stable_layer_norm: bool = False
-
-    @property
-    def hop(self) -> int:
-        """Samples from one feature to the next."""
-        return math.prod(self.strides)
 
     def n_features(self, samples: int) -> int:
         """Features of so many samples; 0 where they are fewer than the receptive field."""
@@ -164,7 +158,8 @@ class Wav2Vec2(nn.Module):
         `last_hidden_state`.
 
         Args:
-          audio: 16 kHz, normalised as the weights were trained (`models/speech.py`).
+          audio: 16 kHz, normalised as the weights were trained (the base models: to zero mean and
+            unit variance per utterance).
         """
         c = self.config
         x = FeatureExtractor(c, name="features")(audio)
