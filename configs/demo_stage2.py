@@ -21,7 +21,7 @@ def config() -> Stage2Config:
         clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
         loss=LossConfig(
-            velocity_weight=1.0, readout_weight=3.2, event_weight=4.0, previous_noise="ddpm"
+            velocity_weight=1.0, readout_weight=3.4, event_weight=1.0, previous_noise="ddpm"
         ),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",

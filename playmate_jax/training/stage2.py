@@ -25,8 +25,9 @@ from playmate_jax.training.stage import Stage, TrainState
 from playmate_jax.training.stage1 import READ_UNITS, export_model, unit_readout
 
 FROZEN = r"^generator/"
-# Emotions that differ in little else: fear and surprise by the brows' tilt.
-SHOWN_UNITS = READ_UNITS | dict.fromkeys(("brow_tilt", "frown", "smile"), 0.7)
+# Emotions that differ in little else: fear and surprise by the brows' tilt, contempt by one corner
+# of the mouth.
+SHOWN_UNITS = READ_UNITS | dict.fromkeys(("brow_tilt", "frown", "smile", "asym"), 0.7)
 
 
 @flax.struct.dataclass
