@@ -32,6 +32,7 @@ from playmate_jax.diffusion.schedule import (
     quadratic_schedule,
     sigmoid_schedule,
 )
+from playmate_jax.models.wav2vec2 import Wav2Vec2Config
 from playmate_jax.motion.layout import MOTION_SIZE
 from playmate_jax.motion.windows import WindowConfig
 
@@ -68,6 +69,25 @@ class DenoiserConfig:
     schedule: str = "cosine"
     n_diffusion_steps: int = 500
     position_row: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class JoyvasaConfig:
+    """The whole generator.
+
+    Attributes:
+      encoder: of speech; it was trained along, on audio as it is, window by window.
+      prediction: what the denoiser outputs, "x0" or "noise".
+      audio_scale: guidance, where a request does not say.
+      smoothing: weight of a new frame in the running mean of the head's motion; None leaves the
+        motion as it was made.
+    """
+
+    denoiser: DenoiserConfig = DenoiserConfig()
+    encoder: Wav2Vec2Config = Wav2Vec2Config()
+    prediction: str = "x0"
+    audio_scale: float = 2.8
+    smoothing: float | None = 0.01
 
 
 def sinusoids(rows: int, width: int) -> Float[np.ndarray, "rows width"]:
@@ -171,7 +191,9 @@ class Denoiser(nn.Module):
         heard = jnp.concatenate([previous_speech, speech], 1)
         for i in range(c.layers):
             x = DecoderLayer(c, name=f"layer_{i}")(x, heard)
-        return nn.Dense(MOTION_SIZE, name="motion_out")(_gelu(nn.Dense(d // 2, name="motion_in")(x)))
+        return nn.Dense(MOTION_SIZE, name="motion_out")(
+            _gelu(nn.Dense(d // 2, name="motion_in")(x))
+        )
 
 
 class Joyvasa(nn.Module):

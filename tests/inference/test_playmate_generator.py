@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
+from playmate_jax.inference import playmate_generator
 from playmate_jax.inference.generate import MotionModel
 from playmate_jax.inference.generators import Request
 from playmate_jax.inference.playmate_generator import LogMel, PlaymateGenerator
@@ -18,6 +19,18 @@ def test_an_emotion_is_not_silently_ignored_by_weights_of_stage_1_alone():
     request = Request(np.zeros(63, np.float32), np.zeros(70, np.float32), emotion=happy)
     with pytest.raises(UserError, match="emotion controller"):
         PlaymateGenerator(OF_STAGE_1, LogMel())(np.zeros(640, np.float32), request, print)
+
+
+def test_what_a_request_leaves_open_is_the_papers(monkeypatch):
+    asked = []
+    monkeypatch.setattr(playmate_generator, "generate", lambda *args: asked.append(args[5]))
+    generator = PlaymateGenerator(OF_STAGE_1, LogMel())
+    for options in ({}, {"audio_scale": 0.0, "sampler": "ddpm"}):
+        request = Request(np.zeros(63, np.float32), np.zeros(70, np.float32), **options)
+        generator(np.zeros(640, np.float32), request, print)
+    assert asked[0].audio_scale == asked[0].emotion_scale == 1.5  # section 4.1
+    assert asked[0].sampler == "ddim"
+    assert (asked[1].audio_scale, asked[1].sampler) == (0.0, "ddpm")  # 0 is an answer too
 
 
 def test_statistics_travel_as_a_tree():
