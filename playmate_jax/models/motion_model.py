@@ -42,7 +42,8 @@ class ScheduleConfig:
 
 @dataclasses.dataclass(frozen=True)
 class MotionModelConfig:
-    """Both networks, their schedule, and the speech features they read."""
+    """Both networks, their schedule, and the speech features they read: an encoder's name and,
+    after a slash, its layer ("wav2vec2", "hubert/9", "wav2vec2/mean")."""
 
     generator: GeneratorConfig = GeneratorConfig()
     emotion: EmotionConfig | None = None

@@ -1,14 +1,21 @@
 """Our generator behind the pipeline's protocol."""
 
+import shutil
+
+import jax
 import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference import playmate_generator
 from playmate_jax.inference.generate import MotionModel
-from playmate_jax.inference.generators import Request
+from playmate_jax.inference.generators import Request, load_generator
 from playmate_jax.inference.playmate_generator import LogMel, PlaymateGenerator
+from playmate_jax.models.configuration import to_values
 from playmate_jax.models.motion_model import MotionModelConfig, Statistics
+from playmate_jax.models.pretrained_speech import SpeechConfig
+from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
+from playmate_jax.models.weights import save_weights
 from playmate_jax.training.motion_clips import clip_statistics, random_clips
 
 OF_STAGE_1 = MotionModel(MotionModelConfig(), {"generator": {}}, clip_statistics(random_clips(0)))
@@ -46,3 +53,25 @@ def test_statistics_of_another_version_are_told_by_name():
     tree = {**tree, "motion": older, "pitch_mean": np.zeros(1)}
     with pytest.raises(UserError, match=r"\+ pitch_mean, - motion/expression_low"):
         Statistics.from_tree(tree)
+
+
+def test_a_pretrained_encoder_is_read_from_beside_the_generator(tiny_weights, tmp_path):
+    shutil.copytree(tiny_weights / "generator", tmp_path / "generator")
+    config = tmp_path / "generator" / "config.json"
+    config.write_text(config.read_text().replace('"log_mel"', '"hubert/mean"'))
+    with pytest.raises(UserError, match="'hubert' in .*speech.*no such folder"):
+        load_generator(tmp_path / "generator")
+
+    sizes = Wav2Vec2Config(
+        channels=(4,) * 7, width=96, layers=1, heads=2, feed_forward=8, position_kernel=4,
+        position_groups=2,
+    )  # fmt: skip
+    params = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.1, np.float32), shapes(sizes))
+    for name in ("wav2vec2", "hubert"):
+        values = {"kind": "speech", **to_values(SpeechConfig(sizes, name))}
+        save_weights(tmp_path / "speech", values, params, {"name": name})
+        if name != "hubert":
+            with pytest.raises(UserError, match="expected the speech encoder 'hubert'.*'wav2vec2'"):
+                load_generator(tmp_path / "generator")
+    generator, _ = load_generator(tmp_path / "generator")
+    assert generator.encoder(np.zeros(6400, np.float32)).shape == (10, 96)
