@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.guidance import guided
@@ -151,10 +151,7 @@ def moved_portrait(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _sample_window(
-    config: JoyvasaConfig, sampler: str, n_steps: int, variables, key, noise, features, past, real,
-    scale,
-) -> tuple[Array, tuple[Array, Array]]:  # fmt: skip
+def _sample_window(config, sampler, n_steps, variables, key, noise, features, past, real, scale):
     """A window of the template's motion, and what the next window sees of it."""
     schedule = SCHEDULES[config.denoiser.schedule](config.denoiser.n_diffusion_steps)
     network, window = Joyvasa(config.denoiser), config.denoiser.window
@@ -176,7 +173,7 @@ def _sample_window(
         clean = made[:, -window.length :]
         return noise_from(config.prediction, clean, x, schedule.alphas_bar[step])
 
-    motion: Array = SAMPLERS[sampler](
+    motion = SAMPLERS[sampler](
         guided(predict, branches, scale[None]), key, noise, schedule, n_steps=n_steps
     )
     return motion, (motion[:, -window.previous :], speech[:, -window.previous :])

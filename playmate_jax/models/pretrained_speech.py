@@ -12,7 +12,8 @@ through in overlapping chunks, and each row is taken from the chunk in which it 
 an end. What is exact and what is not: normalisation and the norm over time of the first convolution
 use the whole utterance (its moments follow from the covariance of the samples under the window);
 convolutions are exact; attention hears its chunk of 30 s, with at least 5 s on each side, and not
-the rest of the recording.
+the rest of the recording. For a minute of noise and random weights, whose attention hears
+everything alike, that costs 0.7 % RMS of the features' std; published weights are not measured.
 """
 
 import dataclasses

@@ -30,7 +30,12 @@ def test_an_emotion_is_not_silently_ignored_by_weights_of_stage_1_alone():
 
 def test_what_a_request_leaves_open_is_the_papers(monkeypatch):
     asked = []
-    monkeypatch.setattr(playmate_generator, "generate", lambda *args: asked.append(args[5]))
+
+    def still(model, speech, identity, own, emotion, options, progress):
+        asked.append(options)
+        return own[None]
+
+    monkeypatch.setattr(playmate_generator, "generate", still)
     generator = PlaymateGenerator(OF_STAGE_1, LogMel())
     for options in ({}, {"audio_scale": 0.0, "sampler": "ddpm"}):
         request = Request(np.zeros(63, np.float32), np.zeros(70, np.float32), **options)
