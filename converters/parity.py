@@ -81,7 +81,7 @@ class Reference:
     def compare(self, file: str, outputs: Outputs) -> list["Comparison"]:
         """Our outputs against the recorded ones, in the order in which they are computed."""
         recorded = np.load(self.directory / "golden" / f"{file}.npz")
-        names = {key.rpartition("/")[0] for key in recorded.files}
+        names = {_output(key) for key in recorded.files}
         comparisons = [
             self._compare(recorded, name, value) for name, value in outputs if name in names
         ]
@@ -89,6 +89,8 @@ class Reference:
         return comparisons + [Comparison(name, np.inf, "not computed") for name in sorted(missing)]
 
     def _compare(self, recorded: Mapping, name: str, value: np.ndarray) -> "Comparison":
+        if name in recorded:
+            return _compare_whole(name, np.asarray(value), recorded[name])
         shape = tuple(recorded[f"{name}/shape"])
         if value.shape != shape:
             return Comparison(name, np.inf, f"shape {value.shape}, recorded {shape}")
@@ -112,6 +114,22 @@ class Comparison(NamedTuple):
     name: str
     error: float
     remark: str
+
+
+def _output(key: str) -> str:
+    """The output that a recorded array belongs to; one without parts is an output of its own."""
+    name, _, part = key.rpartition("/")
+    return name if part in ("shape", "values", "mean_std_absmax") else key
+
+
+def _compare_whole(name: str, value: np.ndarray, recorded: np.ndarray) -> Comparison:
+    """Against a recording of every number: integers exactly, others by their std."""
+    if value.shape != recorded.shape:
+        return Comparison(name, np.inf, f"shape {value.shape}, recorded {recorded.shape}")
+    if recorded.dtype.kind in "iu":
+        return Comparison(name, 0.0 if np.array_equal(value, recorded) else np.inf, "")
+    error = float(np.abs(value - recorded).max() / max(recorded.std(), 1e-12))
+    return Comparison(name, error if np.isfinite(error) else np.inf, "")
 
 
 def report(
@@ -153,14 +171,14 @@ def report(
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; the exit status."""
-    from playmate_jax.converters import liveportrait_parity, speech_parity
+    from playmate_jax.converters import joyvasa_parity, liveportrait_parity, speech_parity
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("golden", help="directory with golden/ and manifests/")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only recordings whose name contains this")
     options = parser.parse_args(arguments)
-    ports = liveportrait_parity.PORTS | speech_parity.PORTS
+    ports = liveportrait_parity.PORTS | speech_parity.PORTS | joyvasa_parity.PORTS
     try:
         with jax.default_matmul_precision("highest"):
             return 0 if report(Reference(options.golden, options.seed), ports, options.only) else 1

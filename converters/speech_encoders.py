@@ -1,17 +1,26 @@
 """wav2vec 2.0 and HuBERT: transformers' checkpoints, into `models/wav2vec2.py` and back.
 
+    python -m playmate_jax.converters.speech_encoders FOLDER OUT
+
 A checkpoint is a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`. Names
 may begin with `wav2vec2.` or `hubert.`; the weight norm of the positional convolution has an old
 and a new spelling; heads for recognition and pretraining are left out by name.
 """
 
+import argparse
+import hashlib
+import json
 import re
+import sys
 from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flax.traverse_util import flatten_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
 
+from playmate_jax.converters import torch_files
 from playmate_jax.converters.rules import (
     CONV,
     IDENTITY,
@@ -22,10 +31,15 @@ from playmate_jax.converters.rules import (
     conv,
     dense,
     layer_norm,
+    to_flax,
 )
 from playmate_jax.errors import UserError
+from playmate_jax.models.configuration import to_values
+from playmate_jax.models.pretrained_speech import SpeechConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
+from playmate_jax.models.weights import save_weights
 
+FILES = ("model.safetensors", "pytorch_model.bin")
 PREFIX = re.compile(r"^(wav2vec2|hubert)\.")
 HEADS = re.compile(r"^(lm_head|quantizer|project_q|project_hid|dropout_features)\b")
 _CONV = "encoder.pos_conv_embed.conv"
@@ -117,3 +131,67 @@ def table(config: Wav2Vec2Config) -> Table:
 def leaf_shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
     """Every leaf of the encoder's variables and its shape."""
     return {name: leaf.shape for name, leaf in flatten_dict(shapes(config), sep="/").items()}
+
+
+def convert(folder: str | Path, directory: str | Path) -> Path:
+    """Writes the weights directory of a folder as transformers saves it.
+
+    Raises:
+      UserError: a file is missing, damaged, or of another network.
+    """
+    folder = Path(folder)
+    config_file = folder / "config.json"
+    values, preprocessor = _json(config_file), folder / "preprocessor_config.json"
+    config = SpeechConfig(
+        network=config_of(values),
+        name=values["model_type"],
+        # transformers' own default where nothing is said
+        normalize=not preprocessor.is_file() or _json(preprocessor).get("do_normalize", True),
+    )
+    files = [folder / name for name in FILES if (folder / name).is_file()]
+    if not files:
+        raise UserError(f"expected {' or '.join(FILES)} in {folder}, found none: check the folder")
+    state = encoder_only(torch_files.read(files[0]))
+    leaves, kept = to_flax(table(config.network), state, leaf_shapes(config.network))
+    card = {
+        "name": config.name,
+        "title": f"speech encoder of {values.get('_name_or_path') or folder.name}",
+        "domain": "speech",
+        "licence": "that of the checkpoint's model card",
+        "source_sha256": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (config_file, files[0])
+        },
+        "versions": {"playmate-jax": version("playmate-jax")},
+    }
+    params = unflatten_dict(leaves, sep="/") | ({"kept": kept} if kept else {})
+    return save_weights(directory, {"kind": "speech", **to_values(config)}, params, card)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise UserError(
+            f"expected a readable {path.name} in {path.parent}, found none: give a folder as "
+            "transformers saves it"
+        ) from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("folder", help="config.json and the weights")
+    parser.add_argument("target", help="the folder to write")
+    options = parser.parse_args(arguments)
+    try:
+        convert(options.folder, options.target)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"written: {options.target}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

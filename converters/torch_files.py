@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ import numpy as np
 from playmate_jax.errors import UserError
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
     """A file's tensors as arrays, nested as they are in the file.
+
+    Args:
+      allowed: what else may be unpickled, as `torch.serialization.safe_globals` takes it.
 
     Raises:
       UserError: missing, damaged, or holding anything but tensors and plain values.
@@ -32,7 +35,8 @@ def read(path: str | Path) -> dict[str, Any]:
             raise UserError(f"{path} is damaged ({error}); fetch it again") from None
     torch = _torch()
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(list(allowed)):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling fails in many ways, none of which is a defect here
         reason = str(error).splitlines()[0][:120]
         raise UserError(
@@ -88,4 +92,4 @@ def _to_numpy(value: Any) -> Any:
 def _to_torch(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _to_torch(item) for name, item in value.items()}
-    return _torch().from_numpy(np.array(value))
+    return _torch().from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value

@@ -184,27 +184,29 @@ def _animate(p: argparse.ArgumentParser) -> None:
         help="weights by name or folder (default demo)",
     )
     g.add_argument(
-        "--sampler", choices=SAMPLERS, default="ddim", help="diffusion sampler (default ddim)"
+        "--sampler",
+        choices=SAMPLERS,
+        help="diffusion sampler (default: the generator's own; playmate ddim, joyvasa ddpm)",
     )
     g.add_argument(
         "--steps",
         type=_positive,
         metavar="N",
-        help="diffusion steps (default: ddim 20, dpm++ 20, ddpm 250)",
+        help="diffusion steps (default: the generator's own; playmate: ddim 15, dpm++ 20, "
+        "ddpm 250)",
     )
     g.add_argument(
         "--audio-scale",
         type=_gain,
-        default=1.5,
         metavar="W",
-        help="guidance towards the speech (default 1.5)",
+        help="guidance towards the speech (default: the generator's own; playmate 1.5, "
+        "joyvasa 2.8)",
     )
     g.add_argument(
         "--emotion-scale",
         type=_gain,
-        default=1.5,
         metavar="W",
-        help="guidance towards the emotion (default 1.5)",
+        help="guidance towards the emotion (default: the generator's own; playmate 1.5)",
     )
     g.add_argument(
         "--batch",

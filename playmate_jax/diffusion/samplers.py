@@ -18,7 +18,12 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from playmate_jax.diffusion.forward import x0_from_noise
-from playmate_jax.diffusion.schedule import Schedule, even_in_snr, respaced
+from playmate_jax.diffusion.schedule import (
+    Schedule,
+    even_in_snr,
+    posterior_variance,
+    respaced,
+)
 
 PredictNoise = Callable[[Array, Array], Array]
 Bounds = tuple[ArrayLike, ArrayLike]
@@ -41,7 +46,7 @@ def ddpm(
         mean = (
             jnp.sqrt(next_alpha_bar) * (1 - alpha) * x0 + jnp.sqrt(alpha) * (1 - next_alpha_bar) * x
         ) / (1 - alpha_bar)
-        variance = (1 - alpha) * (1 - next_alpha_bar) / (1 - alpha_bar)
+        variance = posterior_variance(alpha_bar, next_alpha_bar)
         return mean + jnp.sqrt(variance) * jax.random.normal(key, x.shape, x.dtype)
 
     return _scan(jump, key, x, schedule, n_steps, last)
@@ -62,9 +67,7 @@ def ddim(
     def jump(x, step, alpha_bar, next_alpha_bar, key):
         x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), bounds)
         noise = (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
-        variance = (
-            eta**2 * (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
-        )
+        variance = eta**2 * posterior_variance(alpha_bar, next_alpha_bar)
         kept = jnp.sqrt(jnp.maximum(1 - next_alpha_bar - variance, 0))
         x = jnp.sqrt(next_alpha_bar) * x0 + kept * noise
         if eta:

@@ -7,6 +7,7 @@ pure noise.
 import flax.struct
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from playmate_jax.errors import UserError
@@ -36,19 +37,45 @@ class Schedule:
 def linear_schedule(
     n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02
 ) -> Schedule:
-    """DDPM's linear betas. Cumulated in float64: float32 would lose the last digits of the end."""
-    betas = np.linspace(first_beta, last_beta, n_steps)
-    return Schedule(jnp.asarray(np.cumprod(1 - betas), jnp.float32))
+    """DDPM's linear betas."""
+    return _of_betas(np.linspace(first_beta, last_beta, n_steps))
 
 
 def cosine_schedule(
-    n_steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999
+    n_steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999, min_beta: float = 0.0
 ) -> Schedule:
-    """Improved DDPM (Nichol and Dhariwal 2021, Eq. 17), betas clipped at the end."""
+    """Improved DDPM (Nichol and Dhariwal 2021, Eq. 17), betas clipped at the end (and, where
+    `min_beta` says so, at the start)."""
     grid = np.arange(n_steps + 1) / n_steps
     signal = np.cos((grid + offset) / (1 + offset) * np.pi / 2) ** 2
-    betas = np.minimum(1 - signal[1:] / signal[:-1], max_beta)
+    return _of_betas(np.clip(1 - signal[1:] / signal[:-1], min_beta, max_beta))
+
+
+def quadratic_schedule(
+    n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02
+) -> Schedule:
+    """Betas whose square roots are even (latent diffusion's "scaled linear")."""
+    return _of_betas(np.linspace(first_beta**0.5, last_beta**0.5, n_steps) ** 2)
+
+
+def sigmoid_schedule(
+    n_steps: int = 1000, first_beta: float = 1e-4, last_beta: float = 0.02
+) -> Schedule:
+    """Betas along a sigmoid from -5 to 5."""
+    rise = 1 / (1 + np.exp(-np.linspace(-5, 5, n_steps)))
+    return _of_betas(first_beta + rise * (last_beta - first_beta))
+
+
+def _of_betas(betas: Float[np.ndarray, " steps"]) -> Schedule:
+    """Cumulated in float64: float32 would lose the last digits of the end."""
     return Schedule(jnp.asarray(np.cumprod(1 - betas), jnp.float32))
+
+
+def posterior_variance(
+    alpha_bar: Float[ArrayLike, "*b"], next_alpha_bar: Float[ArrayLike, "*b"]
+) -> Float[ArrayLike, "*b"]:
+    """Variance of x at the next (cleaner) step when x and x0 are known (DDPM Eq. 7)."""
+    return (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
 
 
 def respaced(n_schedule: int, n_steps: int, last: int = 0) -> Int[np.ndarray, " steps"]:

@@ -119,9 +119,9 @@ class Animator:
         driving: str | Path | None = None,
         pose: str = "relative",
         head_motion: float = 1.0,
-        audio_scale: float = 1.5,
-        emotion_scale: float = 1.5,
-        sampler: str = "ddim",
+        audio_scale: float | None = None,
+        emotion_scale: float | None = None,
+        sampler: str | None = None,
         steps: int | None = None,
         seed: int = 0,
         face: int = 0,
@@ -139,7 +139,8 @@ class Animator:
           pose: "relative" or "absolute", of the driving head.
           head_motion: gain of the head's motion, generated or driven.
           audio_scale, emotion_scale: guidance (Eq. 8).
-          sampler, steps: "ddim", "ddpm" or "dpm++"; None takes the sampler's usual steps.
+          sampler, steps: "ddim", "ddpm" or "dpm++", and how many steps. None leaves these and the
+            guidance to the generator.
           seed: the same seed gives the same frames.
           face: which face, by falling size from 1; 0 is the largest.
           crop: False if the picture is the face already.

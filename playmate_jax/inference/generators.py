@@ -26,8 +26,8 @@ class Request:
       own: the portrait's own motion vector (70,): the head moves around its pose.
       emotion: condition per frame (t, 8), or None for no condition.
       head_motion: gain of the generated head motion; 0 keeps the pose of `own`.
-      audio_scale, emotion_scale: guidance (Eq. 8).
-      sampler, steps: of the diffusion; steps None leaves the sampler's default.
+      audio_scale, emotion_scale: guidance (Eq. 8); None leaves the generator's own.
+      sampler, steps: of the diffusion; None leaves the generator's own.
       seed: another seed, another motion.
     """
 
@@ -35,9 +35,9 @@ class Request:
     own: Float[np.ndarray, "70"]
     emotion: Float[np.ndarray, "t 8"] | None = None
     head_motion: float = 1.0
-    audio_scale: float = 1.5
-    emotion_scale: float = 1.5
-    sampler: str = "ddim"
+    audio_scale: float | None = None
+    emotion_scale: float | None = None
+    sampler: str | None = None
     steps: int | None = None
     seed: int = 0
 
@@ -60,8 +60,8 @@ class MotionGenerator(Protocol):
         """
 
 
-# (config, params, card, name of the place for errors) -> generator
-Loader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], str], MotionGenerator]
+# (config, params, card, the directory they are from) -> generator
+Loader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Path], MotionGenerator]
 
 
 def _playmate(*parts) -> MotionGenerator:
@@ -70,7 +70,13 @@ def _playmate(*parts) -> MotionGenerator:
     return playmate_generator.load(*parts)
 
 
-LOADERS: dict[str, Loader] = {"playmate": _playmate}
+def _joyvasa(*parts) -> MotionGenerator:
+    from playmate_jax.inference import joyvasa_generator
+
+    return joyvasa_generator.load(*parts)
+
+
+LOADERS: dict[str, Loader] = {"playmate": _playmate, "joyvasa": _joyvasa}
 
 
 def load_generator(directory: Path) -> tuple[MotionGenerator, dict[str, Any]]:
@@ -86,4 +92,4 @@ def load_generator(directory: Path) -> tuple[MotionGenerator, dict[str, Any]]:
             f"expected the weights of a motion generator ({', '.join(LOADERS)}) in {directory}, "
             f"found those of '{kind}'{nearest(kind, LOADERS)}: give another folder"
         )
-    return LOADERS[kind](config, params, card, str(directory)), card
+    return LOADERS[kind](config, params, card, Path(directory)), card

@@ -1,6 +1,8 @@
 """Our own generator behind the pipeline's protocol: speech encoder + `generate`."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,32 @@ class LogMel:
         return log_mel(audio, self.config)
 
 
-# A generator's configuration names the encoder whose features it was trained on.
-SPEECH_ENCODERS: dict[str, type] = {"log_mel": LogMel}
+def _log_mel(directory: Path, layer: str) -> SpeechEncoder:
+    return LogMel()
+
+
+def _pretrained(name: str, directory: Path, layer: str) -> SpeechEncoder:
+    """In the folder `speech` beside the generator's."""
+    from playmate_jax.models.pretrained_speech import load_speech
+
+    encoder, folder = None, directory.parent / "speech"
+    if folder.is_dir():
+        encoder = load_speech(folder, layer or "last")
+    if encoder is None or encoder.config.name != name:
+        found = "no such folder" if encoder is None else f"'{encoder.config.name}'"
+        raise UserError(
+            f"expected the speech encoder '{name}' in {folder}, which the generator was trained "
+            f"with, found {found}: put its weights there"
+        )
+    return encoder
+
+
+# A generator's configuration names the encoder whose features it was trained on, and after a slash
+# the layer, where it is not the last: "log_mel", "wav2vec2", "hubert/9", "wav2vec2/mean".
+SPEECH_ENCODERS: dict[str, Callable[[Path, str], SpeechEncoder]] = {
+    "log_mel": _log_mel,
+    **{name: functools.partial(_pretrained, name) for name in ("wav2vec2", "hubert")},
+}
 
 
 class PlaymateGenerator:
@@ -41,14 +67,11 @@ class PlaymateGenerator:
                 "expected weights with an emotion controller, found those of stage 1 alone: ask "
                 "for no emotion or give other weights"
             )
-        options = GenerateOptions(
-            audio_scale=request.audio_scale,
-            emotion_scale=request.emotion_scale,
-            sampler=request.sampler,
-            steps=request.steps,
-            head_motion=request.head_motion,
-            seed=request.seed,
-        )
+        asked = {
+            name: getattr(request, name)
+            for name in ("audio_scale", "emotion_scale", "sampler", "steps", "head_motion", "seed")
+        }
+        options = GenerateOptions(**{k: value for k, value in asked.items() if value is not None})
         speech = self.encoder(audio)
         return generate(
             self.model, speech, request.identity, request.own, request.emotion, options, progress
@@ -56,25 +79,25 @@ class PlaymateGenerator:
 
 
 def load(
-    config: Mapping[str, Any], params: Mapping[str, Any], card: Mapping[str, Any], source: str
+    config: Mapping[str, Any], params: Mapping[str, Any], card: Mapping[str, Any], directory: Path
 ) -> PlaymateGenerator:
-    """From a loaded weights directory; `source` names it in errors.
+    """From a loaded weights directory.
 
     Raises:
-      UserError: not these networks, or a speech encoder that is not known here.
+      UserError: not these networks, or a speech encoder that is not known or not there.
     """
-    model = motion_model(config, params, card, source)
-    name = model.config.speech
+    model = motion_model(config, params, card, str(directory))
+    name, _, layer = model.config.speech.partition("/")
     if name not in SPEECH_ENCODERS:
         raise UserError(
-            f"expected a speech encoder among {', '.join(SPEECH_ENCODERS)} in {source}, found "
+            f"expected a speech encoder among {', '.join(SPEECH_ENCODERS)} in {directory}, found "
             f"'{name}'{nearest(name, SPEECH_ENCODERS)}: give other weights"
         )
-    encoder = SPEECH_ENCODERS[name]()
+    encoder = SPEECH_ENCODERS[name](directory, layer)
     wanted = model.config.generator.speech_size
     if encoder.size != wanted:
         raise UserError(
-            f"expected {encoder.size} speech features of '{name}' in {source}, found {wanted}: "
+            f"expected {encoder.size} speech features of '{name}' in {directory}, found {wanted}: "
             "give other weights"
         )
     return PlaymateGenerator(model, encoder)

@@ -45,6 +45,8 @@ class MotionModelConfig:
     """Both networks, their schedule, and the speech features they read.
 
     Attributes:
+      speech: an encoder's name and, after a slash, its layer ("wav2vec2", "hubert/9",
+        "wav2vec2/mean").
       audio_scale: guidance towards the speech (Eq. 8) where nothing else is asked for; section 4.1
         of the paper has 1.5.
     """

@@ -8,6 +8,7 @@ Features at 25 frames a second, one row per video frame of the speech. The log-m
 from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
@@ -33,3 +34,19 @@ def at_video_rate(features: Float[ArrayLike, "n f"]) -> Float[Array, "t f"]:
     if len(features) % 2:
         features = jnp.concatenate([features, features[-1:]])
     return features.reshape(-1, 2, features.shape[-1]).mean(1)
+
+
+def padded(audio: Float[np.ndarray, "*b s"]) -> Float[np.ndarray, "*b longer"]:
+    """Audio with mirrored ends, so that encoders of stride 320 and field 400 give s / 320 rows.
+
+    80 samples more than whole strides, in two reflections of half the need on each side (as
+    DiffPoseTalk and JoyVASA do it); audio that has them already is returned as it is.
+    """
+    length = audio.shape[-1]
+    side = -((length - length // 320 * 320 - 80) // 2)  # ceil
+    if side < 0:
+        return audio
+    none = [(0, 0)] * (audio.ndim - 1)
+    for _ in range(2):
+        audio = np.pad(audio, [*none, (side // 2, side // 2)], "reflect")
+    return np.pad(audio, [*none, (side % 2, side % 2)], "edge")

@@ -16,10 +16,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 LayerNorm = functools.partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False)
 _gelu = functools.partial(jax.nn.gelu, approximate=False)
+
+# Each channel's mean and variance over time.
+Moments = tuple[Float[Array, " c"], Float[Array, " c"]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +63,13 @@ class ChannelNorm(nn.Module):
     """GroupNorm with a group per channel: each channel over time."""
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b t c"]) -> Float[Array, "b t c"]:
+    def __call__(
+        self, x: Float[Array, "b t c"], moments: Moments | None = None
+    ) -> Float[Array, "b t c"]:
         scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
         bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
-        x = x - x.mean(1, keepdims=True)
-        return x * jax.lax.rsqrt(jnp.square(x).mean(1, keepdims=True) + 1e-5) * scale + bias
+        mean, variance = moments or (x.mean(1, keepdims=True), x.var(1, keepdims=True))
+        return (x - mean) * jax.lax.rsqrt(variance + 1e-5) * scale + bias
 
 
 class FeatureExtractor(nn.Module):
@@ -73,7 +78,9 @@ class FeatureExtractor(nn.Module):
     config: Wav2Vec2Config
 
     @nn.compact
-    def __call__(self, audio: Float[Array, "b s"]) -> Float[Array, "b t c"]:
+    def __call__(
+        self, audio: Float[Array, "b s"], moments: Moments | None = None
+    ) -> Float[Array, "b t c"]:
         c = self.config
         x = audio[..., None]
         for i, (width, kernel, stride) in enumerate(zip(c.channels, c.kernels, c.strides)):
@@ -83,7 +90,7 @@ class FeatureExtractor(nn.Module):
             if c.feature_norm == "layer":
                 x = LayerNorm(name=f"norm_{i}")(x)
             elif i == 0:
-                x = ChannelNorm(name="norm_0")(x)
+                x = ChannelNorm(name="norm_0")(x, moments)
             x = _gelu(x)
         return x
 
@@ -122,16 +129,18 @@ class EncoderLayer(nn.Module):
     config: Wav2Vec2Config
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b t d"]) -> Float[Array, "b t d"]:
+    def __call__(
+        self, x: Float[Array, "b t d"], counts: Bool[Array, "b t"] | None = None
+    ) -> Float[Array, "b t d"]:
         c = self.config
         norm, final_norm = LayerNorm(name="norm"), LayerNorm(name="final_norm")
         if c.stable_layer_norm:
-            x = x + self._attention(norm(x))
+            x = x + self._attention(norm(x), counts)
             return x + self._feed_forward(final_norm(x))
-        x = norm(x + self._attention(x))
+        x = norm(x + self._attention(x, counts))
         return final_norm(x + self._feed_forward(x))
 
-    def _attention(self, x):
+    def _attention(self, x, counts):
         c, (b, t, d) = self.config, x.shape
         size = d // c.heads
         query, key, value = (
@@ -139,6 +148,8 @@ class EncoderLayer(nn.Module):
             for name in ("query", "key", "value")
         )
         scores = jnp.einsum("bqnd,bknd->bnqk", query * size**-0.5, key)
+        if counts is not None:
+            scores = jnp.where(counts[:, None, None], scores, -jnp.inf)
         mixed = jnp.einsum("bnqk,bknd->bqnd", jax.nn.softmax(scores), value)
         return nn.Dense(d, name="out")(mixed.reshape(b, t, d))
 
@@ -153,24 +164,37 @@ class Wav2Vec2(nn.Module):
     config: Wav2Vec2Config
 
     @nn.compact
-    def __call__(self, audio: Float[Array, "b s"]) -> list[Float[Array, "b t d"]]:
+    def __call__(
+        self,
+        audio: Float[Array, "b s"],
+        n_rows: Int[Array, " b"] | None = None,
+        moments: Moments | None = None,
+    ) -> list[Float[Array, "b t d"]]:
         """The input of the first layer and every layer's output; the last is transformers'
         `last_hidden_state`.
 
         Args:
           audio: 16 kHz, normalised as the weights were trained (the base models: to zero mean and
             unit variance per utterance).
+          n_rows: how many feature rows count, of audio that was filled up to a fixed length; those
+            are as if nothing followed them.
+          moments: of the first convolution's channels, for its norm over time, where this audio is
+            a part of an utterance.
         """
         c = self.config
-        x = FeatureExtractor(c, name="features")(audio)
+        x = FeatureExtractor(c, name="features")(audio, moments)
         if c.projection_norm:
             x = LayerNorm(name="projection_norm")(x)
         x = nn.Dense(c.width, name="projection")(x)
+        counts = None
+        if n_rows is not None:
+            counts = jnp.arange(x.shape[1]) < n_rows[:, None]
+            x = jnp.where(counts[..., None], x, 0)
         x = x + PositionConv(c, name="positions")(x)
         norm = LayerNorm(name="norm")
         states = [x if c.stable_layer_norm else norm(x)]
         for i in range(c.layers):
-            states.append(EncoderLayer(c, name=f"layer_{i}")(states[-1]))
+            states.append(EncoderLayer(c, name=f"layer_{i}")(states[-1], counts))
         if c.stable_layer_norm:
             states[-1] = norm(states[-1])
         return states

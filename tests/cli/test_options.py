@@ -53,9 +53,10 @@ def test_the_options_of_animate_reach_the_animator(asked, files):
     )  # fmt: skip
 
 
-def test_without_options_guidance_is_the_papers_and_no_emotion_is_asked_for(asked, files):
+def test_without_options_sampling_is_the_generators_own_and_no_emotion_is_asked_for(asked, files):
     assert run(["animate", *files]) == 2
-    assert asked["audio_scale"] == asked["emotion_scale"] == 1.5  # section 4.1
+    own = ("audio_scale", "emotion_scale", "sampler", "steps")
+    assert [asked[name] for name in own] == [None] * 4
     assert asked["emotion"] is None and asked["driving"] is None and asked["seed"] == 0
     assert run(["animate", *files, "--no-crop"]) == 2
     assert asked["crop"] is False

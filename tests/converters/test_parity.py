@@ -9,10 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from playmate_jax.converters import stand_in
-from playmate_jax.converters.liveportrait_parity import PORTS
+from playmate_jax.converters import joyvasa_parity, liveportrait_parity, stand_in
 from playmate_jax.converters.parity import TOLERANCE, Reference, main, report
 
+PORTS = liveportrait_parity.PORTS | joyvasa_parity.PORTS
 RECORDINGS = Path(__file__).parent / "recordings"
 PINNED = [-0.3687654435634613, -0.002532179467380047, 0.24719227850437164]
 
@@ -24,6 +24,20 @@ def test_small_networks_repeat_their_originals(file):
         comparisons = reference.compare(file, PORTS[file](reference))
     assert [c for c in comparisons if not c.error <= TOLERANCE] == []
     assert comparisons and all(reference.round_trips.values())
+
+
+def test_recordings_of_every_number_are_compared_whole():
+    reference = Reference(RECORDINGS, 0)
+    outputs = dict(PORTS["joyvasa_denoiser"](reference))
+    outputs["joyvasa.pad_audio.640/length"] = np.array([1, 721])  # recorded: 720
+    outputs["joyvasa.schedule.cosine/alpha_bars"] = np.zeros(50)  # one too few
+    outputs["joyvasa.schedule.linear/alpha_bars"][7] += 0.1
+    comparisons = reference.compare("joyvasa_denoiser", iter(outputs.items()))
+    assert {c.name for c in comparisons if not c.error <= TOLERANCE} == {
+        "joyvasa.pad_audio.640/length",
+        "joyvasa.schedule.cosine/alpha_bars",
+        "joyvasa.schedule.linear/alpha_bars",
+    }
 
 
 def test_a_wrong_network_is_found_out():

@@ -8,6 +8,8 @@ from flax.traverse_util import unflatten_dict
 from playmate_jax.converters import speech_encoders
 from playmate_jax.converters.rules import to_flax, to_torch
 from playmate_jax.errors import UserError
+from playmate_jax.models.pretrained_speech import load_speech
+from playmate_jax.models.speech import padded
 from playmate_jax.models.wav2vec2 import Wav2Vec2
 
 torch = pytest.importorskip("torch")
@@ -109,3 +111,48 @@ def test_what_is_not_supported_is_told(values, told):
 def test_lengths_of_the_published_sizes(samples, features):
     config = speech_encoders.config_of({"model_type": "wav2vec2"})
     assert config.n_features(samples) == features
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "hubert"])
+def test_a_folder_of_transformers_becomes_a_speech_encoder(kind, tmp_path):
+    network = small_strides(kind)
+    network.save_pretrained(tmp_path / "theirs")
+    prepare = transformers.Wav2Vec2FeatureExtractor(do_normalize=True)
+    prepare.save_pretrained(tmp_path / "theirs")
+    speech_encoders.convert(tmp_path / "theirs", tmp_path / "ours")
+    encoder = load_speech(tmp_path / "ours")
+    assert encoder.config.name == kind and encoder.config.normalize
+    audio = 0.1 * np.random.default_rng(0).standard_normal(6400).astype(np.float32) + 0.05
+    values = prepare(audio, sampling_rate=16_000, return_tensors="np").input_values
+    with torch.no_grad():
+        theirs = network(torch.from_numpy(padded(values))).last_hidden_state[0].numpy()
+    ours = encoder(audio)
+    assert ours.shape == (10, 32) and theirs.shape == (20, 32)
+    pairs = theirs.reshape(10, 2, 32).mean(1)
+    assert np.abs(ours - pairs).max() < TOLERANCE * pairs.std()
+
+
+def test_audio_is_left_as_it_is_where_the_preprocessor_says_so(tmp_path):
+    small_strides("hubert").save_pretrained(tmp_path / "theirs")
+    (tmp_path / "theirs" / "preprocessor_config.json").write_text('{"do_normalize": false}')
+    speech_encoders.convert(tmp_path / "theirs", tmp_path / "ours")
+    assert load_speech(tmp_path / "ours").config.normalize is False
+
+
+def test_a_folder_without_weights_is_told(tmp_path):
+    with pytest.raises(UserError, match="readable config.json"):
+        speech_encoders.convert(tmp_path, tmp_path / "out")
+    (tmp_path / "config.json").write_text('{"model_type": "hubert"}')
+    with pytest.raises(UserError, match="model.safetensors or pytorch_model.bin"):
+        speech_encoders.convert(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def small_strides(kind):
+    """A tiny network with the published kernels and strides: 50 rows a second."""
+    name = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert"}[kind]
+    tiny = {k: v for k, v in TINY.items() if k not in ("conv_kernel", "conv_stride")}
+    tiny |= {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_hidden_layers": 1}
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(**tiny)
+    return getattr(transformers, f"{name}Model")(config).eval()

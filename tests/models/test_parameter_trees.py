@@ -14,8 +14,9 @@ import jax
 import pytest
 from flax.traverse_util import flatten_dict
 
-from playmate_jax.models import motion_model, renderer, wav2vec2
+from playmate_jax.models import joyvasa, motion_model, renderer, wav2vec2
 from playmate_jax.models.emotion import EmotionConfig
+from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
@@ -51,6 +52,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         for name in ("stitching", "eyes", "lips")
     },
     "wav2vec2": lambda: wav2vec2.shapes(Wav2Vec2Config())["params"],
+    "joyvasa": lambda: joyvasa.shapes(DenoiserConfig())["params"],
     "generator": lambda: generator_tree(MotionModelConfig()),
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
     "demo_renderer": lambda: renderer.shapes(load_config(CONFIGS / "demo_face_space.py").renderer),
