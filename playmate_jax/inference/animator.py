@@ -294,6 +294,12 @@ class Animator:
             "retarget": retarget,
         }
         sound = _first_sound(driving, portrait)
+        if Path(driving).suffix.lower() == ".pkl" and self.domain_notice and region != "pose":
+            notice = (
+                "the template speaks of LivePortrait's face space, which these weights do not "
+                "share: the head follows, the face only roughly (region 'pose' takes the head)"
+            )
+            scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
         if offsets is not None:
             scene = scene._replace(draw=partial(scene.draw, offsets=offsets))
         return self._animation(scene, motion, sound, facts, seconds)

@@ -279,6 +279,9 @@ def test_a_template_drives_wherever_an_npz_does(tiny, animate, inputs, clip, por
     np.testing.assert_allclose(
         animation.motion, reenact(clip.motion, animation.sitter.motion), atol=1e-3
     )
+    assert any("face space" in notice for notice in animation.notices)
+    head = tiny.reenact(portrait_pixels, template, region="pose")
+    assert not any("face space" in notice for notice in head.notices)
     assert animate("--driving", str(template), "--quiet") == 0
 
 
