@@ -24,12 +24,15 @@ def config() -> Stage1Config:
         steps=6000,
         clips="runs/demo/clips/train_mix",
         statistics="runs/demo/clips/train_mix,runs/demo/clips/emotional",
-        model=MotionModelConfig(generator=demo_generator(speech_size=96), speech="log_mel"),
+        model=MotionModelConfig(
+            generator=demo_generator(speech_size=96), speech="log_mel", audio_scale=1.75
+        ),
         loss=LossConfig(
             pose_weight=2.0,
             velocity_weight=1.0,
             pose_velocity_weight=30.0,
-            readout_weight=2.0,
+            readout_weight=3.7,
+            event_weight=1.0,
             snr_limit=5.0,
             previous_noise="ddpm",
         ),

@@ -17,7 +17,7 @@ from playmate_jax.training.stage1 import Stage1Config
 def config() -> Stage1Config:
     """From the first half's weights, on the same clips."""
     first = demo_stage1.config()
-    loss = dataclasses.replace(first.loss, pose_weight=6.0, readout_weight=0.7)
+    loss = dataclasses.replace(first.loss, pose_weight=8.0, readout_weight=2.0, event_weight=4.0)
     return dataclasses.replace(
-        first, steps=4400, start="runs/demo/stage1/weights", loss=loss, seed=1
+        first, steps=6600, start="runs/demo/stage1/weights", loss=loss, seed=1
     )

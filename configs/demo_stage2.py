@@ -20,7 +20,9 @@ def config() -> Stage2Config:
         stage1="runs/demo/stage1_head/weights",
         clips="runs/demo/clips/emotional",
         emotion=demo_emotion(),
-        loss=LossConfig(velocity_weight=1.0, readout_weight=2.5, previous_noise="ddpm"),
+        loss=LossConfig(
+            velocity_weight=1.0, readout_weight=3.2, event_weight=4.0, previous_noise="ddpm"
+        ),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",
         name="demo",

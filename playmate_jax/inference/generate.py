@@ -56,7 +56,7 @@ class GenerateOptions:
     """How to sample.
 
     Attributes:
-      audio_scale, emotion_scale: guidance, Eq. 8.
+      audio_scale, emotion_scale: guidance, Eq. 8; audio_scale None takes the weights' own.
       sampler, steps: a name of `diffusion.samplers.SAMPLERS`; steps None takes `DEFAULT_STEPS`.
       head_motion: gain of the generated head motion; 0 keeps the portrait's pose.
       blend_frames: over how many frames windows are joined; the head takes twice as many.
@@ -65,7 +65,7 @@ class GenerateOptions:
       pose_smoothing: std in frames of a low-pass on head motion, which has nothing above 2 Hz.
     """
 
-    audio_scale: float = 1.5
+    audio_scale: float | None = None
     emotion_scale: float = 1.5
     sampler: str = "ddim"
     steps: int | None = None
@@ -165,6 +165,10 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
     if asked:
         conditions = np.asarray(per_frame(jnp.asarray(emotion, jnp.float32), n_frames))
     key = jax.random.key(options.seed)
+    audio_scale = options.audio_scale
+    if audio_scale is None:
+        audio_scale = model.config.audio_scale
+    scales = np.array([audio_scale, options.emotion_scale], np.float32)
     limits = bounds(model.statistics.motion, POSE_BOUND)
     past = np.zeros((b, window.previous, MOTION_SIZE), np.float32)
     starts = window_starts(n_frames, window, options.lookahead)
@@ -187,7 +191,7 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
                 model.params,
                 jax.random.fold_in(key, i),
                 inputs,
-                np.array([options.audio_scale, options.emotion_scale], np.float32),
+                scales,
                 limits,
             )
         )

@@ -44,6 +44,8 @@ from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
 
+PAPER_SCALE = 1.5  # of guidance, section 4.1
+
 HELD_OUT: dict[str, dict[str, Any]] = {
     "test_formant": dict(seed=1001, count=24, voice="formant", seconds=12),
     "test_espeak": dict(seed=1002, count=24, voice="espeak_held_out", seconds=12),
@@ -112,7 +114,10 @@ def recordings(model: MotionModel, options: GenerateOptions, folder: Path, draws
 
 
 def emotion(model: MotionModel, options: GenerateOptions, pools: Path, count: int) -> dict:
-    """Which emotion shows, what it costs the lips, and whether intensity rises."""
+    """Which emotion shows, what it costs the lips, and whether intensity rises; at the paper's
+    scales, unless others are asked for."""
+    if options.audio_scale is None:
+        options = dataclasses.replace(options, audio_scale=PAPER_SCALE)
     clips = held_out(pools, "test_emotional", count)
     plain = units_of(generated(model, clips, options))
     moved = units_of(generated(model, clips, options, clips["emotion"]))
@@ -235,7 +240,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=24, help="clips of each kind")
     add_arguments(parser)
     for field in dataclasses.fields(GenerateOptions):
-        kind = int if field.name == "steps" else type(field.default)
+        kind = {"steps": int, "audio_scale": float}.get(field.name, type(field.default))
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
     given = vars(parser.parse_args())
     options = GenerateOptions(

@@ -42,12 +42,18 @@ class ScheduleConfig:
 
 @dataclasses.dataclass(frozen=True)
 class MotionModelConfig:
-    """Both networks, their schedule, and the speech features they read."""
+    """Both networks, their schedule, and the speech features they read.
+
+    Attributes:
+      audio_scale: guidance towards the speech (Eq. 8) where nothing else is asked for; section 4.1
+        of the paper has 1.5.
+    """
 
     generator: GeneratorConfig = GeneratorConfig()
     emotion: EmotionConfig | None = None
     schedule: ScheduleConfig = ScheduleConfig()
     speech: str = "wav2vec2"
+    audio_scale: float = 1.5
 
 
 @flax.struct.dataclass

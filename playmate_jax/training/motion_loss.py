@@ -27,6 +27,9 @@ class LossConfig:
     Attributes:
       pose_weight: weight of each pose number against each expression number.
       velocity_weight, readout_weight: of the optional terms; 0 is off.
+      event_weight: how much more a frame counts in the readout while its rare event happens. Of
+        something that is there with probability p, the estimate is then (1 + w) p / (1 + w p)
+        instead of p: when in doubt, it shows.
       snr_limit: windows count by their signal-to-noise ratio alpha_bar / (1 - alpha_bar), clamped
         to 1 ... this; 1 counts all alike. Errors are small where little noise is left, and there
         fine things are decided: gaze, lips that just meet.
@@ -39,6 +42,7 @@ class LossConfig:
     velocity_weight: float = 0.0
     pose_velocity_weight: float = 0.0
     readout_weight: float = 0.0
+    event_weight: float = 0.0
     snr_limit: float = 1.0
     previous_noise: str = "printed"
     speech_dropout: float = 0.1
@@ -52,9 +56,19 @@ class Readout:
 
     Attributes:
       matrix: (63, r).
+      event, event_at_rest: a readout and its constant: 0 at rest, 1 in a rare event.
     """
 
     matrix: Float[np.ndarray, "63 r"]
+    event: Float[np.ndarray, " 63"]
+    event_at_rest: float
+
+    def counts(
+        self, expression: Float[Array, "b t 63"], event_weight: float
+    ) -> Float[Array, "b t 1"]:
+        """What each frame counts: 1 at rest, 1 + `event_weight` in the event."""
+        event = expression @ jnp.asarray(self.event) + self.event_at_rest
+        return 1 + event_weight * jnp.clip(event, 0, 1)[..., None]
 
 
 def conditions(config: LossConfig, batch: dict, alphas_bar: Array, key: PRNGKeyArray) -> Inputs:
@@ -123,7 +137,8 @@ def motion_loss(
         total = total + parts["velocity"]
     if config.readout_weight and readout is not None:
         wrong = (estimate - x0)[..., EXPRESSION] @ jnp.asarray(readout.matrix)
-        parts["readout"] = masked_mean(emphasis * jnp.square(wrong), valid)
+        counts = readout.counts(x0[..., EXPRESSION], config.event_weight)
+        parts["readout"] = masked_mean(emphasis * counts * jnp.square(wrong), valid)
         total = total + config.readout_weight * parts["readout"]
     return total, {"loss": total, **parts}
 

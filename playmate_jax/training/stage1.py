@@ -30,12 +30,12 @@ from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Stage, TrainState
 
 # Lips that meet for two frames and almost shut on an m are what viewers notice first; next, eyes
-# that never move.
+# that never move. The rest is small in a neutral face, and must be learned for emotions to use it.
 READ_UNITS = {
     **dict.fromkeys(LIPS, 1.0),
     "close": 1.7,
-    "gaze_x": 0.5,
-    "gaze_y": 0.5,
+    **dict.fromkeys(("gaze_x", "gaze_y"), 0.5),
+    **dict.fromkeys(("brow_tilt", "frown", "smile", "lip_up", "lip_lo", "cheek"), 0.3),
 }
 
 
@@ -119,12 +119,20 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
 def unit_readout(
     statistics: Statistics, clips: Clips, units: Mapping[str, float] = READ_UNITS
 ) -> Readout:
-    """Units of the drawn world, each divided by its std over the clips and times its weight."""
+    """Units of the drawn world, each divided by its std over the clips and times its weight; lips
+    that meet are the event."""
     delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, BASIS.shape[1])
-    inverse = np.linalg.pinv(BASIS)[:, [UNITS.index(name) for name in units]]
-    spread = (delta @ inverse).std(0) / np.array(list(units.values()))
-    matrix = np.asarray(statistics.motion.expression_std)[:, None] * inverse / spread
-    return Readout(matrix.astype(np.float32))
+    inverse = np.linalg.pinv(BASIS)
+    chosen = inverse[:, [UNITS.index(name) for name in units]]
+    spread = (delta @ chosen).std(0) / np.array(list(units.values()))
+    mean = np.asarray(statistics.motion.expression_mean)
+    std = np.asarray(statistics.motion.expression_std)
+    meet = inverse[:, UNITS.index("close")]
+    return Readout(
+        matrix=(std[:, None] * chosen / spread).astype(np.float32),
+        event=(std * meet).astype(np.float32),
+        event_at_rest=float(mean @ meet),
+    )
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from playmate_jax.data.drawn.expression import BASIS, UNITS
 from playmate_jax.errors import UserError
 from playmate_jax.inference.generate import load_motion_model
 from playmate_jax.models.emotion import EmotionConfig
@@ -202,3 +203,15 @@ def test_speech_noise_reaches_its_share_of_windows_and_its_level():
     assert (level > 1e-6).mean() == pytest.approx(0.7, abs=0.07)
     assert 0.47 < level.max() < 0.53
     assert SpeechNoise()(np.random.default_rng(1), speech) is speech
+
+
+def test_the_event_of_the_readout_is_lips_that_meet(clips):
+    """The event is read from normalised motion: 0 at rest, 1 where lips meet."""
+    statistics = clip_statistics(clips)
+    readout = unit_readout(statistics, clips)
+    mean, std = statistics.motion.expression_mean, statistics.motion.expression_std
+    for closed in (0.0, 0.4, 1.0):
+        expression = closed * BASIS[UNITS.index("close")]
+        frame = jnp.asarray((expression - mean) / std, jnp.float32)[None, None]
+        counts = readout.counts(frame, event_weight=4.0)
+        assert float(counts[0, 0, 0]) == pytest.approx(1 + 4 * closed, abs=1e-3)

@@ -22,7 +22,7 @@ from playmate_jax.data.drawn.speech import utterance
 from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EMOTIONS, FPS
 
-VERSION = 3  # of speech and performance: raise it when clips change
+VERSION = 4  # of speech and performance: raise it when clips change
 Features = Callable[[np.ndarray], np.ndarray]
 
 

@@ -183,6 +183,11 @@ def perform(
     units[:, u["brow_r"]] += brows * uneven[1] + 0.02 * slow_noise(rng, n, 0.3)
     units[:, u["frown"]] += 0.04 * (1 + slow_noise(rng, n, 0.3))
     units[:, u["smile"]] += 0.05 * slow_noise(rng, n, 0.15)
+    # no part of a face is ever quite still; and what stage 1 never saw move, its head could not
+    # show in stage 2
+    units[:, u["brow_tilt"]] += 0.06 * slow_noise(rng, n, 0.3)
+    for name in ("lip_up", "lip_lo", "cheek"):
+        units[:, u[name]] += 0.05 * (1 + slow_noise(rng, n, 0.3))
     units[:, u["asym"]] += 0.05 * rng.standard_normal() * speaking
 
     # emotion: eased in time, swelling by 15 %, personal in direction and gain
