@@ -1,4 +1,6 @@
-"""`playmate animate [PORTRAIT SPEECH]`: the command around `inference.Animator`.
+"""`playmate animate [PORTRAIT [SPEECH]]`: the command around `inference.Animator`.
+
+With speech the portrait talks; with a driving source alone it makes that face (reenactment).
 
 Whatever can be known to be wrong is found out before the heavy libraries are imported: options, the
 emotion, the places to write to.
@@ -30,6 +32,7 @@ def command(args: argparse.Namespace) -> int:
         )
     bundled = args.portrait is None
     portrait, speech, output = _files(args)
+    _check_combination(args, speech)
     emotion = parse_emotion(args.emotion) if args.emotion is not None else None
     overwrite = args.overwrite or (bundled and args.output is None)
     _check_places(args, portrait, speech, output, overwrite)
@@ -46,13 +49,20 @@ def command(args: argparse.Namespace) -> int:
             args.weights, face_models=args.face_models, batch=args.batch
         )
         loaded = time.perf_counter() - began
-        animation = animator.animate(
-            portrait, speech, emotion=emotion, driving=args.driving, pose=args.pose,
-            head_motion=args.head_motion, audio_scale=args.audio_scale,
-            emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
-            seed=args.seed, face=args.face, crop=not args.no_crop, paste=not args.no_paste,
-            progress=progress,
-        )  # fmt: skip
+        shown = {"face": args.face, "crop": not args.no_crop, "paste": not args.no_paste}
+        if speech is None:
+            animation = animator.reenact(
+                portrait, args.driving, pose=args.pose, region=args.region or "all",
+                head_motion=args.head_motion, smooth_s=args.smooth or 0.0, retarget=args.retarget,
+                **shown,
+            )  # fmt: skip
+        else:
+            animation = animator.animate(
+                portrait, speech, emotion=emotion, driving=args.driving, pose=args.pose,
+                head_motion=args.head_motion, audio_scale=args.audio_scale,
+                emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
+                seed=args.seed, progress=progress, **shown,
+            )  # fmt: skip
         for notice in animation.notices:
             # The bundled portrait is a drawing, as these weights expect.
             if not (bundled and notice == animator.domain_notice):
@@ -78,25 +88,45 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _files(args: argparse.Namespace) -> tuple[Path, Path, Path]:
-    """(portrait, speech, output), the bundled ones where none are given."""
+def _files(args: argparse.Namespace) -> tuple[Path, Path | None, Path]:
+    """(portrait, speech, output), the bundled ones where none are given; no speech: reenactment."""
     if args.portrait is None:
         return PORTRAIT, SPEECH, Path(args.output or DEFAULT_OUTPUT)
-    if args.speech is None:
+    portrait = Path(args.portrait)
+    if args.speech is None and args.driving is None:
         raise UserError(
-            "expected a portrait and a speech recording, found only "
-            f"'{args.portrait}': playmate animate PORTRAIT SPEECH -o OUT.mp4"
+            "expected a portrait and a speech recording, or a portrait and a driving source, found "
+            f"only '{portrait}': playmate animate PORTRAIT SPEECH -o OUT.mp4, or "
+            "playmate animate PORTRAIT --driving FILE -o OUT.mp4"
         )
-    portrait, speech = Path(args.portrait), Path(args.speech)
-    return portrait, speech, Path(args.output or f"{portrait.stem}-{speech.stem}.mp4")
+    speech = None if args.speech is None else Path(args.speech)
+    second = speech or Path(args.driving)
+    return portrait, speech, Path(args.output or f"{portrait.stem}-{second.stem}.mp4")
 
 
-def _check_places(args, portrait: Path, speech: Path, output: Path, overwrite: bool) -> None:
+def _check_combination(args: argparse.Namespace, speech: Path | None) -> None:
+    """Refuses options that would do nothing."""
+    if speech is None and args.emotion is not None:
+        raise UserError(
+            "expected speech with --emotion, found only a driving source, which has its own: give "
+            "a recording or leave --emotion out"
+        )
+    for option in ("region", "smooth", "retarget"):
+        if speech is not None and getattr(args, option) is not None:
+            raise UserError(
+                f"expected --{option} with a driving source and no speech, found speech, which "
+                "moves the face: leave one of them out"
+            )
+
+
+def _check_places(args, portrait: Path, speech: Path | None, output: Path, overwrite: bool) -> None:
     """Refuses inputs that are not there and outputs that could not be written later."""
     from playmate_jax.media.container import check_readable
     from playmate_jax.media.writer import check_writable
 
-    inputs = [check_readable(portrait, "a portrait"), check_readable(speech, "speech")]
+    inputs = [check_readable(portrait, "a portrait")]
+    if speech is not None:
+        inputs.append(check_readable(speech, "speech"))
     if args.driving is not None:
         inputs.append(check_readable(args.driving, "a driving video, picture or motion file"))
     check_writable(output, overwrite)

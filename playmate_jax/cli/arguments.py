@@ -11,7 +11,9 @@ SAMPLERS = ("ddim", "ddpm", "dpm++")
 DEFAULT_OUTPUT = "playmate-demo.mp4"
 
 _ANIMATE = f"""\
-Turns a portrait and a speech recording into a talking video (mp4, H.264 + AAC).
+Turns a portrait and a speech recording into a talking video (mp4, H.264 + AAC); a portrait and a
+driving source without speech into one that makes the driving face. The portrait may be a video:
+then speech moves its lips alone.
 Without arguments: the bundled portrait speaks the bundled recording, into {DEFAULT_OUTPUT}
 (an earlier one is replaced).
 """
@@ -22,6 +24,9 @@ examples:
   playmate animate portrait.jpg speech.wav --emotion happy=0.8,surprised=0.2
   playmate animate portrait.jpg speech.wav --emotion 0:neutral,2.5:happy=0.8
   playmate animate portrait.jpg speech.wav --driving head.mp4 --pose absolute
+  playmate animate portrait.jpg --driving face.mp4       no speech: makes the driving face
+  playmate animate portrait.jpg --driving talking.pkl --region lips
+  playmate animate clip.mp4 speech.wav                   the lips of a video, dubbed
   playmate animate portrait.jpg speech.wav --seed 7 --head-motion 0.5 --json
 """
 _TRAIN_EXAMPLES = """\
@@ -104,16 +109,19 @@ def _animate(p: argparse.ArgumentParser) -> None:
     from playmate_jax.cli import animate
 
     p.set_defaults(command=animate.command)
-    p.usage = "playmate animate [PORTRAIT SPEECH] [-o FILE] [options]"
+    p.usage = "playmate animate [PORTRAIT [SPEECH]] [--driving FILE] [-o FILE] [options]"
     g = p.add_argument_group("input")
     g.add_argument(
         "portrait",
         nargs="?",
         metavar="PORTRAIT",
-        help="a photograph, painting or drawing with a face",
+        help="a photograph, painting or drawing with a face, or a video of one",
     )
     g.add_argument(
-        "speech", nargs="?", metavar="SPEECH", help="audio, or a video whose audio is taken"
+        "speech",
+        nargs="?",
+        metavar="SPEECH",
+        help="audio, or a video whose audio is taken; not needed with --driving",
     )
     g.add_argument(
         "--face",
@@ -152,14 +160,32 @@ def _animate(p: argparse.ArgumentParser) -> None:
     g.add_argument(
         "--driving",
         metavar="FILE",
-        help="take the head pose from a video, a picture or a motion file",
+        help="a video, a picture, or a motion file (.npz, LivePortrait's .pkl): with speech the "
+        "head follows it, without speech the whole face",
     )
     g.add_argument(
         "--pose",
         choices=("relative", "absolute"),
         default="relative",
-        help="driving pose: as changes from its first frame (default), or as it is; a "
+        help="driving motion: as changes from its first frame (default), or as it is; a "
         "driving picture is always absolute",
+    )
+    g.add_argument(
+        "--region",
+        choices=("all", "expression", "pose", "lips", "eyes"),
+        help="without speech: what of the face follows the driving one (default all)",
+    )
+    g.add_argument(
+        "--retarget",
+        choices=("eyes", "lips", "both"),
+        help="without speech: they open as far as the driving ones, whatever the portrait's shape; "
+        "needs weights with retargeting networks, as LivePortrait's",
+    )
+    g.add_argument(
+        "--smooth",
+        type=_gain,
+        metavar="SECONDS",
+        help="without speech: evens out a shaky driving face over so long (default 0)",
     )
     g.add_argument(
         "--head-motion",

@@ -6,13 +6,13 @@ corners of the mouth 61 and 291; the left eye of the picture has lids 159 and 14
 speech and give the scale. Distances are three-dimensional, so that a turned head keeps its scale.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from playmate_jax.faces.landmarker import MOUTH_CORNERS, Landmarker
+from playmate_jax.faces.landmarker import MOUTH_CORNERS, Face, Landmarker
 from playmate_jax.faces.track import track_faces
 from playmate_jax.media import open_video
 
@@ -39,6 +39,19 @@ def eye_ratios(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*
     opening = np.stack([_distance(landmarks, lids) for lids in _LIDS], axis=-1)
     width = np.stack([_distance(landmarks, corners) for corners in _EYE_CORNERS], axis=-1)
     return opening / (width + _EPSILON)
+
+
+def openings(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b 3"]:
+    """`eye_ratios` and `lip_ratio` together: left eye, right eye, lips."""
+    lips = np.asarray(lip_ratio(landmarks))
+    return np.concatenate([eye_ratios(landmarks), lips[..., None]], axis=-1).astype(np.float32)
+
+
+def openings_of(faces: Sequence[Face | None]) -> Float[np.ndarray, "t 3"]:
+    """`openings` of a face in every frame, linear in time where it was not seen; it is in one."""
+    seen = {i: openings(face.landmarks) for i, face in enumerate(faces) if face is not None}
+    at, values = list(seen), np.stack(list(seen.values()))
+    return np.stack([np.interp(np.arange(len(faces)), at, c) for c in values.T], axis=-1)
 
 
 def lip_opening(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"] | np.floating:

@@ -1,4 +1,4 @@
-"""A talking portrait: its motion is known, its frames are drawn when they are asked for.
+"""A moving portrait: its motion is known, its frames are drawn when they are asked for.
 
     animation = animator.animate("portrait.jpg", "speech.wav")
     animation.write("out.mp4")             # or: for frame in animation: ...  uint8 (h, w, 3)
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from playmate_jax.inference.face_renderer import FaceRenderer, Sitter
+from playmate_jax.inference.face_renderer import Sitter
 from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.media.audio import Sound
 from playmate_jax.media.writer import VideoWriter
@@ -32,23 +32,24 @@ def no_progress(phase: str, done: int, total: int) -> None:
 
 @dataclass
 class Animation:
-    """One portrait speaking one recording.
+    """One portrait or source video that speaks a recording or follows another face.
 
     Attributes:
       motion: (t, 70), see motion/layout.py.
-      sound: what is put under the pictures.
+      sound: what is put under the pictures, if anything.
       size: (width, height) of the frames.
+      draw: motion to finished frames, in order, a batch ahead at most.
+      sitter: what the networks know of the portrait (of a source video's first frame).
       notices: sentences that the user should read.
       facts: what was used: seed, face box, names of weights ... (plain values).
       seconds: wall time of each phase so far.
     """
 
     motion: Float[np.ndarray, "t m"]
-    sound: Sound
+    sound: Sound | None
     size: tuple[int, int]
-    renderer: FaceRenderer
+    draw: Callable[[Float[np.ndarray, "t m"]], Iterator[Frame]]
     sitter: Sitter
-    paste: Callable[[Frame], Frame]
     notices: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -59,9 +60,7 @@ class Animation:
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames in order; every iteration draws them anew, alike."""
-        for faces in self.renderer.draw(self.sitter, self.motion):
-            for face in faces:
-                yield self.paste(face)
+        return self.draw(self.motion)
 
     def write(
         self,
@@ -76,9 +75,8 @@ class Animation:
           UserError: the place cannot be written, or the file exists and `overwrite` is False.
         """
         began = time.perf_counter()
-        writer = VideoWriter(
-            path, self.fps, self.size, self.sound.samples, self.sound.hz, overwrite=overwrite
-        )
+        samples, hz = self.sound or (None, 0)
+        writer = VideoWriter(path, self.fps, self.size, samples, hz, overwrite=overwrite)
         progress("render", 0, len(self))
         with writer as out:
             for done, frame in enumerate(self, 1):

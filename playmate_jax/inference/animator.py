@@ -1,41 +1,54 @@
-"""`Animator`: a portrait and speech become an `Animation` (DESIGN, Generating).
+"""`Animator`: a portrait and speech, or a portrait and another face, become an `Animation`.
 
     from playmate_jax.inference import Animator
 
     animator = Animator.from_weights("demo")
     animation = animator.animate("portrait.jpg", "speech.wav", emotion="happy=0.8", seed=7)
     animation.write("out.mp4")
+    animator.reenact("portrait.jpg", "talking.pkl").write("reenacted.mp4")
 
 Read top to bottom: portrait -> crop -> F, M -> speech -> motion, window by window -> pose from a
-driving source, if any -> `Animation`, which draws, pastes and writes batch by batch.
+driving source, if any -> `Animation`, which draws, pastes and writes batch by batch. `reenact`
+takes all motion from the driving source. In both, the portrait may be a video.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
-from functools import cached_property
-from itertools import islice
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.faces import Landmarker, TfliteLandmarker, track_video
+from playmate_jax.faces import Landmarker, TfliteLandmarker
 from playmate_jax.inference.animation import Animation, Progress, no_progress
 from playmate_jax.inference.bundles import find_bundle
 from playmate_jax.inference.compilation import keep_compiled_programs
-from playmate_jax.inference.driving import follow, read_driving
+from playmate_jax.inference.driving import back_and_forth, follow, read_driving
 from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.generators import MotionGenerator, Request, load_generator
-from playmate_jax.inference.portrait import Picture, read_portrait
-from playmate_jax.media import Sound, VideoReader, read_audio, read_sound
+from playmate_jax.inference.motion_files import MotionClip
+from playmate_jax.inference.portrait import Picture
+from playmate_jax.inference.reenactment import (
+    MODES,
+    REGIONS,
+    check_choice,
+    reenact,
+    smooth,
+    towards,
+)
+from playmate_jax.inference.retargeting import retargeted, shut_lips
+from playmate_jax.inference.scene import Scene, is_source_video, read_scene
+from playmate_jax.media import Sound, VideoReader, is_film, read_audio, read_sound
 from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS, POSE
+
+Motion = Float[np.ndarray, "t m"]
 
 LIVEPORTRAIT_FRAMING = {"scale": 2.3, "vx": 0.0, "vy": -0.125}
 LONGEST_S = 3600
@@ -132,7 +145,8 @@ class Animator:
         """Everything up to the motion; the frames come when the `Animation` is iterated or written.
 
         Args:
-          portrait: a picture's path, or uint8 RGB.
+          portrait: a picture's path, or uint8 RGB; or a video's path, whose lips alone are made to
+            speak, for as long as both last.
           speech: a recording's or video's path, or mono float32 at 16 kHz.
           emotion: see `inference/emotion.py`; None leaves the emotion to the speech.
           driving: head pose from a video, picture or motion file; see `inference/driving.py`.
@@ -153,22 +167,26 @@ class Animator:
         seconds: dict[str, float] = {}
         if isinstance(emotion, str):
             emotion = parse_emotion(emotion)
+        if driving is not None and is_source_video(portrait):
+            raise UserError(
+                "expected a picture to turn the head of, found a source video, which keeps its "
+                "own head: leave out the driving source, or the speech"
+            )
 
         with _timed(seconds, "read"):
             audio, sound = _read_speech(speech)
-            sitting = read_portrait(
-                portrait, lambda: self.landmarker, self.framing, self.renderer.input_size,
-                lambda: self.renderer.drawn_size, number=face, crop=crop, paste=paste,
-            )  # fmt: skip
         count = -(-len(audio) // SAMPLES_PER_FRAME)
-
         with _timed(seconds, "look"):
-            sitter = self.renderer.look(sitting.face)
+            scene = self._scene(portrait, face, crop, paste, count)
+        if scene.filmed:
+            count = len(scene.own)
+            audio = audio[: count * SAMPLES_PER_FRAME]
+        sitter = scene.sitter
 
         followed = None
         if driving is not None:
             with _timed(seconds, "driving"):
-                found = self._driving_motion(driving, count)
+                found = self._driving_clip(driving, count).motion
                 # a picture has no first frame to change from
                 if pose == "relative" and len(found) == 1:
                     pose = "absolute"
@@ -191,6 +209,8 @@ class Animator:
             motion = np.array(self.generator(audio, request, tell), np.float32)
         if followed is not None:
             motion[:, POSE] = followed
+        if scene.filmed:
+            motion = reenact(motion, scene.own, "absolute", "lips")
 
         facts = {
             "weights": {part: card.get("name", "") for part, card in self.cards.items()},
@@ -203,51 +223,120 @@ class Animator:
             "driving": None if driving is None else str(driving),
             "pose": None if driving is None else pose,
             "head_motion": head_motion,
-            "face_box": list(sitting.box),
-            "faces_found": sitting.faces_found,
         }
-        notices = [n for n in (sitting.notice, self.domain_notice) if n]
-        return Animation(
-            motion,
-            sound,
-            sitting.size,
-            self.renderer,
-            sitter,
-            sitting.finish,
-            notices,
-            facts,
-            seconds,
-        )
+        return self._animation(scene, motion, sound, facts, seconds)
 
-    def _driving_motion(self, driving, count: int) -> Float[np.ndarray, "t 70"]:
-        """The motion of the head in a driving video, picture or motion file."""
-        framing: dict[str, Any] = {**self.framing, "rotate": False}  # keeps the driving head's roll
+    def reenact(
+        self,
+        portrait: str | Path | Picture,
+        driving: str | Path,
+        *,
+        pose: str = "relative",
+        region: str = "all",
+        head_motion: float = 1.0,
+        gain: float = 1.0,
+        smooth_s: float = 0.0,
+        retarget: str | None = None,
+        face: int = 0,
+        crop: bool = True,
+        paste: bool = True,
+    ) -> Animation:
+        """The portrait makes the face of a driving video, picture or motion file; see
+        `inference/reenactment.py`. Lasts as long as the driving source (a picture is held for a
+        second); with a source video, as long as both. The sound is the driving video's, or else
+        the source video's.
 
-        def faces_of_video(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-            reader: Any = _Beginning(path, count)  # all of a VideoReader that a track uses
-            # One square for the clip: the head moves within it, and that is motion too.
-            track = track_video(reader, self.landmarker, FPS, smooth_s=None, **framing)
-            return track.crops(reader, self.renderer.input_size, "edge")
+        Args:
+          portrait: a picture's path, or uint8 RGB; or a video's path.
+          driving: a video, picture, `.npz` or LivePortrait template.
+          pose: "relative" or "absolute": head and face as changes from the driving source's first
+            frame, or as they are. A driving picture is always absolute.
+          region: what moves: "all", "expression", "pose", "lips" or "eyes".
+          head_motion: gain of the head's motion.
+          gain: of all motion, LivePortrait's driving multiplier.
+          smooth_s: seconds over which the driving motion is smoothed; 0 takes it as it is.
+          retarget: "eyes", "lips" or "both" open as far as the driving face's do, by the
+            retargeting networks instead of the driving expression.
+          face, crop, paste: as in `animate`.
 
-        def face_of_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-            size = self.renderer.input_size
-            return read_portrait(path, lambda: self.landmarker, framing, size, lambda: size).face
+        Raises:
+          UserError: whatever is wrong with the inputs, in one sentence.
+        """
+        check_choice("pose", pose, MODES)
+        check_choice("region", region, REGIONS)
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "driving"):
+            clip = self._driving_clip(driving, LONGEST_S * FPS)
+        held = len(clip.motion) == 1  # a picture: it has no first frame to change from
+        with _timed(seconds, "look"):
+            longest = None if held else len(clip.motion)
+            scene = self._scene(portrait, face, crop, paste, longest)
+        count = len(scene.own) if scene.filmed else longest or FPS
+        driven = smooth(back_and_forth(clip.motion, count), smooth_s * FPS)
+        pose = "absolute" if held else pose
+        motion = reenact(driven, scene.own, pose, region, gain)
+        if head_motion != 1:
+            motion[:, POSE] = towards(scene.own, motion, head_motion)[:, POSE]
+        offsets = None
+        if retarget is not None:
+            motion, offsets = retargeted(
+                self.renderer, scene, motion, clip.openings, retarget, str(driving)
+            )
+        elif pose == "relative" and region in ("all", "expression", "lips"):
+            offsets = shut_lips(self.renderer, scene, len(motion))
+        facts = {
+            "weights": {part: card.get("name", "") for part, card in self.cards.items()},
+            "driving": str(driving),
+            "pose": pose,
+            "region": region,
+            "head_motion": head_motion,
+            "gain": gain,
+            "smooth_s": smooth_s,
+            "retarget": retarget,
+        }
+        sound = _first_sound(driving, portrait)
+        if Path(driving).suffix.lower() == ".pkl" and self.domain_notice and region != "pose":
+            notice = (
+                "the template speaks of LivePortrait's face space, which these weights do not "
+                "share: the head follows, the face only roughly (region 'pose' takes the head)"
+            )
+            scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
+        if offsets is not None:
+            scene = scene._replace(draw=partial(scene.draw, offsets=offsets))
+        return self._animation(scene, motion, sound, facts, seconds)
 
-        return read_driving(
-            driving, faces_of_video, face_of_image, self.renderer.motion_of,
-            self.renderer.batch, count,
+    def _scene(
+        self,
+        portrait: str | Path | Picture,
+        face: int,
+        crop: bool,
+        paste: bool,
+        longest: int | None,
+    ) -> Scene:
+        return read_scene(
+            portrait, lambda: self.landmarker, self.framing, self.renderer, longest,
+            face=face, crop=crop, paste=paste,
         )  # fmt: skip
 
+    def _animation(
+        self, scene: Scene, motion: Motion, sound: Sound | None, facts: dict, seconds: dict
+    ) -> Animation:
+        facts |= {"face_box": list(scene.box), "faces_found": scene.faces_found}
+        notices = [n for n in (scene.notice, self.domain_notice) if n]
+        return Animation(
+            motion, sound, scene.size, scene.draw, scene.sitter, notices, facts, seconds
+        )
 
-class _Beginning(VideoReader):
-    """A video's first frames: the rest of a driving video is never decoded."""
+    def _driving_clip(self, driving: str | Path, longest: int) -> MotionClip:
+        return read_driving(driving, lambda: self.landmarker, self.framing, self.renderer, longest)
 
-    def __init__(self, path: Path, count: int):
-        super().__init__(path)
-        self._count = count
 
-    def frames_at(self, fps: Fraction | int | None = None) -> Iterator[Picture]:
-        return islice(super().frames_at(fps), self._count)
+def _first_sound(*sources: str | Path | Picture) -> Sound | None:
+    """The sound of the first that is a video with sound."""
+    for source in sources:
+        if not isinstance(source, np.ndarray) and is_film(source) and VideoReader(source).has_audio:
+            return read_sound(source)
+    return None
 
 
 def _read_speech(speech: str | Path | np.ndarray) -> tuple[Float[np.ndarray, "s"], Sound]:

@@ -1,75 +1,71 @@
-"""Head pose from elsewhere: from a driving video, a driving picture or a motion file.
+"""Driving sources: the motion of a video, a picture or a motion file, and its head under speech.
 
-Of the driving motion only the pose is used (scale, translation, pitch, yaw, roll); expression and
-lips stay those of the speech. Two ways to use it:
+`reenactment.py` says what a whole driving face does to a portrait. With speech, only the driving
+head's pose is used (`follow`); expression and lips stay those of the speech:
 
-    relative   changes since the driving source's first frame, applied to the portrait's own pose:
-               R = R_i R_0^T R_s,  s = s_s s_i / s_0,  t = t_s + t_i - t_0
+    relative   changes since the driving source's first frame, applied to the portrait's own pose
     absolute   the driving head's angles as they are; scale and translation stay relative, because
                they speak of how the driving source was cropped, not of where its head points
 
 A driving source shorter than the speech is played back and forth; a longer one is cut.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-import jax
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.geometry import head_pose
-from playmate_jax.inference.motion_files import read_motion
-from playmate_jax.media.container import kind
-from playmate_jax.motion.layout import FPS, POSE, pack, unpack
-
-Faces = Iterable[UInt8[np.ndarray, "h w 3"]]
+from playmate_jax.faces import Landmarker, track_video
+from playmate_jax.faces.openings import openings_of
+from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.inference.film import Beginning
+from playmate_jax.inference.motion_files import SUFFIXES, MotionClip, read_motion
+from playmate_jax.inference.portrait import read_portrait
+from playmate_jax.inference.reenactment import MODES, check_choice, reenact, towards
+from playmate_jax.media import kind
+from playmate_jax.motion.layout import ANGLES, FPS, POSE
 
 
 def read_driving(
     path: str | Path,
-    faces_of_video: Callable[[Path], Faces],
-    face_of_image: Callable[[Path], UInt8[np.ndarray, "h w 3"]],
-    motion_of_faces: Callable[[UInt8[np.ndarray, "n h w 3"]], Float[np.ndarray, "n m"]],
-    batch: int,
+    landmarker: Callable[[], Landmarker],
+    framing: Mapping[str, Any],
+    renderer: FaceRenderer,
     longest: int,
-) -> Float[np.ndarray, "n m"]:
-    """Motion of every driving frame at 25 fps; a picture gives one.
+) -> MotionClip:
+    """Motion of every driving frame at 25 fps, at most `longest`; a picture gives one.
 
     Args:
-      faces_of_video: upright face crops of a video at 25 fps, in order.
-      face_of_image: the face crop of a picture.
-      motion_of_faces: M, for exactly `batch` crops.
-      batch: how many crops M takes at a time.
-      longest: frames after which reading stops.
+      landmarker: called only when a face is looked for.
+      framing: arguments of `faces.crop_face` that the renderer was trained with.
+
+    Raises:
+      UserError: no such source, or no face in it.
     """
     path = Path(path)
-    if path.suffix.lower() == ".npz":
-        clip = read_motion(path)
-        return retime(clip.motion, clip.fps)[:longest]
+    if path.suffix.lower() in SUFFIXES:
+        return _retimed(read_motion(path), longest)
     what = kind(path)
     if what == "audio":
         raise UserError(
             f"expected a driving video, picture or motion file, found the recording "
             f"'{path}' without pictures: give one with a head in it"
         )
-    faces = [face_of_image(path)] if what == "image" else islice(faces_of_video(path), longest)
-    motion = [motion_of_faces(chunk)[:n] for chunk, n in _batches(faces, batch)]
-    if not motion:
-        raise UserError(
-            f"expected a driving video with a face, found none in '{path}': give another"
-        )
-    return np.concatenate(motion)
-
-
-def _batches(faces: Faces, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Stacks of exactly `size` faces (the last one repeated) and how many of them count."""
-    faces = iter(faces)
-    while chunk := list(islice(faces, size)):
-        count = len(chunk)
-        yield np.stack(chunk + [chunk[-1]] * (size - count)), count
+    framing = {**framing, "rotate": False}  # keeps the driving head's roll
+    size = renderer.input_size
+    if what == "image":
+        seen = read_portrait(path, landmarker, framing, size, lambda: size)
+        openings = None if seen.openings is None else seen.openings[None]
+        return MotionClip(renderer.motion_of_all([seen.face]), FPS, openings)
+    reader = Beginning(path, longest)
+    # One square for the clip: the head moves within it, and that is motion too.
+    track = track_video(reader, landmarker(), FPS, smooth_s=None, **framing)
+    motion = renderer.motion_of_all(track.crops(reader, size, "edge"))
+    return MotionClip(motion, FPS, openings_of(track.faces))
 
 
 def follow(
@@ -87,36 +83,17 @@ def follow(
       mode: "relative" or "absolute"; one single driving frame is always absolute.
       gain: of what departs from the portrait's own pose: 0 keeps the head still, 1 follows.
     """
-    if mode not in ("relative", "absolute"):
-        raise UserError(f"expected pose 'relative' or 'absolute', found '{mode}': choose one")
-    absolute = mode == "absolute" or len(driving) == 1
-    driving = back_and_forth(driving, count)
-    at, first, source = (
-        unpack(driving),
-        unpack(driving[:1]),
-        unpack(np.asarray(own, np.float32)[None]),
-    )
-    turned = at if absolute else _turned(at, source)
-    pose = pack({
-        "expression": at["expression"],
-        "scale": source["scale"] * at["scale"] / first["scale"],
-        "translation": source["translation"] + at["translation"] - first["translation"],
-        **{name: turned[name] for name in ("pitch", "yaw", "roll")},
-    })[:, POSE]  # fmt: skip
-    return (own[POSE] + gain * (pose - own[POSE])).astype(np.float32)
-
-
-def _turned(driving: dict, source: dict) -> dict[str, Float[np.ndarray, " t"]]:
-    """Angles of R_i R_0^T R_s."""
-    rotations = np.asarray(_rotation(driving["pitch"], driving["yaw"], driving["roll"]))
-    own = np.asarray(_rotation(source["pitch"], source["yaw"], source["roll"]))[0]
-    found = _angles(rotations @ rotations[0].T @ own)
-    return {n: np.asarray(a) for n, a in zip(("pitch", "yaw", "roll"), found, strict=True)}
+    check_choice("pose", mode, MODES)
+    looped = back_and_forth(driving, count)
+    moved = reenact(looped, own)
+    if mode == "absolute" or len(driving) == 1:
+        moved[:, ANGLES] = looped[:, ANGLES]
+    return towards(own, moved, gain)[:, POSE].astype(np.float32)
 
 
 def retime(values: Float[np.ndarray, "n c"], fps: float, to: float = FPS) -> np.ndarray:
-    """Rows at another frame rate, linear in between."""
-    count = max(1, round(len(values) * to / fps))
+    """Rows at another frame rate, linear in between; a single row stays one."""
+    count = max(1, round(len(values) * to / fps)) if len(values) > 1 else 1
     at = np.arange(count) * fps / to
     rows = np.arange(len(values))
     return np.stack([np.interp(at, rows, c) for c in values.T], -1).astype(np.float32)
@@ -129,5 +106,12 @@ def back_and_forth(values: Float[np.ndarray, "n c"], count: int) -> Float[np.nda
     return values[np.where(at < len(values), at, period - at)]
 
 
-_rotation = jax.jit(head_pose.rotation)
-_angles = jax.jit(head_pose.angles)
+def _retimed(clip: MotionClip, longest: int) -> MotionClip:
+    """At 25 fps, at most `longest` frames; angles go the short way round."""
+    enough = slice(math.ceil(longest * clip.fps / FPS) + 1)
+    motion = clip.motion[enough].copy()
+    motion[:, ANGLES] = np.unwrap(motion[:, ANGLES], period=360.0, axis=0)
+    openings = None
+    if clip.openings is not None:
+        openings = retime(clip.openings[enough], clip.fps)[:longest]
+    return MotionClip(retime(motion, clip.fps)[:longest], FPS, openings)

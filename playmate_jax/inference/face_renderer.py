@@ -5,14 +5,16 @@ F and M see the portrait once. For every frame Eq. 1 moves the portrait's canoni
     x_s = s_s (x_c R_s + delta_s) + t_s        the portrait as it is
     x_d = s   (x_c R   + delta)   + t          the frame to draw
 
-S (where the weights have it) adjusts x_d, and W and G draw. Expression is *absolute*: the
-generator says where the lips are, so a portrait that smiles or shows its teeth does not keep its
-mouth open at an m. Frames go through one compiled program in batches of a fixed size.
+the retargeters (where asked for) and S (where the weights have it) adjust x_d, and W and G draw.
+Under speech, expression is *absolute*: the generator says where the lips are, so a portrait that
+smiles or shows its teeth does not keep its mouth open at an m. Frames go through one compiled
+program in batches of a fixed size.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import jax
@@ -61,6 +63,7 @@ class FaceRenderer:
         self._look = jax.jit(lambda p, image: _look(config, p, image))
         self._motion = jax.jit(lambda p, images: _motion(config, p, images)[0])
         self._draw = jax.jit(lambda p, *inputs: _draw(config, p, *inputs))
+        self._offsets = jax.jit(lambda p, *inputs: _opening_offsets(config, p, *inputs))
 
     @classmethod
     def from_weights(
@@ -90,7 +93,14 @@ class FaceRenderer:
         face, points = of((1, side, side, 3), jnp.uint8), of((1, k, 3), jnp.float32)
         sat = self._look.eval_shape(self._params, face)
         motion = of((self.batch, MOTION_SIZE), jnp.float32)
-        return self._draw.eval_shape(self._params, sat[0], points, points, motion).shape[1]
+        offsets = of((self.batch, k, 3), jnp.float32)
+        drawn = self._draw.eval_shape(self._params, sat[0], points, points, motion, offsets)
+        return drawn.shape[1]
+
+    @property
+    def retargets(self) -> bool:
+        """Whether the weights have both retargeters."""
+        return {"eyes", "lips"} <= self._params.keys()
 
     def look(self, face: UInt8[np.ndarray, "h w 3"]) -> Sitter:
         """F and M, once: a face crop of `input_size` to everything that drawing needs."""
@@ -101,23 +111,95 @@ class FaceRenderer:
         """M alone: the motion of face crops, for driving; always the same number of crops."""
         return np.asarray(self._motion(self._params, faces))
 
+    def motion_of_all(
+        self, faces: Iterable[UInt8[np.ndarray, "h w 3"]]
+    ) -> Float[np.ndarray, "t m"]:
+        """`motion_of` for a stream of crops, a batch at a time; there is at least one."""
+        faces, found = iter(faces), []
+        while chunk := list(islice(faces, self.batch)):
+            padded, count = next(_padded(np.stack(chunk), self.batch))
+            found.append(self.motion_of(padded)[:count])
+        return np.concatenate(found)
+
+    def opening_offsets(
+        self, sitter: Sitter, own: Float[np.ndarray, "3"], wanted: Float[np.ndarray, "t 2"]
+    ) -> Float[np.ndarray, "t k 3"]:
+        """Offsets of the driving keypoints that open the portrait's eyes and lips as wanted.
+
+        Args:
+          own: how far the portrait's left eye, right eye and lips are open.
+          wanted: the same of both eyes, and of the lips, for every frame; a column of NaN leaves
+            eyes or lips alone.
+
+        Raises:
+          UserError: the weights have no retargeters.
+        """
+        if not self.retargets:
+            raise UserError(
+                "expected weights with the eye and lip retargeters, found some without: give "
+                "LivePortrait's, or ask for no retargeting"
+            )
+        parts = [
+            np.asarray(self._offsets(self._params, sitter.keypoints, own, part))[:count]
+            for part, count in _padded(wanted, self.batch)
+        ]
+        return np.concatenate(parts)
+
     def draw(
-        self, sitter: Sitter, motion: Float[np.ndarray, "t m"]
+        self,
+        sitter: Sitter,
+        motion: Float[np.ndarray, "t m"],
+        offsets: Float[np.ndarray, "t k 3"] | None = None,
     ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
         """Faces for every frame of `motion`, up to `batch` at a time.
 
         The next batch is computed while the caller works on the last one.
+
+        Args:
+          offsets: of the driving keypoints, see `opening_offsets`.
         """
-        waiting: tuple[Array, int] | None = None
-        for start in range(0, len(motion), self.batch):
-            part = motion[start : start + self.batch]
-            padded = np.concatenate([part, np.repeat(part[-1:], self.batch - len(part), 0)])
-            drawn = self._draw(self._params, sitter.features, sitter.x_c, sitter.keypoints, padded)
-            if waiting is not None:
-                yield np.asarray(waiting[0])[: waiting[1]]
-            waiting = (drawn, len(part))
+        if offsets is None:
+            offsets = np.zeros((len(motion), *sitter.keypoints.shape[1:]), np.float32)
+        seen = (sitter.features, sitter.x_c, sitter.keypoints)
+        yield from _one_ahead(
+            (self._draw(self._params, *seen, part, moved), count)
+            for (part, count), (moved, _) in zip(
+                _padded(motion, self.batch), _padded(offsets, self.batch), strict=True
+            )
+        )
+
+    def draw_each(
+        self, faces: Iterable[UInt8[np.ndarray, "h w 3"]], motion: Float[np.ndarray, "t m"]
+    ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
+        """As `draw`, of a face that is another picture every frame: a source video's."""
+        faces = iter(faces)
+        still = np.zeros((self.batch, self.config.motion.keypoints, 3), np.float32)
+
+        def batches() -> Iterator[tuple[Array, int]]:
+            for part, count in _padded(motion, self.batch):
+                pictures, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
+                features, x_c, keypoints, _ = self._look(self._params, pictures)
+                yield self._draw(self._params, features, x_c, keypoints, part, still), count
+
+        yield from _one_ahead(batches())
+
+
+def _padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Parts of exactly `size` rows (the last row repeated) and how many of them count."""
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        yield np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)]), len(part)
+
+
+def _one_ahead(batches: Iterator[tuple[Array, int]]) -> Iterator[np.ndarray]:
+    """Each batch is handed on once the next one is under way."""
+    waiting: tuple[Array, int] | None = None
+    for batch in batches:
         if waiting is not None:
             yield np.asarray(waiting[0])[: waiting[1]]
+        waiting = batch
+    if waiting is not None:
+        yield np.asarray(waiting[0])[: waiting[1]]
 
 
 def _look(config: RendererConfig, params, face):
@@ -150,11 +232,28 @@ def _move(x_c, motion):
     )
 
 
-def _draw(config: RendererConfig, params, features, x_c, kp_source, motion):
+def _opening_offsets(config: RendererConfig, params, kp_source, own, wanted):
+    """Delta_eyes + Delta_lips of LivePortrait: own openings and the wanted one go in."""
+    count = wanted.shape[0]
+    kp_source = jnp.broadcast_to(kp_source, (count, *kp_source.shape[1:]))
+    total = jnp.zeros_like(kp_source)
+    for name, mlp, own_part, column in (
+        ("eyes", config.eyes, own[:2], wanted[:, :1]),
+        ("lips", config.lips, own[2:], wanted[:, 1:]),
+    ):
+        given = jnp.concatenate(
+            [jnp.broadcast_to(own_part, (count, own_part.size)), jnp.nan_to_num(column)], -1
+        )
+        moved = stitching.opening_offsets(mlp, params[name], kp_source, given)
+        total += jnp.where(jnp.isnan(column)[..., None], 0, moved)
+    return total
+
+
+def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offsets):
     count = motion.shape[0]
     repeat = lambda x: jnp.broadcast_to(x, (count, *x.shape[1:]))  # noqa: E731
     kp_source = repeat(kp_source)
-    kp_driving = _move(x_c, motion)
+    kp_driving = _move(x_c, motion) + offsets
     if "stitching" in params:
         kp_driving = stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
     image = renderer.decode(config, params, jax.tree.map(repeat, features), kp_source, kp_driving)

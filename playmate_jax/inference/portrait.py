@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from playmate_jax.faces import Landmarker, Paster, choice_note, crop_face, pick_face
+from playmate_jax.faces.openings import openings
 from playmate_jax.faces.warp import sample
 from playmate_jax.media import read_image
 
@@ -28,6 +29,8 @@ class Portrait:
       box: (left, top, right, bottom) of the crop in the picture, in pixels.
       faces_found: 0 where nothing was looked for.
       notice: what the user should know about the choice of the face, if anything.
+      openings: how far the left eye, the right eye and the lips are open; None where nothing was
+        looked for.
     """
 
     face: Picture
@@ -36,6 +39,7 @@ class Portrait:
     box: tuple[int, int, int, int]
     faces_found: int = 0
     notice: str | None = None
+    openings: Float[np.ndarray, "3"] | None = None
 
 
 def read_portrait(
@@ -85,7 +89,10 @@ def read_portrait(
     else:
         size, finish = (drawn_size(),) * 2, _as_it_is
     notice = choice_note(faces, number or None)
-    return Portrait(cut.image, size, finish, (left, top, right, bottom), len(faces), notice)
+    return Portrait(
+        cut.image, size, finish, (left, top, right, bottom), len(faces), notice,
+        openings(face.landmarks),
+    )  # fmt: skip
 
 
 def _whole(picture: Picture, input_size: int, drawn_size: int) -> Portrait:

@@ -1,7 +1,7 @@
 """Pictures, videos and sound in and out: uint8 RGB and float32 samples at the borders."""
 
 from playmate_jax.media.audio import Sound, read_audio, read_sound, write_wav
-from playmate_jax.media.container import kind
+from playmate_jax.media.container import is_film, kind
 from playmate_jax.media.image import read_image, write_image
 from playmate_jax.media.video import VideoFrame, VideoReader, open_video
 from playmate_jax.media.writer import VideoWriter, check_writable
@@ -12,6 +12,7 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "check_writable",
+    "is_film",
     "kind",
     "open_video",
     "read_audio",

@@ -115,3 +115,19 @@ def kind(path: str | os.PathLike) -> str:
         if container.streams.audio:
             return "audio"
     raise UserError(f"expected a picture, video or recording, found '{path}': give another file")
+
+
+def is_film(path: str | os.PathLike) -> bool:
+    """Whether a file is a video and no picture: an animated picture counts as its first frame."""
+    try:
+        with Image.open(path):
+            return False
+    except UnidentifiedImageError:
+        pass
+    except Exception:  # whatever is wrong with it, it is no video
+        return False
+    try:
+        with open_container(path, "a video") as container:
+            return moving_picture(container) is not None
+    except UserError:
+        return False

@@ -51,3 +51,15 @@ def stitch(
     offsets = KeypointMLP(config).apply(variables, pair)
     shift = jnp.pad(offsets[:, None, 3 * k :], ((0, 0), (0, 0), (0, 1)))
     return driving + offsets[:, : 3 * k].reshape(b, k, 3) + shift
+
+
+def opening_offsets(
+    config: KeypointMLPConfig,
+    variables: dict,
+    source: Float[Array, "b k 3"],
+    openings: Float[Array, "b i"],
+) -> Float[Array, "b k 3"]:
+    """What an eye or lip retargeter moves: the source's own openings, and last the wanted one."""
+    b, k, _ = source.shape
+    offsets = KeypointMLP(config).apply(variables, jnp.append(source.reshape(b, -1), openings, -1))
+    return offsets.reshape(b, k, 3)

@@ -29,7 +29,7 @@ def test_options_that_make_no_sense_are_refused(options, told, animate, refused)
 
 
 def test_a_portrait_without_speech_is_told(inputs, refused):
-    refused(run(["animate", str(inputs / "portrait.png")]), "PORTRAIT SPEECH")
+    refused(run(["animate", str(inputs / "portrait.png")]), "PORTRAIT SPEECH", "--driving")
 
 
 @pytest.mark.parametrize(

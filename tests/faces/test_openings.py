@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from playmate_jax.faces.openings import eye_ratios, lip_opening, lip_ratio, mouth_width
+from playmate_jax.faces import Face
+from playmate_jax.faces.openings import (
+    eye_ratios,
+    lip_opening,
+    lip_ratio,
+    mouth_width,
+    openings,
+    openings_of,
+)
 from tests.faces.conftest import face_of_points
 
 
@@ -38,3 +46,12 @@ def test_many_faces_at_once():
     many = np.stack([_mouth(gap) for gap in (0.0, 0.1, 0.2)])
     assert lip_opening(many).shape == (3,) and eye_ratios(many).shape == (3, 2)
     assert (np.diff(lip_opening(many)) > 0).all()
+
+
+def test_openings_are_linear_in_time_where_the_face_was_not_seen():
+    """Mouth 0.3 wide: openings of 0.1 and 0.3 give 1/3 and 1, and 2/3 half way between them."""
+    faces = [Face(_mouth(gap).astype(np.float32), 1.0, 1.0) for gap in (0.1, 0.3)]
+    found = openings_of([None, faces[0], None, faces[1], None])
+    np.testing.assert_allclose(found[:, 2], np.array([1, 1, 2, 3, 3]) / 3, rtol=1e-4)
+    np.testing.assert_allclose(found[:, :2], 0.5, rtol=1e-4)
+    np.testing.assert_allclose(found[1], openings(faces[0].landmarks), rtol=1e-6)

@@ -26,15 +26,13 @@ LOW = np.array(
 )
 HIGH = np.ones(len(UNITS), np.float32)
 
-# LivePortrait's groups are kept: lips 6 12 14 17 19 20, eyes 11 13 15 16 18.
+# LivePortrait's groups are kept (`motion/layout.py`): lips 6 12 14 17 19 20, eyes 11 13 15 16 18.
 KEYPOINT_NAMES = (
     "crown", "chin", "brow_l", "brow_r", "nose_tip", "ear_l", "mouth_l", "ear_r", "jaw_l", "jaw_r",
     "forehead", "lid_l", "mouth_r", "lid_r", "lip_up_in", "iris_l", "iris_r", "lip_lo_in", "bridge",
     "lip_lo_out", "lip_up_out",
 )  # fmt: skip
 KEYPOINT = {name: i for i, name in enumerate(KEYPOINT_NAMES)}
-LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
-EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 
 # unit -> keypoint -> displacement (x, y, z) in head units at unit = 1.
 _MOVES: dict[str, dict[str, tuple[float, float, float]]] = {

@@ -1,0 +1,71 @@
+"""Eye and lip retargeting: how far they open comes from the driving face, by S's two neighbours.
+
+The networks take x_s, the portrait's own openings and the wanted one, and give offsets that are
+added to the driving keypoints. As the openings then decide, the driving expression leaves the
+keypoints of that part alone. (LivePortrait adds the offsets to x_s and drops all other motion where
+it is relative, adds them to the moved part where it is absolute, and reads the left eye's opening
+alone where this takes the mean of both.)
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from playmate_jax.errors import UserError
+from playmate_jax.inference.driving import back_and_forth
+from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.inference.reenactment import check_choice, without
+from playmate_jax.inference.scene import Scene
+
+PARTS = ("eyes", "lips", "both")
+OPEN_LIPS = 0.03  # LivePortrait's threshold: lips further open are shut before relative motion
+
+
+def retargeted(
+    renderer: FaceRenderer,
+    scene: Scene,
+    motion: Float[np.ndarray, "t m"],
+    openings: Float[np.ndarray, "n 3"] | None,
+    part: str,
+    driving: str,
+) -> tuple[Float[np.ndarray, "t m"], Float[np.ndarray, "t k 3"]]:
+    """(motion without that part's expression, offsets of the keypoints that open it instead).
+
+    Args:
+      openings: of the driving face, see `faces/openings.py`.
+      part: "eyes", "lips" or "both".
+      driving: names the driving source in errors.
+
+    Raises:
+      UserError: openings or networks are missing.
+    """
+    check_choice("retarget", part, PARTS)
+    if scene.openings is None:
+        raise UserError(
+            "expected a portrait picture whose face is looked for, to retarget eyes or lips, found "
+            "a source video or --no-crop: leave the retargeting out"
+        )
+    if openings is None:
+        raise UserError(
+            "expected a driving source that tells how far eyes and lips are open, found "
+            f"'{driving}', which does not: give the video itself, or a LivePortrait template with "
+            "its ratios"
+        )
+    openings = back_and_forth(openings, len(motion))
+    wanted = np.full((len(motion), 2), np.nan, np.float32)
+    if part in ("eyes", "both"):
+        wanted[:, 0], motion = openings[:, :2].mean(-1), without(motion, scene.own, "eyes")
+    if part in ("lips", "both"):
+        wanted[:, 1], motion = openings[:, 2], without(motion, scene.own, "lips")
+    return motion, renderer.opening_offsets(scene.sitter, scene.openings, wanted)
+
+
+def shut_lips(
+    renderer: FaceRenderer, scene: Scene, count: int
+) -> Float[np.ndarray, "t k 3"] | None:
+    """Offsets that shut an open mouth, which relative motion would start from; None where there is
+    no need or no network. (LivePortrait's `normalize_lip`, added before stitching, not after.)"""
+    if scene.openings is None or not renderer.retargets or scene.openings[2] < OPEN_LIPS:
+        return None
+    wanted = np.array([[np.nan, 0.0]], np.float32)
+    offsets = renderer.opening_offsets(scene.sitter, scene.openings, wanted)
+    return np.repeat(offsets, count, 0)
