@@ -266,7 +266,7 @@ def _told(where: str) -> Iterator[None]:
             f"expected the repository {where} on the hub, found none, or it is private: check the "
             "name, or set HF_TOKEN"
         ) from None
-    except (errors.RevisionNotFoundError, errors.EntryNotFoundError) as error:
+    except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
         raise UserError(
             f"expected {where} on the hub, found no such revision or file "
             f"({_first_line(error)}): check the revision"
