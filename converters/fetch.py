@@ -20,6 +20,7 @@ from playmate_jax.inference.published import NOT_FETCHED, PUBLISHED, Published
 from playmate_jax.models.weights import add_to_card, load_weights, save_weights
 
 HOUR_S = 3600
+# A name of `PUBLISHED` -> its converter:
 # (folder with the published files under their names in the repository, directory to write)
 Converter = Callable[[Path, Path], object]
 
@@ -39,10 +40,26 @@ def _animals(folder: Path, directory: Path) -> None:
     save_weights(directory, config, base, card)
 
 
-# What `playmate convert` offers besides joins here: a name of `PUBLISHED` -> its converter.
+def _joyvasa(folder: Path, directory: Path) -> None:
+    from playmate_jax.converters import joyvasa_weights
+
+    (checkpoint,) = folder.glob("motion_generator/*.pt")
+    joyvasa_weights.convert(checkpoint, folder / "motion_template/motion_template.pkl", directory)
+
+
+def _speech(folder: Path, directory: Path) -> None:
+    from playmate_jax.converters import speech_encoders
+
+    speech_encoders.convert(folder, directory)
+
+
 CONVERTERS: dict[str, Converter] = {
     "liveportrait": _liveportrait,
     "liveportrait-animals": _animals,
+    "joyvasa": _joyvasa,
+    "wav2vec2": _speech,
+    "hubert": _speech,
+    "hubert-chinese": _speech,
 }
 
 

@@ -270,3 +270,7 @@ def test_liveportrait_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp
         assert len(card["source_sha256"]) == 5
         assert bundles.find_bundle(name) == {"renderer": directory}
     assert json.loads((directory / "card.json").read_text())["domain"] == "animals"
+
+
+def test_every_published_name_has_a_converter():
+    assert PUBLISHED.keys() == fetch.CONVERTERS.keys()
