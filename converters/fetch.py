@@ -131,6 +131,7 @@ def _convert(name: str, row: Published, found: hub.Download, target: Path) -> No
             made,
             {
                 "name": name,
+                "title": row.title,
                 "licence": row.licence,
                 "source": f"https://huggingface.co/{found.commit.repository}",
                 "revision": found.commit.revision,

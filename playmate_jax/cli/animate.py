@@ -43,7 +43,7 @@ def command(args: argparse.Namespace) -> int:
     progress = bar or no_progress
     try:
         animator = Animator.from_weights(
-            args.weights, args.generator, face_models=args.face_models, batch=args.batch
+            args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch
         )
         loaded = time.perf_counter() - began
         animation = animator.animate(

@@ -22,7 +22,7 @@ from typing import Any
 from playmate_jax.errors import UserError
 from playmate_jax.inference.published import File
 
-HUB_ID = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+HUB_ID = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w./-]+))?")
 Say = Callable[[str], None]
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
@@ -117,6 +117,7 @@ def fetch_bundle(
       UserError: as `fetch`, or none of this project's weights are there.
     """
     repository, revision = split_id(text) or (text, "")
+    say(f"{text}: asking the hub")
     commit = look_up(repository, revision, offline=offline, endpoint=endpoint)
     names = [name for name in commit.recorded if LAYOUT.fullmatch(name)]
     if not any(name.endswith("params.safetensors") for name in names):

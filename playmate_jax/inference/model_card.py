@@ -110,6 +110,11 @@ def _rest(card: Card) -> str:
 
 
 def _usage(cards: Mapping[str, Card], name: str) -> str:
+    if set(cards) == {"speech"}:
+        return (
+            "## How to use it\n\nGenerators that were trained on its features find it by its name "
+            "once `playmate weights get` has fetched it, or in the folder `speech` beside theirs."
+        )
     if "renderer" in cards and "generator" in cards:
         call, options = f'"{name}"', f"--weights {name}"
     elif "renderer" in cards:

@@ -30,7 +30,7 @@ def test_get_converts_and_records_where_it_came_from(hub, tiny):
     assert config == {"kind": "renderer", "width": 3000}
     np.testing.assert_array_equal(params["numbers"], np.arange(3000, dtype=np.float32))
     files = hub.repositories["owner/tiny"]
-    assert card["name"] == "tiny" and card["title"] == "t" and card["licence"] == "MIT"
+    assert card["name"] == "tiny" and card["title"] == tiny.title and card["licence"] == "MIT"
     assert card["source"].endswith("owner/tiny") and card["revision"] == COMMIT
     assert card["source_sha256"] == {
         name: sha256(files[name]) for name in ("parts/weights.bin", "config.json")
@@ -185,6 +185,23 @@ def test_what_the_hub_does_not_have_is_told(hub, tiny, monkeypatch, change, told
 def test_no_connection_is_told(hub, tiny):
     with pytest.raises(UserError, match="expected to fetch owner/tiny"):
         fetch.get("tiny", endpoint="http://127.0.0.1:9", say=lambda text: None)
+
+
+def test_an_interrupted_download_leaves_nothing(hub, tiny, monkeypatch):
+    import huggingface_hub.file_download as library
+
+    def stop_half_way(url, temp_file, **_):
+        temp_file.write(b"half of it")
+        temp_file.flush()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "http_get", stop_half_way)
+        with pytest.raises(KeyboardInterrupt):
+            get(hub)
+    assert leftovers() == []
+    assert not list(bundles.cache_directory().parents[2].glob("hub/**/weights.bin"))
+    assert bundles.is_weights(get(hub))
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, UserError, OSError])

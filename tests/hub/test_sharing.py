@@ -146,6 +146,12 @@ def test_a_page_names_one_licence_only_if_there_is_one():
     assert markdown({"renderer": {}}, "m").startswith("---\nlicense: other\n")
 
 
+def test_paths_are_not_taken_for_repositories():
+    for text in ("./mine", "../mine", "/tmp/mine", "mine", "a/b/c", "~/mine"):
+        assert hub_files.split_id(text) is None, text
+    assert hub_files.split_id("me/mine-1.0@v2") == ("me/mine-1.0", "v2")
+
+
 def test_speech_encoders_are_told_from_generators_by_kind(tmp_path):
     for kind, part in (("renderer", "renderer"), ("joyvasa", "generator"), ("hubert", "speech")):
         (tmp_path / "config.json").write_text(json.dumps({"kind": kind}))
