@@ -111,7 +111,7 @@ def get(
     except OSError as error:
         raise UserError(
             f"expected to write the weights '{name}' into '{target.parent}', but that failed "
-            f"({error.strerror}): make room, or set XDG_CACHE_HOME to another folder"
+            f"({error.strerror or error}): make room, or set XDG_CACHE_HOME to another folder"
         ) from None
     say(f"{name}: ready in {target}")
     return target

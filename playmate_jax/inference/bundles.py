@@ -95,7 +95,7 @@ def find_bundle(given: str | Path) -> dict[str, Path]:
 def find_parts(
     weights: str | Path = "demo", generator: str | Path | None = None
 ) -> dict[str, Path]:
-    """Renderer and generator (and the folder `speech` beside it), from one place or two.
+    """Renderer and generator, from one place or two, and the speech encoder if it has a folder.
 
     Args:
       generator: where the generator is, instead of the one in `weights`.
@@ -123,6 +123,9 @@ def find_parts(
             f"expected a generator beside the renderer in '{weights}', found none: name one, for "
             "example with 'playmate weights get joyvasa' and '--generator joyvasa'"
         )
+    fetched = cache_directory() / _speech_of(parts[PARTS[1]])
+    if SPEECH not in parts and is_weights(fetched):
+        parts[SPEECH] = fetched
     return parts
 
 
@@ -145,15 +148,14 @@ def speech_directory(name: str, generator: Path) -> Path:
     )
 
 
+def _speech_of(generator: Path) -> str:
+    """The speech encoder that a generator's configuration names; a layer may follow a slash."""
+    return str(_config(generator).get("speech", "none")).partition("/")[0]
+
+
 def part_of(directory: Path) -> str:
     """What a weights directory is a part of: "renderer", "generator" or "speech"."""
-    try:
-        kind = json.loads((directory / "config.json").read_text("utf-8")).get("kind", PARTS[0])
-    except (OSError, ValueError, AttributeError):
-        raise UserError(
-            f"expected a readable config.json in '{directory}', found none: the weights are "
-            "damaged, fetch them again"
-        ) from None
+    kind = _config(directory).get("kind", PARTS[0])
     if kind in KINDS_OF_SPEECH:
         return SPEECH
     return PARTS[0] if kind == PARTS[0] else PARTS[1]
@@ -161,11 +163,21 @@ def part_of(directory: Path) -> str:
 
 def read_card(directory: Path) -> dict[str, Any]:
     """The card alone, without the weights."""
+    return _read(directory / "card.json")
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    return _read(directory / "config.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads((directory / "card.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        raise UserError(f"expected a readable card.json in '{directory}', found none: the weights "
-                        "are damaged, fetch them again") from None  # fmt: skip
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise UserError(
+            f"expected a readable {path.name} in '{path.parent}', found none: the weights are "
+            "damaged, fetch them again"
+        ) from None
 
 
 def size_of(folder: Path) -> int:

@@ -151,7 +151,7 @@ def look_up(
         sibling.rfilename: sibling.lfs.sha256 if sibling.lfs else sibling.blob_id or ""
         for sibling in info.siblings or []
     }
-    licence = str((info.card_data or {}).get("license") or "")
+    licence = re.sub(r"[^\w .+-]", "", str((info.card_data or {}).get("license") or ""))
     return Commit(repository, info.sha, licence, recorded)
 
 

@@ -26,9 +26,9 @@ def markdown(cards: Mapping[str, Card], name: str) -> str:
       cards: by part ("renderer", "generator", "speech").
       name: heads the page, and stands in the examples.
     """
-    blocks = [_head(cards), f"# {name}", _what(cards)]
+    blocks = [_head(cards), f"# {_cell(name)}", _what(cards)]
     for part, card in cards.items():
-        blocks.append(f"## {part.capitalize()}: {card.get('title', card.get('name', ''))}")
+        blocks.append(f"## {part.capitalize()}: {_cell(card.get('title', card.get('name', '')))}")
         blocks += [block for block in (_source(card), _training(card), _measured(card)) if block]
         if rest := _rest(card):
             blocks.append(rest)
@@ -159,5 +159,5 @@ def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
 
 def _cell(value: Any) -> str:
     """A value that cannot break out of its cell: cards of strangers are text, never markup."""
-    text = " ".join(str(value).split()).replace("|", "\\|")
-    return text.replace("<", "&lt;").replace(">", "&gt;")
+    text = "".join(c for c in " ".join(str(value).split()) if c.isprintable())
+    return text.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")

@@ -40,8 +40,8 @@ def test_the_options_of_animate_reach_the_animator(asked, files):
     driving = str(Path(files[0]).with_name("head.mp4"))
     options = (
         f"--driving {driving} --pose absolute --head-motion 0.5 --audio-scale 2 --emotion-scale 3 "
-        "--sampler dpm++ --steps 12 --seed 7 --face 2 --no-paste --weights w --batch 4 --generator g "
-        "--face-models m --emotion happy=0.5"
+        "--sampler dpm++ --steps 12 --seed 7 --face 2 --no-paste --weights w --batch 4 "
+        "--generator g --face-models m --emotion happy=0.5"
     )
     assert run(["animate", *files, *options.split()]) == 2
     assert asked.pop("emotion").describe() == "happy=0.5"

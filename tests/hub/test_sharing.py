@@ -13,6 +13,7 @@ from playmate_jax.inference import hub as hub_files
 from playmate_jax.inference.model_card import markdown
 from playmate_jax.inference.published import PUBLISHED
 from playmate_jax.inference.sharing import save_bundle
+from tests.hub.hub_server import COMMIT
 
 
 @pytest.fixture
@@ -44,6 +45,10 @@ def test_a_generators_speech_encoder_comes_with_it(cached, tiny_weights, tmp_pat
         bundles.speech_directory("hubert", cached / "joyvasa")
     shutil.copytree(tiny_weights / "renderer", cached / "hubert")
     assert bundles.speech_directory("hubert", cached / "joyvasa") == cached / "hubert"
+
+    config = cached / "joyvasa" / "config.json"  # so that `save` takes it along
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"speech": "hubert/9"}))
+    assert bundles.find_parts("liveportrait", "joyvasa")["speech"] == cached / "hubert"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,13 @@ def test_a_hub_id_is_a_place_of_weights(hub, tiny_weights, monkeypatch):
     parts = bundles.find_parts("me/mine@main")
     assert (parts["renderer"] / "config.json").is_file() and set(parts) == {"renderer", "generator"}
     assert not [p for _, p, _ in hub.asked if p.endswith((".py", ".bin"))]
+    hub.asked.clear()
+    import huggingface_hub.constants
+
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+        assert bundles.find_parts(f"me/mine@{COMMIT}") == parts
+    assert hub.asked == []
     hub.repositories["me/none"] = {"pytorch_model.bin": b""}
     with pytest.raises(UserError, match="this project's layout"):
         bundles.find_parts("me/none")
@@ -119,7 +131,7 @@ CARD = {
     "name": "x", "title": "a | b", "domain": "photographs", "licence": "MIT", "parameters": 12345,
     "source": "https://example.org/x", "revision": "abc", "source_sha256": {"w.pth": "00ff"},
     "training": {"steps": 7, "rates": [["/head/", 0.5]]}, "measured": {"lips": {"jaw": 0.9}},
-    "counters": {"spade": {"n": 3}}, "note": "<script>alert(1)</script>",
+    "counters": {"spade": {"n": 3}}, "note": "<script>alert(1)</script>\x1b[2J",
 }  # fmt: skip
 
 
@@ -136,7 +148,7 @@ def test_a_page_says_everything_that_the_card_says():
         "--weights mine --generator joyvasa",
     ):
         assert row in page, row
-    assert "<script>" not in page
+    assert "<script>" not in page and "\x1b" not in page
 
 
 def test_a_page_names_one_licence_only_if_there_is_one():
