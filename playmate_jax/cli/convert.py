@@ -108,8 +108,8 @@ class _Memory:
         also = f" ({verifying / MIB:,.0f} MiB while verifying)" if verifying else ""
         return (
             f"peak memory {peak / MIB:,.0f} MiB{also}, {peak / max(1, read):.2f} x the "
-            f"{read / MIB:,.0f} MiB that were read, beside {self.base / MIB:,.0f} MiB of JAX, torch "
-            "and the rest of the program"
+            f"{read / MIB:,.0f} MiB that were read, beside {self.base / MIB:,.0f} MiB of JAX, "
+            "torch and the rest of the program"
         )
 
     def _close(self) -> None:
