@@ -5,6 +5,7 @@ may begin with `wav2vec2.` or `hubert.`; the weight norm of the positional convo
 and a new spelling; heads for recognition and pretraining are left out by name.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +23,9 @@ from playmate_jax.converters.rules import (
     conv,
     dense,
     layer_norm,
+    renamed,
 )
+from playmate_jax.converters.sizes import Shapes, count
 from playmate_jax.errors import UserError
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
 
@@ -79,11 +82,21 @@ def config_of(values: Mapping[str, Any]) -> Wav2Vec2Config:
     )
 
 
+def present_name(name: str, prefix: str = "") -> str | None:
+    """A tensor's name as transformers has it now: prefix (of either network, or the one given) and
+    old spelling gone; None for heads."""
+    name = name.removeprefix(prefix) if prefix else PREFIX.sub("", name)
+    return None if HEADS.match(name) else SPELLINGS.get(name, name)
+
+
 def encoder_only(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The encoder's tensors under transformers' present names: prefix, heads and old spellings
-    gone."""
-    bare = {PREFIX.sub("", name): value for name, value in state.items()}
-    return {SPELLINGS.get(k, k): value for k, value in bare.items() if not HEADS.match(k)}
+    gone.
+
+    Raises:
+      UserError: a tensor that is there under two names.
+    """
+    return renamed(state, present_name)
 
 
 def table(config: Wav2Vec2Config) -> Table:
@@ -114,6 +127,63 @@ def table(config: Wav2Vec2Config) -> Table:
     return rules
 
 
+def sizes(shapes: Shapes) -> Wav2Vec2Config:
+    """What the shapes tell: which tensors there are, but not the heads and strides."""
+    n = count(shapes, r"feature_extractor\.conv_layers\.(\d+)")
+    convs = [shapes[f"feature_extractor.conv_layers.{i}.conv.weight"] for i in range(n)]
+    width, grouped, taps = shapes[_DIRECTION]
+    return Wav2Vec2Config(
+        channels=tuple(conv[0] for conv in convs),
+        kernels=tuple(conv[2] for conv in convs),
+        strides=tuple(max(1, conv[2] // 2) for conv in convs),
+        conv_bias="feature_extractor.conv_layers.0.conv.bias" in shapes,
+        feature_norm="layer"
+        if "feature_extractor.conv_layers.1.layer_norm.weight" in shapes
+        else "group",
+        projection_norm="feature_projection.layer_norm.weight" in shapes,
+        width=width,
+        layers=count(shapes, r"encoder\.layers\.(\d+)"),
+        feed_forward=shapes["encoder.layers.0.feed_forward.intermediate_dense.weight"][0],
+        position_kernel=taps,
+        position_groups=width // grouped,
+    )
+
+
+def transformers_config(config: Wav2Vec2Config, kind: str) -> dict[str, Any]:
+    """The inverse of `config_of`: what transformers' `config.json` must say."""
+    return {
+        "model_type": kind,
+        "architectures": [{"wav2vec2": "Wav2Vec2Model", "hubert": "HubertModel"}[kind]],
+        "conv_dim": list(config.channels),
+        "conv_kernel": list(config.kernels),
+        "conv_stride": list(config.strides),
+        "num_feat_extract_layers": len(config.channels),
+        "conv_bias": config.conv_bias,
+        "feat_extract_norm": config.feature_norm,
+        "feat_proj_layer_norm": config.projection_norm,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.feed_forward,
+        "num_conv_pos_embeddings": config.position_kernel,
+        "num_conv_pos_embedding_groups": config.position_groups,
+        "do_stable_layer_norm": config.stable_layer_norm,
+    }
+
+
+@functools.cache
 def leaf_shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
     """Every leaf of the encoder's variables and its shape."""
     return {name: leaf.shape for name, leaf in flatten_dict(shapes(config), sep="/").items()}
+
+
+def preprocessor_config(normalize: bool) -> dict[str, Any]:
+    """transformers' `preprocessor_config.json` of a network that takes audio at 16 kHz."""
+    return {
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "feature_size": 1,
+        "sampling_rate": 16_000,
+        "padding_value": 0.0,
+        "do_normalize": normalize,
+        "return_attention_mask": False,
+    }

@@ -36,6 +36,19 @@ examples:
   playmate animate photo.jpg speech.wav --weights liveportrait --generator joyvasa
 """
 
+_CONVERT = """\
+Moves weights from PyTorch to a weights directory of this project, or with --to torch back.
+SOURCE is LivePortrait's folder, a transformers folder, or one checkpoint (.safetensors .pth .pt
+.bin .pkl); what it is is found out, or said by FAMILY.
+"""
+_CONVERT_EXAMPLES = """\
+examples:
+  playmate convert liveportrait pretrained_weights/liveportrait out --verify
+  playmate convert facebook/wav2vec2-base-960h encoder --dtype float16
+  playmate convert out LivePortrait/pretrained_weights/mine --to torch
+  playmate convert playmate runs/stage2/weights model.safetensors --to torch
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """argparse whose complaints are our one sentence instead of a page of usage."""
@@ -84,6 +97,11 @@ def parser() -> argparse.ArgumentParser:
             "run one training stage from a file in configs/",
             "Runs one training stage from a configuration file, or resumes it.",
             _TRAIN_EXAMPLES,
+        )
+    )
+    _convert(
+        _command(
+            commands, "convert", "weights between PyTorch and JAX", _CONVERT, _CONVERT_EXAMPLES
         )
     )
     _weights(
@@ -252,6 +270,30 @@ def _train(p: argparse.ArgumentParser) -> None:
         help="override a field of the configuration, such as optimizer.learning_rate=3e-4",
     )  # fmt: skip
     p.add_argument("--export", metavar="DIR", help="also copy the finished weights to this folder")
+
+
+def _convert(p: argparse.ArgumentParser) -> None:
+    from playmate_jax.cli import convert
+
+    p.set_defaults(command=convert.command)
+    p.usage = "playmate convert [FAMILY] SOURCE OUT [options]"
+    p.add_argument("words", nargs="+", metavar="[FAMILY] SOURCE OUT", help="see above")
+    p.add_argument(
+        "--to", choices=("jax", "torch"), default="jax",
+        help="torch writes a .safetensors or .pth file by OUT's suffix, or else the folder that "
+        "LivePortrait or transformers load (default jax)",
+    )  # fmt: skip
+    p.add_argument(
+        "--verify", action="store_true",
+        help="run both sides on one input and compare every layer; against recorded values where "
+        "torch is missing",
+    )  # fmt: skip
+    p.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"),
+        help="of what is written (default: as it is in SOURCE)",
+    )  # fmt: skip
+    p.add_argument("--overwrite", action="store_true", help="replace an earlier conversion")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _weights(p: argparse.ArgumentParser) -> None:
