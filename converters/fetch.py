@@ -14,10 +14,11 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
+from playmate_jax.converters import convert
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.inference import bundles, hub
 from playmate_jax.inference.published import NOT_FETCHED, PUBLISHED, Published
-from playmate_jax.models.weights import add_to_card, load_weights, save_weights
+from playmate_jax.models.weights import add_to_card
 
 HOUR_S = 3600
 # A name of `PUBLISHED` -> its converter:
@@ -26,18 +27,12 @@ Converter = Callable[[Path, Path], object]
 
 
 def _liveportrait(folder: Path, directory: Path) -> None:
-    from playmate_jax.converters import liveportrait_weights
-
-    liveportrait_weights.convert(folder, directory)
+    convert.to_jax(folder / "liveportrait", directory)
 
 
 def _animals(folder: Path, directory: Path) -> None:
     """Without stitching and retargeting, which were trained on people: as its authors advise."""
-    _liveportrait(folder, directory)
-    config, params, card = load_weights(directory)
-    base = {n: p for n, p in params.items() if n not in ("stitching", "eyes", "lips")}
-    card |= {"title": "F, M, W, G of LivePortrait for cats and dogs", "domain": "animals"}
-    save_weights(directory, config, base, card)
+    convert.to_jax(folder / "liveportrait_animals", directory)
 
 
 def _joyvasa(folder: Path, directory: Path) -> None:
@@ -48,9 +43,7 @@ def _joyvasa(folder: Path, directory: Path) -> None:
 
 
 def _speech(folder: Path, directory: Path) -> None:
-    from playmate_jax.converters import speech_encoders
-
-    speech_encoders.convert(folder, directory)
+    convert.to_jax(folder, directory)
 
 
 CONVERTERS: dict[str, Converter] = {

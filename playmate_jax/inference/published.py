@@ -110,7 +110,6 @@ PUBLISHED = {
                 "liveportrait_animals/base_models_v1.1/spade_generator.pth",
                 "liveportrait_animals/base_models/spade_generator.pth",
             ),
-            _RETARGETING,
         ),
     ),
     "joyvasa": Published(

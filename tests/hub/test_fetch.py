@@ -259,32 +259,31 @@ def test_pins_are_commits_and_hashes_are_sha256():
 def test_liveportrait_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp_path):
     """The real converter, at the size of the recordings; animals come without stitching."""
     pytest.importorskip("torch")
-    from playmate_jax.converters import liveportrait, liveportrait_weights
+    from playmate_jax.converters import liveportrait, stand_in, torch_files
     from tests.converters import test_liveportrait as small
 
-    folder, states = tmp_path / "published", small.states()
+    folder, states = (
+        tmp_path / "published",
+        {f: stand_in.state_dict(small.manifest(f), 3) for f in liveportrait.PARTS},
+    )
     for part in ("liveportrait", "liveportrait_animals"):
         for field, name in liveportrait.FILES.items():
-            liveportrait.torch_files.write(folder / part / "base_models" / name, states[field])
+            torch_files.write(folder / part / "base_models" / name, states[field])
     retargeting = {
         key: {f"module.{name}": value for name, value in states[field].items()}
         for key, field in liveportrait.RETARGETING_KEYS.items()
     }
-    name = liveportrait.RETARGETING_FILE
-    liveportrait.torch_files.write(
-        folder / "liveportrait" / "retargeting_models" / name, retargeting
-    )
+    name = liveportrait.RETARGETING
+    torch_files.write(folder / "liveportrait" / "retargeting_models" / name, retargeting)
     hub.repositories["KlingTeam/LivePortrait"] = {
         str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.pth")
     }
-    convert = liveportrait_weights.convert
-    monkeypatch.setattr(liveportrait_weights, "convert", lambda f, d: convert(f, d, small.SMALL))
     for name in ("liveportrait", "liveportrait-animals"):
         directory = get(hub, name, revision=COMMIT)
         config, params, card = load_weights(directory)
         assert card["name"] == name and config["kind"] == "renderer"
         assert ("stitching" in params) == (name == "liveportrait")
-        assert len(card["source_sha256"]) == 5
+        assert len(card["source_sha256"]) == (5 if name == "liveportrait" else 4)
         assert bundles.find_bundle(name) == {"renderer": directory}
     assert json.loads((directory / "card.json").read_text())["domain"] == "animals"
 
