@@ -10,7 +10,7 @@ MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help
-.PHONY: help animate test lint parity bench demo-weights figures clean
+.PHONY: help animate test lint parity crossings bench demo-weights figures clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -30,6 +30,9 @@ lint: $(VENV)/test.stamp  ## ruff and mypy
 
 parity: $(VENV)/test.stamp  ## networks against recorded PyTorch outputs (GOLDEN=dir SEED=n)
 	$(MALLOC) $(BIN)/python -m playmate_jax.converters.parity $(GOLDEN) --seed $(SEED)
+
+crossings: $(VENV)/test.stamp  ## every family to JAX and back at full size: a table in Markdown
+	$(MALLOC) $(BIN)/python -m playmate_jax.converters.crossings
 
 bench: $(VENV)/test.stamp  ## W, G and a train step at full size against PyTorch twins, alternating
 	$(MALLOC) $(BIN)/python benchmarks/full_size.py

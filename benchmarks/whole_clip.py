@@ -114,10 +114,10 @@ def main() -> None:
             flush=True,
         )
 
-    from playmate_jax.inference.bundles import find_bundle
+    from playmate_jax.inference.bundles import find_parts
     from playmate_jax.metrics.figures import deliver
 
-    generator = find_bundle(given.weights)["generator"]
+    generator = find_parts(given.weights)["generator"]
     deliver({"whole_clip": figures}, given.json, generator if given.card else None)
 
 

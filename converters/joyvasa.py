@@ -22,6 +22,7 @@ from playmate_jax.converters.rules import (
     dense,
     layer_norm,
     prefixed,
+    under,
 )
 from playmate_jax.diffusion.schedule import posterior_variance
 from playmate_jax.errors import UserError
@@ -54,9 +55,9 @@ def table(config: JoyvasaConfig) -> Table:
             ("null_audio", "no_speech"),
         )
     ]  # fmt: skip
-    rules += _under("encoder/", prefixed(ENCODER, speech_encoders.table(config.encoder)))
-    rules += _under("motion/", dense("audio_feature_map", "speech_map"))
-    rules += _under("motion/", denoiser_table(config.denoiser, _NETWORK, "denoiser/"))
+    rules += under("encoder/", prefixed(ENCODER, speech_encoders.table(config.encoder)))
+    rules += under("motion/", dense("audio_feature_map", "speech_map"))
+    rules += under("motion/", denoiser_table(config.denoiser, _NETWORK, "denoiser/"))
     buffers = schedule_buffers(config.denoiser)
     return rules + [Ignored(f"{SCHEDULE}{name}", value) for name, value in buffers.items()]
 
@@ -90,16 +91,6 @@ def _attention(source: str, target: str) -> Table:
         Rule(f"{source}.in_proj_weight", f"params/{target}/kernel", LINEAR),
         Rule(f"{source}.in_proj_bias", f"params/{target}/bias", IDENTITY),
         *dense(f"{source}.out_proj", f"{target}/out"),
-    ]
-
-
-def _under(prefix: str, rules: Table) -> Table:
-    """The same table for leaves that lie under `prefix` in a larger tree."""
-    return [
-        dataclasses.replace(entry, target=prefix + entry.target)
-        if isinstance(entry, Rule)
-        else entry
-        for entry in rules
     ]
 
 

@@ -32,7 +32,7 @@ from playmate_jax.inference.joyvasa_generator import STATISTICS
 from playmate_jax.models.configuration import from_values, to_values
 from playmate_jax.models.joyvasa import JoyvasaConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
-from playmate_jax.models.weights import load_weights, save_weights
+from playmate_jax.models.weights import load_unused, load_weights, save_weights
 
 LICENCE = "JoyVASA: code MIT; weights as their model card says (huggingface.co/jdh-algo/JoyVASA)"
 POSE_PARTS = ("scale", "t", "pitch", "yaw", "roll")
@@ -149,8 +149,9 @@ def convert(
         "args": args,
         "old_weight_norm_names": spelled_old,
     }
-    params = unflatten_dict(leaves, sep="/") | {"statistics": statistics, "kept": kept}
-    return save_weights(directory, {"kind": "joyvasa", **to_values(config)}, params, card)
+    params = unflatten_dict(leaves, sep="/") | {"statistics": statistics}
+    values = {"kind": "joyvasa", **to_values(config)}
+    return save_weights(directory, values, params, card, unused=kept)
 
 
 def convert_back(directory: str | Path, checkpoint: str | Path) -> Path:
@@ -164,7 +165,7 @@ def convert_back(directory: str | Path, checkpoint: str | Path) -> Path:
         raise UserError(f"expected JoyVASA's weights in {directory}, found others: give its folder")
     config = from_values(JoyvasaConfig, values, f"{directory}/config.json")
     networks = {name: params.get(name, {}) for name in ("encoder", "motion")}
-    state = to_torch(joyvasa.table(config), flatten_dict(networks, sep="/"), params.get("kept"))
+    state = to_torch(joyvasa.table(config), flatten_dict(networks, sep="/"), load_unused(directory))
     if card.get("old_weight_norm_names"):
         new = {ENCODER + name: ENCODER + old for old, name in speech_encoders.SPELLINGS.items()}
         state = {new.get(name, name): value for name, value in state.items()}

@@ -1,16 +1,18 @@
-"""LivePortrait's networks: the rule tables, and its five .pth files.
+"""LivePortrait's networks: the rule tables, and which of its five files holds what.
 
 F `appearance_feature_extractor.pth`, M `motion_extractor.pth` (names begin with `detector.`),
 W `warping_module.pth`, G `spade_generator.pth`, and `stitching_retargeting_module.pth`, which holds
-three state dicts whose names begin with `module.`. Tables follow PyTorch's order of names.
+three state dicts whose names begin with `module.`. The animals' set has the same networks and
+takes people's stitching. Tables follow PyTorch's order of names.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
 
-from playmate_jax.converters import torch_files
 from playmate_jax.converters.rules import (
     Op,
     Rule,
@@ -22,10 +24,9 @@ from playmate_jax.converters.rules import (
     layer_norm,
     prefixed,
     spectral_conv,
-    to_flax,
-    to_torch,
+    under,
 )
-from playmate_jax.errors import UserError
+from playmate_jax.converters.sizes import Shapes, cap, count, part
 from playmate_jax.models import renderer
 from playmate_jax.models.appearance import AppearanceConfig
 from playmate_jax.models.motion_extractor import MotionConfig
@@ -44,7 +45,8 @@ FILES = {
     "warping": "warping_module.pth",
     "spade": "spade_generator.pth",
 }
-RETARGETING_FILE = "stitching_retargeting_module.pth"
+PARTS = ("appearance", "motion", "warping", "spade", "stitching", "eyes", "lips")
+RETARGETING = "stitching_retargeting_module.pth"
 RETARGETING_KEYS = {
     "retarget_shoulder": "stitching",
     "retarget_mouth": "lips",
@@ -136,46 +138,25 @@ def tables(config: RendererConfig) -> Mapping[str, Table]:
     }
 
 
-def read(directory: str | Path, config: RendererConfig) -> tuple[dict, dict]:
-    """The five files, found anywhere under `directory`, as renderer variables.
+def table(config: RendererConfig) -> Table:
+    """All seven networks at once: names "appearance.first.conv.weight", leaves "appearance/..."."""
+    return [
+        entry
+        for field, own in tables(config).items()
+        for entry in prefixed(f"{field}.", under(f"{field}/", own))
+    ]
 
-    Returns:
-      The variables of every network under its field's name, and what the model ignores (counters)
-      for `write`.
-    """
-    states = {field: torch_files.read(find(directory, name)) for field, name in FILES.items()}
-    retargeting = torch_files.read(find(directory, RETARGETING_FILE))
-    for key, field in RETARGETING_KEYS.items():
-        states[field] = {
-            name.removeprefix("module."): array
-            for name, array in torch_files.part(retargeting, key).items()
-        }
-    shapes = leaf_shapes(config)
-    converted = {
-        field: to_flax(table, states[field], shapes[field])
-        for field, table in tables(config).items()
+
+def shapes(config: RendererConfig) -> dict[str, tuple[int, ...]]:
+    """Every leaf of all seven networks and its shape."""
+    return {
+        f"{field}/{path}": shape
+        for field, leaves in leaf_shapes(config).items()
+        for path, shape in leaves.items()
     }
-    variables = {field: unflatten_dict(leaves, sep="/") for field, (leaves, _) in converted.items()}
-    return variables, {field: kept for field, (_, kept) in converted.items()}
 
 
-def write(
-    directory: str | Path, config: RendererConfig, variables: Mapping, kept: Mapping | None = None
-) -> list[Path]:
-    """The inverse of `read`: the five files, which the original code loads strictly."""
-    states = {
-        field: to_torch(table, flatten_dict(variables[field], sep="/"), (kept or {}).get(field))
-        for field, table in tables(config).items()
-    }
-    directory = Path(directory)
-    paths = [torch_files.write(directory / name, states[field]) for field, name in FILES.items()]
-    retargeting = {
-        key: {f"module.{name}": array for name, array in states[field].items()}
-        for key, field in RETARGETING_KEYS.items()
-    }
-    return [*paths, torch_files.write(directory / RETARGETING_FILE, retargeting)]
-
-
+@functools.cache
 def leaf_shapes(config: RendererConfig) -> dict[str, dict[str, tuple[int, ...]]]:
     """Every leaf of every network of the renderer: path -> shape."""
     trees = renderer.shapes(config) | renderer.retargeting_shapes(config)
@@ -185,15 +166,110 @@ def leaf_shapes(config: RendererConfig) -> dict[str, dict[str, tuple[int, ...]]]
     }
 
 
-def find(directory: str | Path, name: str) -> Path:
-    """The file of that name under `directory`; the official folder nests them."""
-    found = sorted(Path(directory).rglob(name))
-    if len(found) != 1:
-        raise UserError(
-            f"expected one {name} under {directory}, found {len(found)}; give the folder that "
-            "holds LivePortrait's base_models and retargeting_models"
-        )
-    return found[0]
+# ---- sizes from a checkpoint --------------------------------------------------------------------
+
+
+def config_of(found: Shapes) -> RendererConfig:
+    """The sizes of the networks among `found` ("appearance.first.conv.weight" -> shape); the
+    official ones for those that are not there or make no sense."""
+    config = RendererConfig()
+    for field, read in _SIZES.items():
+        own = part(found, field)
+        try:
+            sizes = read(own) if own else {}
+        except (KeyError, IndexError, ValueError, ZeroDivisionError):  # another network, or damage
+            continue
+        for name, values in sizes.items():
+            if all(_positive(value) for value in values.values()):
+                config = replace(config, **{name: replace(getattr(config, name), **values)})
+    return config
+
+
+def _positive(value: int | tuple[int, ...]) -> bool:
+    return all(n > 0 for n in (value if isinstance(value, tuple) else (value,)))
+
+
+def _appearance_sizes(s: Shapes) -> dict[str, dict]:
+    halvings, channels = count(s, r"down_blocks\.(\d+)"), s["first.conv.weight"][0]
+    widths = [s[f"down_blocks.{i}.conv.weight"][0] for i in range(halvings)]
+    volume = s["resblocks_3d.3dr0.conv1.weight"][0]
+    sizes = {
+        "channels": channels,
+        "max_channels": cap([channels, *widths], AppearanceConfig.max_channels),
+        "halvings": halvings,
+        "volume_channels": volume,
+        "volume_depth": s["second.weight"][0] // volume,
+        "resblocks": count(s, r"resblocks_3d\.(\w+)"),
+    }
+    return {"appearance": sizes}
+
+
+def _motion_sizes(s: Shapes) -> dict[str, dict]:
+    n = count(s, r"detector\.downsample_layers\.(\d+)")
+    stem = s["detector.downsample_layers.0.0.weight"]
+    sizes = {
+        "keypoints": s["detector.fc_kp.weight"][0] // 3,
+        "depths": tuple(count(s, rf"detector\.stages\.{i}\.(\d+)") for i in range(n)),
+        "dims": tuple(s[f"detector.downsample_layers.{i}.{min(i, 1)}.weight"][0] for i in range(n)),
+        "kernel_size": s["detector.stages.0.0.dwconv.weight"][-1],
+        "patch": stem[-1],
+    }
+    return {"motion": sizes}
+
+
+def _warping_sizes(s: Shapes) -> dict[str, dict]:
+    dense_motion = part(s, "dense_motion_network")
+    n = count(dense_motion, r"hourglass\.encoder\.down_blocks\.(\d+)")
+    widths = [dense_motion[f"hourglass.encoder.down_blocks.{i}.conv.weight"][0] for i in range(n)]
+    base = dense_motion[f"hourglass.decoder.up_blocks.{n - 1}.conv.weight"][0]
+    small, volume = dense_motion["compress.weight"][:2]
+    sizes = {
+        "keypoints": dense_motion["mask.weight"][0] - 1,
+        "compressed_channels": small,
+        "hourglass_channels": base,
+        "hourglass_blocks": n,
+        "hourglass_max_channels": cap([base, *widths], WarpingConfig.hourglass_max_channels),
+        "mask_kernel": dense_motion["mask.weight"][-1],
+        "out_channels": s["fourth.weight"][0],
+    }
+    depth = s["third.conv.weight"][1] // volume  # W's input is F's volume
+    return {"warping": sizes, "appearance": {"volume_channels": volume, "volume_depth": depth}}
+
+
+def _spade_sizes(s: Shapes) -> dict[str, dict]:
+    ups, norm = count(s, r"up_(\d+)"), "G_middle_0.norm_0"
+    sizes = {
+        "middle_channels": s["fc.weight"][0],
+        "middle_blocks": count(s, r"G_middle_(\d+)"),
+        "up_channels": tuple(s[f"up_{i}.conv_1.weight_orig"][0] for i in range(ups)),
+        "hidden_channels": s[f"{norm}.mlp_shared.0.weight"][0],
+        "modulation_kernel": s[f"{norm}.mlp_gamma.weight"][-1],
+        "upscale": math.isqrt(s["conv_img.0.weight"][0] // 3),
+    }
+    return {"spade": sizes, "warping": {"out_channels": s["fc.weight"][1]}}
+
+
+def _mlp_sizes(field: str) -> Callable[[Shapes], dict[str, dict]]:
+    def sizes(s: Shapes) -> dict[str, dict]:
+        n = count(s, r"mlp\.(\d+)")
+        widths = tuple(s[f"mlp.{2 * i}.weight"][0] for i in range(n))
+        inputs = s["mlp.0.weight"][1]
+        return {field: {"inputs": inputs, "hidden": widths[:-1], "outputs": widths[-1]}}
+
+    return sizes
+
+
+# What others say of a network's neighbour comes first, the network's own word last.
+_SIZES: dict[str, Callable[[Shapes], dict[str, dict]]] = {
+    "spade": _spade_sizes,
+    "warping": _warping_sizes,
+    "motion": _motion_sizes,
+    "appearance": _appearance_sizes,
+    **{field: _mlp_sizes(field) for field in ("stitching", "eyes", "lips")},
+}
+
+
+# ---- pieces of the tables -----------------------------------------------------------------------
 
 
 def _block(source: str, target: str, dims: int = 2) -> Table:

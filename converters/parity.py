@@ -171,14 +171,20 @@ def report(
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; the exit status."""
-    from playmate_jax.converters import joyvasa_parity, liveportrait_parity, speech_parity
+    from playmate_jax.converters import (
+        joyvasa_parity,
+        liveportrait_parity,
+        speech_parity,
+        training_parity,
+    )
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("golden", help="directory with golden/ and manifests/")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only recordings whose name contains this")
     options = parser.parse_args(arguments)
-    ports = liveportrait_parity.PORTS | speech_parity.PORTS | joyvasa_parity.PORTS
+    ports = liveportrait_parity.PORTS | speech_parity.PORTS
+    ports |= joyvasa_parity.PORTS | training_parity.PORTS
     try:
         with jax.default_matmul_precision("highest"):
             return 0 if report(Reference(options.golden, options.seed), ports, options.only) else 1

@@ -2,9 +2,10 @@
 
 A `Rule` moves one PyTorch tensor to one leaf of a Flax tree by an `Op`, which carries its inverse;
 a table is a list of rules and of `Ignored` names, in PyTorch's order, built by families (`dense`,
-`conv`, `batch_norm`, ...). NumPy only. `to_flax` and `to_torch` refuse anything but an exact fit
-and report every problem in one message: `+` is only in the checkpoint, `-` only in the model, `!`
-fits neither in shape.
+`conv`, `batch_norm`, ...). Layers that Flax stacks on a leading axis are one leaf with a rule per
+row (`stacked`). NumPy only. `to_flax` and `to_torch` refuse anything but an exact fit and report
+every problem in one message: `+` is only in the checkpoint, `-` only in the model, `!` fits
+neither in shape.
 
 Nothing is computed on the values, so a round trip is exact to the bit. Ignored tensors (counters
 of training steps) come back separately and are restored from there, or from their default.
@@ -14,12 +15,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from playmate_jax.errors import UserError
 
 Arrays = Mapping[str, np.ndarray]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,15 @@ class Op:
 
 @dataclass(frozen=True)
 class Rule:
-    """One tensor: PyTorch's name, the path in the Flax tree, the change between them."""
+    """One tensor: PyTorch's name, the path in the Flax tree, the change between them.
+
+    `row` is the tensor's place on the leading axis of a leaf that stacks layers.
+    """
 
     source: str
     target: str
     op: Op
+    row: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,15 +147,58 @@ def prefixed(prefix: str, table: Table) -> Table:
     return [replace(entry, source=prefix + entry.source) for entry in table]
 
 
+def stacked(prefix: str, layers: int, table: Table) -> Table:
+    """One layer's table for each of `layers` entries of a ModuleList, whose leaves are stacked."""
+    entries = ((i, entry) for i in range(layers) for entry in table)
+    return [
+        replace(entry, source=f"{prefix}.{i}.{entry.source}", row=i)
+        for i, entry in entries
+        if isinstance(entry, Rule)
+    ]
+
+
+def under(prefix: str, table: Table) -> Table:
+    """The same table for a network whose leaves lie under `prefix` in a larger tree."""
+    return [
+        replace(entry, target=prefix + entry.target) if isinstance(entry, Rule) else entry
+        for entry in table
+    ]
+
+
 # ---- the two directions -------------------------------------------------------------------------
 
 
-def to_flax(table: Table, state: Arrays, shapes: Mapping[str, Sequence[int]]) -> tuple[dict, dict]:
+def renamed(state: Mapping[str, Any], rename: Callable[[str], str | None]) -> dict[str, Any]:
+    """The state dict under other names; None leaves a tensor out.
+
+    Raises:
+      UserError: tensors that would share a name; all are listed.
+    """
+    origins: dict[str, list[str]] = {}
+    for name in state:
+        if (new := rename(name)) is not None:
+            origins.setdefault(new, []).append(name)
+    problems = [
+        f"! {new} is there twice, as {' and '.join(names)}"
+        for new, names in origins.items()
+        if len(names) > 1
+    ]
+    _raise_if(problems, "the checkpoint does not fit the model")
+    return {new: state[names[0]] for new, names in origins.items()}
+
+
+def to_flax(
+    table: Table,
+    state: Arrays,
+    shapes: Mapping[str, Sequence[int]],
+    progress: Progress | None = None,
+) -> tuple[dict, dict]:
     """A PyTorch state dict as flat Flax leaves ("params/first/conv/kernel" -> array).
 
     Args:
       state: PyTorch's names to arrays.
       shapes: every leaf of the Flax tree to its shape.
+      progress: called with (tensors done, tensors in all).
 
     Returns:
       The leaves, and the ignored tensors by their PyTorch names.
@@ -161,11 +211,19 @@ def to_flax(table: Table, state: Arrays, shapes: Mapping[str, Sequence[int]]) ->
     ignored = {entry.source for entry in table if isinstance(entry, Ignored)}
     problems = _differences(set(state) - ignored, {rule.source for rule in rules})
     problems += _differences({rule.target for rule in rules}, set(shapes), "leaf ")
-    leaves = {}
-    for rule in rules:
+    rows = Counter(rule.target for rule in rules if rule.row is not None)
+    for target, n in rows.items():
+        if target in shapes and shapes[target][0] != n:
+            problems.append(f"! leaf {target} stacks {shapes[target][0]} layers, the table {n}")
+    leaves: dict[str, np.ndarray] = {}
+    for done, rule in enumerate(rules, 1):
         if rule.source not in state or rule.target not in shapes:
             continue
         value, expected = state[rule.source], tuple(shapes[rule.target])
+        expected = expected if rule.row is None else expected[1:]
+        if not isinstance(value, np.ndarray):
+            problems.append(f"! {rule.source} is no tensor but a {type(value).__name__}")
+            continue
         try:
             moved = rule.op.forward(value)
         except ValueError:  # another number of axes, or a size that the window does not divide
@@ -174,36 +232,54 @@ def to_flax(table: Table, state: Arrays, shapes: Mapping[str, Sequence[int]]) ->
             problems.append(f"! {rule.source} {value.shape} does not become {expected}")
         elif not np.isfinite(value).all():
             problems.append(f"! {rule.source} holds values that are not finite")
-        else:
+        elif rule.row is None:
             leaves[rule.target] = np.ascontiguousarray(moved)
+        elif not problems:
+            whole = leaves.setdefault(rule.target, np.empty(shapes[rule.target], value.dtype))
+            if whole.dtype != value.dtype:
+                problems.append(f"! {rule.source} is {value.dtype}, other layers {whole.dtype}")
+            whole[rule.row] = moved
+        if progress:
+            progress(done, len(rules))
     _raise_if(problems, "the checkpoint does not fit the model")
     return leaves, {name: state[name] for name in sorted(ignored & set(state))}
 
 
-def to_torch(table: Table, leaves: Arrays, kept: Arrays | None = None) -> dict[str, np.ndarray]:
+def to_torch(
+    table: Table,
+    leaves: Arrays,
+    kept: Arrays | None = None,
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
     """The inverse of `to_flax`: a PyTorch state dict in the table's order.
 
     Args:
       kept: the ignored tensors that `to_flax` returned; the defaults where absent.
+      progress: called with (tensors done, tensors in all).
     """
     check_table(table)
     targets = {entry.target for entry in table if isinstance(entry, Rule)}
     _raise_if(_differences(set(leaves), targets), "the tree does not fit the table")
     kept = kept or {}
     state = {}
-    for entry in table:
+    for done, entry in enumerate(table, 1):
         if isinstance(entry, Rule):
-            state[entry.source] = np.ascontiguousarray(entry.op.inverse(leaves[entry.target]))
+            leaf = leaves[entry.target]
+            leaf = leaf if entry.row is None else leaf[entry.row]
+            state[entry.source] = np.ascontiguousarray(entry.op.inverse(leaf))
         else:
             state[entry.source] = np.asarray(kept.get(entry.source, entry.default))
+        if progress:
+            progress(done, len(table))
     return state
 
 
 def check_table(table: Table) -> None:
     """Raises ValueError unless every source and every target has exactly one rule."""
     sources = Counter(entry.source for entry in table)
-    targets = Counter(entry.target for entry in table if isinstance(entry, Rule))
-    twice = [name for names in (sources, targets) for name, n in names.items() if n > 1]
+    targets = Counter((e.target, e.row) for e in table if isinstance(e, Rule))
+    twice = [name for name, n in sources.items() if n > 1]
+    twice += [target for (target, _), n in targets.items() if n > 1]
     if twice:
         raise ValueError(f"the table has several rules for: {', '.join(twice)}")
 

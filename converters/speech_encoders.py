@@ -1,26 +1,18 @@
 """wav2vec 2.0 and HuBERT: transformers' checkpoints, into `models/wav2vec2.py` and back.
 
-    python -m playmate_jax.converters.speech_encoders FOLDER OUT
-
 A checkpoint is a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`. Names
 may begin with `wav2vec2.` or `hubert.`; the weight norm of the positional convolution has an old
 and a new spelling; heads for recognition and pretraining are left out by name.
 """
 
-import argparse
-import hashlib
-import json
+import functools
 import re
-import sys
 from collections.abc import Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
 
-from playmate_jax.converters import torch_files
 from playmate_jax.converters.rules import (
     CONV,
     IDENTITY,
@@ -31,15 +23,12 @@ from playmate_jax.converters.rules import (
     conv,
     dense,
     layer_norm,
-    to_flax,
+    renamed,
 )
+from playmate_jax.converters.sizes import Shapes, count
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import to_values
-from playmate_jax.models.pretrained_speech import SpeechConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
-from playmate_jax.models.weights import save_weights
 
-FILES = ("model.safetensors", "pytorch_model.bin")
 PREFIX = re.compile(r"^(wav2vec2|hubert)\.")
 HEADS = re.compile(r"^(lm_head|quantizer|project_q|project_hid|dropout_features)\b")
 _CONV = "encoder.pos_conv_embed.conv"
@@ -93,11 +82,21 @@ def config_of(values: Mapping[str, Any]) -> Wav2Vec2Config:
     )
 
 
+def present_name(name: str, prefix: str = "") -> str | None:
+    """A tensor's name as transformers has it now: prefix (of either network, or the one given) and
+    old spelling gone; None for heads."""
+    name = name.removeprefix(prefix) if prefix else PREFIX.sub("", name)
+    return None if HEADS.match(name) else SPELLINGS.get(name, name)
+
+
 def encoder_only(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The encoder's tensors under transformers' present names: prefix, heads and old spellings
-    gone."""
-    bare = {PREFIX.sub("", name): value for name, value in state.items()}
-    return {SPELLINGS.get(k, k): value for k, value in bare.items() if not HEADS.match(k)}
+    gone.
+
+    Raises:
+      UserError: a tensor that is there under two names.
+    """
+    return renamed(state, present_name)
 
 
 def table(config: Wav2Vec2Config) -> Table:
@@ -128,70 +127,63 @@ def table(config: Wav2Vec2Config) -> Table:
     return rules
 
 
+def sizes(shapes: Shapes) -> Wav2Vec2Config:
+    """What the shapes tell: which tensors there are, but not the heads and strides."""
+    n = count(shapes, r"feature_extractor\.conv_layers\.(\d+)")
+    convs = [shapes[f"feature_extractor.conv_layers.{i}.conv.weight"] for i in range(n)]
+    width, grouped, taps = shapes[_DIRECTION]
+    return Wav2Vec2Config(
+        channels=tuple(conv[0] for conv in convs),
+        kernels=tuple(conv[2] for conv in convs),
+        strides=tuple(max(1, conv[2] // 2) for conv in convs),
+        conv_bias="feature_extractor.conv_layers.0.conv.bias" in shapes,
+        feature_norm="layer"
+        if "feature_extractor.conv_layers.1.layer_norm.weight" in shapes
+        else "group",
+        projection_norm="feature_projection.layer_norm.weight" in shapes,
+        width=width,
+        layers=count(shapes, r"encoder\.layers\.(\d+)"),
+        feed_forward=shapes["encoder.layers.0.feed_forward.intermediate_dense.weight"][0],
+        position_kernel=taps,
+        position_groups=width // grouped,
+    )
+
+
+def transformers_config(config: Wav2Vec2Config, kind: str) -> dict[str, Any]:
+    """The inverse of `config_of`: what transformers' `config.json` must say."""
+    return {
+        "model_type": kind,
+        "architectures": [{"wav2vec2": "Wav2Vec2Model", "hubert": "HubertModel"}[kind]],
+        "conv_dim": list(config.channels),
+        "conv_kernel": list(config.kernels),
+        "conv_stride": list(config.strides),
+        "num_feat_extract_layers": len(config.channels),
+        "conv_bias": config.conv_bias,
+        "feat_extract_norm": config.feature_norm,
+        "feat_proj_layer_norm": config.projection_norm,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.feed_forward,
+        "num_conv_pos_embeddings": config.position_kernel,
+        "num_conv_pos_embedding_groups": config.position_groups,
+        "do_stable_layer_norm": config.stable_layer_norm,
+    }
+
+
+@functools.cache
 def leaf_shapes(config: Wav2Vec2Config) -> dict[str, tuple[int, ...]]:
     """Every leaf of the encoder's variables and its shape."""
     return {name: leaf.shape for name, leaf in flatten_dict(shapes(config), sep="/").items()}
 
 
-def convert(folder: str | Path, directory: str | Path) -> Path:
-    """Writes the weights directory of a folder as transformers saves it.
-
-    Raises:
-      UserError: a file is missing, damaged, or of another network.
-    """
-    folder = Path(folder)
-    config_file = folder / "config.json"
-    values, preprocessor = _json(config_file), folder / "preprocessor_config.json"
-    config = SpeechConfig(
-        network=config_of(values),
-        name=values["model_type"],
-        # transformers' own default where nothing is said
-        normalize=not preprocessor.is_file() or _json(preprocessor).get("do_normalize", True),
-    )
-    files = [folder / name for name in FILES if (folder / name).is_file()]
-    if not files:
-        raise UserError(f"expected {' or '.join(FILES)} in {folder}, found none: check the folder")
-    state = encoder_only(torch_files.read(files[0]))
-    leaves, kept = to_flax(table(config.network), state, leaf_shapes(config.network))
-    card = {
-        "name": config.name,
-        "title": f"speech encoder of {values.get('_name_or_path') or folder.name}",
-        "domain": "speech",
-        "licence": "that of the checkpoint's model card",
-        "source_sha256": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (config_file, files[0])
-        },
-        "versions": {"playmate-jax": version("playmate-jax")},
+def preprocessor_config(normalize: bool) -> dict[str, Any]:
+    """transformers' `preprocessor_config.json` of a network that takes audio at 16 kHz."""
+    return {
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "feature_size": 1,
+        "sampling_rate": 16_000,
+        "padding_value": 0.0,
+        "do_normalize": normalize,
+        "return_attention_mask": False,
     }
-    params = unflatten_dict(leaves, sep="/") | ({"kept": kept} if kept else {})
-    return save_weights(directory, {"kind": "speech", **to_values(config)}, params, card)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        raise UserError(
-            f"expected a readable {path.name} in {path.parent}, found none: give a folder as "
-            "transformers saves it"
-        ) from None
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("folder", help="config.json and the weights")
-    parser.add_argument("target", help="the folder to write")
-    options = parser.parse_args(arguments)
-    try:
-        convert(options.folder, options.target)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"written: {options.target}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

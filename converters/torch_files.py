@@ -1,16 +1,23 @@
 """PyTorch's files as NumPy arrays, and back. Files are untrusted: only tensors are ever unpickled.
 
-`.pth` and `.bin` through torch with `weights_only=True`; `.safetensors` without torch.
+`.pth` and `.bin` through torch with `weights_only=True`; `.safetensors` without torch. Types are
+kept, bfloat16 too.
 """
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from playmate_jax.errors import UserError
+
+HEADER_LIMIT = 100_000_000  # bytes; safetensors' own
 
 
 def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
@@ -29,6 +36,7 @@ def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
+        _refuse_twice(path)
         try:
             return load_file(path)
         except SafetensorError as error:
@@ -38,18 +46,42 @@ def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
         with torch.serialization.safe_globals(list(allowed)):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling fails in many ways, none of which is a defect here
-        reason = str(error).splitlines()[0][:120]
         raise UserError(
-            f"expected {path} to hold tensors only, found something else or damage ({reason}); "
-            "fetch it again from its official source"
+            f"expected {path} to hold tensors only, found something else or damage "
+            f"({_reason(error)}); fetch it again from its official source"
         ) from None
     if not isinstance(content, Mapping):
         raise UserError(f"expected {path} to hold named tensors, found a {type(content).__name__}")
     return _to_numpy(content)
 
 
-def write(path: str | Path, state: Mapping[str, Any]) -> Path:
-    """Nested arrays as a `.pth` or `.safetensors` file, renamed into place when complete."""
+def _reason(error: Exception) -> str:
+    """Why torch does not read a file, without its advice to run what is in it."""
+    text = str(error)
+    if found := re.search(r"Unsupported [^\n]*?(?= was not| by default|\n|$)", text):
+        return found[0][:120]
+    lines = text.splitlines()
+    advice = not lines or lines[0].startswith("Weights only load failed")
+    return type(error).__name__ if advice else lines[0][:120]
+
+
+def metadata(path: str | Path) -> dict[str, Any]:
+    """What a `.safetensors` file that `write` wrote says of itself."""
+    said = _header(Path(path)).get("__metadata__", {})
+    try:
+        return {k: json.loads(v) for k, v in dict(said).items() if k in ("config", "card")}
+    except (TypeError, ValueError):
+        raise UserError(f"{path} is damaged (its metadata are no JSON); fetch it again") from None
+
+
+def write(
+    path: str | Path, state: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
+) -> Path:
+    """Nested arrays as a `.pth` or `.safetensors` file, renamed into place when complete.
+
+    Args:
+      metadata: plain values that a `.safetensors` file says of itself.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -57,9 +89,13 @@ def write(path: str | Path, state: Mapping[str, Any]) -> Path:
         if path.suffix == ".safetensors":
             from safetensors.numpy import save_file
 
-            save_file(dict(state), unfinished)
+            said = {
+                k: v if isinstance(v, str) else json.dumps(v) for k, v in (metadata or {}).items()
+            }
+            save_file(dict(state), unfinished, said or None)
         else:
-            _torch().save(_to_torch(state), unfinished)
+            _torch().save(to_tensors(state), unfinished)
+        unfinished.chmod(0o644)  # safetensors' own is for the owner alone
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -73,6 +109,29 @@ def part(content: Mapping[str, Any], key: str) -> Mapping[str, np.ndarray]:
     return content[key]
 
 
+def to_tensors(value: Any) -> Any:
+    """Nested arrays as nested tensors that share their memory; plain values stay."""
+    if isinstance(value, Mapping):
+        return {name: to_tensors(item) for name, item in value.items()}
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype == ml_dtypes.bfloat16:
+        return to_tensors(value.view(np.int16)).view(_torch().bfloat16)
+    # torch takes no array that must not be written; such an array is copied
+    return _torch().from_numpy(value if value.flags.writeable else value.copy())
+
+
+def available() -> bool:
+    """Whether torch can be imported, which it is."""
+    try:
+        _torch()
+    except UserError:
+        return False
+    return True
+
+
 def _torch() -> Any:
     try:
         import torch
@@ -83,13 +142,38 @@ def _torch() -> Any:
     return torch
 
 
+def _header(path: Path, pairs: Callable | None = None) -> dict[str, Any]:
+    """The table at the beginning of a `.safetensors` file; empty where that is damaged."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(min(length, HEADER_LIMIT))
+    try:
+        found = json.loads(text, object_pairs_hook=pairs)
+    except ValueError:  # what reads the tensors says it better
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_twice(path: Path) -> None:
+    """Names that stand twice in the header, of which a reader would take one at will."""
+    twice: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen = Counter(name for name, _ in items)
+        twice.extend(f"! {name} is there {n} times" for name, n in seen.items() if n > 1)
+        return dict(items)
+
+    _header(path, pairs)
+    if twice:
+        lines = "\n  ".join(twice)
+        raise UserError(f"{path} names tensors more than once; fetch it again:\n  {lines}")
+
+
 def _to_numpy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _to_numpy(item) for name, item in value.items()}
-    return value.numpy(force=True) if hasattr(value, "numpy") else value
-
-
-def _to_torch(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _to_torch(item) for name, item in value.items()}
-    return _torch().from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+    if not hasattr(value, "numpy"):
+        return value
+    if str(value.dtype) == "torch.bfloat16":
+        return value.view(_torch().int16).numpy(force=True).view(ml_dtypes.bfloat16)
+    return value.numpy(force=True)

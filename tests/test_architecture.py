@@ -12,7 +12,7 @@ PACKAGE = ROOT / "playmate_jax"
 LEVEL = {
     "errors": 0, "geometry": 1, "media": 1, "motion": 1, "diffusion": 1, "parallel": 1,
     "faces": 2, "models": 2, "data": 2,
-    "prepare": 3, "training": 3, "inference": 3, "metrics": 3,
+    "prepare": 3, "training": 3, "inference": 3, "metrics": 3, "converters": 3,
     "cli": 4, "__main__": 5,
 }  # fmt: skip
 ALLOWED_SIDEWAYS = {

@@ -86,7 +86,7 @@ class ConformerLayer(nn.Module):
 
 
 class GeneratorTwin(nn.Module):
-    """Stage 1; arguments are those of the Flax `MotionGenerator.hidden`."""
+    """Stage 1; arguments are those of the Flax `MotionGenerator`."""
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
@@ -108,7 +108,7 @@ class GeneratorTwin(nn.Module):
         for name in ("null_speech", "null_previous_speech", "null_previous_motion"):
             self.register_parameter(name, nn.Parameter(0.02 * torch.randn(d)))
 
-    def forward(
+    def hidden(
         self,
         motion: Tensor,
         previous_motion: Tensor,
@@ -118,6 +118,7 @@ class GeneratorTwin(nn.Module):
         has_speech: Tensor,
         has_previous: Tensor,
     ) -> Tensor:
+        """The Conformer's output, previous frames included."""
         d, p, total = self.config.width, self.config.window.previous, self.config.window.total
         positions = sinusoids(torch.arange(total).float(), d, 200.0)
         has_speech, has_previous = has_speech[:, None, None], has_previous[:, None, None]
@@ -135,5 +136,15 @@ class GeneratorTwin(nn.Module):
         x = self.mix(torch.cat([moved, heard, clip], -1)) + positions
         for layer in self.conformer["layers"]:
             x = layer(x)
-        x = x[:, p:]
-        return torch.cat([self.expression_head(x), self.pose_head(x)], -1)
+        return x
+
+    def heads(self, expression_hidden: Tensor, pose_hidden: Tensor) -> Tensor:
+        """Exp-MLP and Pose-MLP on the window's frames."""
+        p = self.config.window.previous
+        expression = self.expression_head(expression_hidden[:, p:])
+        return torch.cat([expression, self.pose_head(pose_hidden[:, p:])], -1)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Stage 1: arguments of `hidden`, output of `heads`."""
+        hidden = self.hidden(*inputs)
+        return self.heads(hidden, hidden)

@@ -22,14 +22,15 @@ class ConvNorm(nn.Module):
         super().__init__()
         conv, norm = ((nn.Conv2d, nn.BatchNorm2d), (nn.Conv3d, nn.BatchNorm3d))[dims - 2]
         self.conv, self.norm = conv(inputs, outputs, 3, padding=1), norm(outputs)
-        self.factor = 2.0 if dims == 2 else (1, 2, 2)
+        self.factor = 2 if dims == 2 else (1, 2, 2)
+        self.pool = (F.avg_pool2d, F.avg_pool3d)[dims - 2]
         self.resample, self.slope = resample, slope
 
     def forward(self, x: Tensor) -> Tensor:
         if self.resample == "up":
             x = F.interpolate(x, scale_factor=self.factor)
         x = F.leaky_relu(self.norm(self.conv(x)), self.slope)
-        return F.avg_pool3d(x, self.factor) if self.resample == "down" else x
+        return self.pool(x, self.factor) if self.resample == "down" else x
 
 
 class Hourglass(nn.Module):

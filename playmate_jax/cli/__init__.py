@@ -18,6 +18,7 @@ from playmate_jax.errors import UserError
 
 _LAUNCHED = "PLAYMATE_LAUNCHED"
 _LINES = 5  # of a message: the rest is for --debug
+_LISTED = 100  # differences between two trees of names, a line each
 # XLA:CPU allocates its temporaries afresh each call, and glibc would map and unmap them every time:
 # up to 40 % of the run time. glibc reads these before main(), hence the second exec.
 _ENVIRONMENT = {
@@ -64,11 +65,15 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _say(message: object, code: int) -> int:
-    """The first lines of a message, as one."""
+    """The first lines of a message as one, and under it what it lists with + - ! or ~."""
     lines = str(message).splitlines()
+    listed = [line for line in lines if line.lstrip()[:2] in ("+ ", "- ", "! ", "~ ")]
+    lines = [line for line in lines if line not in listed]
     if len(lines) > _LINES:
         lines = [*lines[:_LINES], f"and {len(lines) - _LINES} more (--debug shows all)"]
-    print(f"playmate: {' '.join(' '.join(lines).split())}", file=sys.stderr)
+    if len(listed) > _LISTED:
+        listed = [*listed[:_LISTED], f"  and {len(listed) - _LISTED} more (--debug shows all)"]
+    print(f"playmate: {' '.join(' '.join(lines).split())}", *listed, sep="\n", file=sys.stderr)
     return code
 
 

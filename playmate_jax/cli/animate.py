@@ -46,7 +46,7 @@ def command(args: argparse.Namespace) -> int:
     progress = bar or no_progress
     try:
         animator = Animator.from_weights(
-            args.weights, face_models=args.face_models, batch=args.batch
+            args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch
         )
         loaded = time.perf_counter() - began
         shown = {"face": args.face, "crop": not args.no_crop, "paste": not args.no_paste}

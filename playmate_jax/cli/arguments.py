@@ -33,6 +33,26 @@ _TRAIN_EXAMPLES = """\
 example:
   playmate train configs/demo_stage1.py --workdir runs/stage1 --steps 2000
 """
+_WEIGHTS_EXAMPLES = """\
+examples:
+  playmate weights get liveportrait joyvasa
+  playmate weights list
+  playmate weights card liveportrait --markdown
+  playmate animate photo.jpg speech.wav --weights liveportrait --generator joyvasa
+"""
+
+_CONVERT = """\
+Moves weights from PyTorch to a weights directory of this project, or with --to torch back.
+SOURCE is LivePortrait's folder, a transformers folder, or one checkpoint (.safetensors .pth .pt
+.bin .pkl); what it is is found out, or said by FAMILY.
+"""
+_CONVERT_EXAMPLES = """\
+examples:
+  playmate convert liveportrait pretrained_weights/liveportrait out --verify
+  playmate convert facebook/wav2vec2-base-960h encoder --dtype float16
+  playmate convert out LivePortrait/pretrained_weights/mine --to torch
+  playmate convert playmate runs/stage2/weights model.safetensors --to torch
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,13 +104,18 @@ def parser() -> argparse.ArgumentParser:
             _TRAIN_EXAMPLES,
         )
     )
+    _convert(
+        _command(
+            commands, "convert", "weights between PyTorch and JAX", _CONVERT, _CONVERT_EXAMPLES
+        )
+    )
     _weights(
         _command(
             commands,
             "weights",
-            "what the shipped or given weights say of themselves",
-            "Lists the shipped weights, or prints the card of one.",
-            "",
+            "fetch, list and remove weights, and what they say of themselves",
+            "Weights by name: those that ship, and published ones, fetched once and converted.",
+            _WEIGHTS_EXAMPLES,
         )
     )
     return top
@@ -207,7 +232,12 @@ def _animate(p: argparse.ArgumentParser) -> None:
         "--weights",
         default="demo",
         metavar="NAME|DIR",
-        help="weights by name or folder (default demo)",
+        help="weights by name, folder or owner/name on the Hugging Face hub (default demo)",
+    )
+    g.add_argument(
+        "--generator",
+        metavar="NAME|DIR",
+        help="the motion generator, where it shall not be the one of --weights",
     )
     g.add_argument(
         "--sampler",
@@ -270,12 +300,62 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--export", metavar="DIR", help="also copy the finished weights to this folder")
 
 
+def _convert(p: argparse.ArgumentParser) -> None:
+    from playmate_jax.cli import convert
+
+    p.set_defaults(command=convert.command)
+    p.usage = "playmate convert [FAMILY] SOURCE OUT [options]"
+    p.add_argument("words", nargs="+", metavar="[FAMILY] SOURCE OUT", help="see above")
+    p.add_argument(
+        "--to", choices=("jax", "torch"), default="jax",
+        help="torch writes a .safetensors or .pth file by OUT's suffix, or else the folder that "
+        "LivePortrait or transformers load (default jax)",
+    )  # fmt: skip
+    p.add_argument(
+        "--verify", action="store_true",
+        help="run both sides on one input and compare every layer; against recorded values where "
+        "torch is missing",
+    )  # fmt: skip
+    p.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"),
+        help="of what is written (default: as it is in SOURCE)",
+    )  # fmt: skip
+    p.add_argument("--overwrite", action="store_true", help="replace an earlier conversion")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
 def _weights(p: argparse.ArgumentParser) -> None:
     from playmate_jax.cli import weights
 
-    p.set_defaults(command=weights.command)
-    p.add_argument("action", choices=("list", "card"), help="list names, or print one card")
-    p.add_argument("which", nargs="?", default="demo", metavar="NAME|DIR", help="default demo")
+    actions = p.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
+
+    def action(name: str, command, help: str):
+        found = _command(actions, name, help, help.capitalize() + ".", "")
+        found.set_defaults(command=command)
+        return found
+
+    found = action("get", weights.get, "fetch published weights, check and convert them")
+    found.add_argument(
+        "names", nargs="+", metavar="NAME", help="see 'playmate weights list'; or owner/name of a "
+        "repository on the Hugging Face hub in this project's layout",
+    )  # fmt: skip
+    found.add_argument(
+        "--revision", metavar="REV", help="another commit, branch or tag than the pinned one"
+    )
+    found.add_argument(
+        "--offline", action="store_true", help="only from the hub's cache (or set HF_HUB_OFFLINE)"
+    )
+    found.add_argument(
+        "--endpoint", metavar="URL", help="another server than the hub (or set HF_ENDPOINT)"
+    )
+    action("list", weights.listing, "what ships, what was fetched, what can be")
+    found = action("where", weights.where, "print the folder of weights")
+    found.add_argument("name", metavar="NAME", help="shipped or fetched weights")
+    found = action("remove", weights.remove, "delete fetched weights")
+    found.add_argument("names", nargs="+", metavar="NAME", help="fetched weights")
+    found = action("card", weights.card, "print what weights say of themselves")
+    found.add_argument("name", nargs="?", default="demo", metavar="NAME|DIR", help="default demo")
+    found.add_argument("--markdown", action="store_true", help="as a model card, instead of JSON")
 
 
 def _number(text: str, kind: type, low: int, what: str):

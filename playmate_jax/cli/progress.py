@@ -1,17 +1,21 @@
-"""The progress bar: one line on standard error per phase, with frames per second."""
+"""The progress bar: one line on standard error per phase, with its rate."""
 
 import sys
 import time
 
 
 class ProgressBar:
-    """A callable `(phase, done, total)`; on a terminal live, elsewhere one line a phase."""
+    """A callable `(phase, done, total)`; on a terminal live, elsewhere one line a phase.
+
+    Args:
+      unit: what is counted.
+    """
 
     WIDTH = 28
     INTERVAL_S = 0.1
 
-    def __init__(self, stream=None):
-        self.stream = stream or sys.stderr
+    def __init__(self, stream=None, unit: str = "frames"):
+        self.unit, self.stream = unit, stream or sys.stderr
         self.live = self.stream.isatty()
         self._phase, self._began, self._drawn = "", 0.0, 0.0
 
@@ -42,4 +46,5 @@ class ProgressBar:
         rate = done / seconds if seconds > 0 else 0.0
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
         took = f", {seconds:.1f} s" if done >= total else ""
-        return f"{self._phase:>9} [{bar}] {done}/{total} frames, {rate:.1f} frames/s{left}{took}"
+        unit = self.unit
+        return f"{self._phase:>9} [{bar}] {done}/{total} {unit}, {rate:.1f} {unit}/s{left}{took}"

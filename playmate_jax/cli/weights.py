@@ -1,20 +1,91 @@
-"""`playmate weights list | card`: what shipped or given weights say of themselves."""
+"""`playmate weights get | list | where | remove | card`: weights by name, and what they say."""
 
 import argparse
 import json
 
 
-def command(args: argparse.Namespace) -> int:
-    """Runs `playmate weights`; returns its exit code."""
+def get(args: argparse.Namespace) -> int:
+    """Fetches weights by name, one after the other."""
+    from playmate_jax.converters import fetch
+    from playmate_jax.errors import UserError
+    from playmate_jax.inference import hub
+
+    if args.revision and len(args.names) > 1:
+        raise UserError(
+            f"expected one name with --revision, found {len(args.names)}: fetch them one by one"
+        )
+    for name in args.names:
+        if hub.split_id(name):
+            folder = hub.fetch_bundle(
+                f"{name}@{args.revision}" if args.revision else name,
+                offline=args.offline, endpoint=args.endpoint, say=print,
+            )  # fmt: skip
+            print(f"{name}: ready in {folder}")
+            continue
+        fetch.get(
+            name, revision=args.revision or "", offline=args.offline, endpoint=args.endpoint,
+            say=print,
+        )  # fmt: skip
+    return 0
+
+
+def listing(args: argparse.Namespace) -> int:
+    """What ships, what was fetched, what can be."""
+    from playmate_jax.inference import bundles
+    from playmate_jax.inference.published import PUBLISHED
+
+    cached = bundles.cached_names()
+    for name in [*bundles.shipped_names(), *cached]:
+        folder = bundles.find_folder(name)
+        cards = [bundles.read_card(path) for path in bundles.find_bundle(name).values()]
+        licences = {str(card.get("licence", "licence not stated")) for card in cards}
+        titles = "; ".join(str(card.get("title", "")) for card in cards)
+        where = "fetched" if name in cached else "shipped"
+        _row(name, where, _size(bundles.size_of(folder)), " / ".join(sorted(licences)), titles)
+    for name, row in PUBLISHED.items():
+        if name not in cached:
+            size = _size(row.size) if all(f.size for f in row.files) else ""
+            _row(name, "available", size, row.licence, f"{row.title} (from {row.repository})")
+    if len(cached) < len(PUBLISHED):
+        print("'playmate weights get NAME' fetches what is available.")
+    return 0
+
+
+def where(args: argparse.Namespace) -> int:
+    """The folder of weights."""
     from playmate_jax.inference import bundles
 
-    if args.action == "list":
-        for name in bundles.shipped_names():
-            folders = bundles.find_bundle(name).values()
-            titles = [bundles.read_card(folder).get("title", "") for folder in folders]
-            print(f"{name:12} {'; '.join(titles)}")
+    print(bundles.find_folder(args.name))
+    return 0
+
+
+def remove(args: argparse.Namespace) -> int:
+    """Deletes fetched weights."""
+    from playmate_jax.inference import bundles
+
+    for name in args.names:
+        folder, size = bundles.remove(name)
+        print(f"{name}: removed {folder} ({_size(size)})")
+    return 0
+
+
+def card(args: argparse.Namespace) -> int:
+    """What weights say of themselves."""
+    from playmate_jax.inference import bundles
+
+    cards = {part: bundles.read_card(path) for part, path in bundles.find_bundle(args.name).items()}
+    if args.markdown:
+        from playmate_jax.inference.model_card import markdown
+
+        print(markdown(cards, args.name), end="")
         return 0
-    parts = bundles.find_bundle(args.which)
-    cards = {part: bundles.read_card(folder) for part, folder in parts.items()}
     print(json.dumps(cards, indent=1, ensure_ascii=False))
     return 0
+
+
+def _row(name: str, where: str, size: str, licence: str, title: str) -> None:
+    print(f"{name:21} {where:10} {size:>9}  {licence:12}  {title}".rstrip())
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

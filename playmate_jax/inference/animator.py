@@ -25,7 +25,7 @@ from jaxtyping import Float
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker, TfliteLandmarker
 from playmate_jax.inference.animation import Animation, Progress, no_progress
-from playmate_jax.inference.bundles import find_bundle
+from playmate_jax.inference.bundles import find_parts
 from playmate_jax.inference.compilation import keep_compiled_programs
 from playmate_jax.inference.driving import back_and_forth, follow, read_driving
 from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
@@ -43,6 +43,7 @@ from playmate_jax.inference.reenactment import (
 )
 from playmate_jax.inference.retargeting import retargeted, shut_lips
 from playmate_jax.inference.scene import Scene, is_source_video, read_scene
+from playmate_jax.inference.sharing import save_bundle
 from playmate_jax.media import Sound, VideoReader, is_film, read_audio, read_sound
 from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
 from playmate_jax.models.weights import load_weights
@@ -63,6 +64,7 @@ class Animator:
       cards: what the weights say of themselves, by part ("renderer", "generator").
       framing: arguments of `faces.crop_face` that the renderer was trained with.
       landmarker: makes the face finder, when one is needed.
+      folders: the weights directories that all this was read from, by part; for `save`.
     """
 
     def __init__(
@@ -72,22 +74,28 @@ class Animator:
         cards: Mapping[str, Mapping[str, Any]],
         framing: Mapping[str, Any] = LIVEPORTRAIT_FRAMING,
         landmarker: Callable[[], Landmarker] = TfliteLandmarker,
+        folders: Mapping[str, Path] | None = None,
     ):
         self.renderer, self.generator = renderer, generator
         self.cards, self.framing = dict(cards), dict(framing)
         self._make_landmarker = landmarker
+        self._folders = dict(folders or {})
 
     @classmethod
     def from_weights(
         cls,
         weights: str | Path = "demo",
+        generator: str | Path | None = None,
         *,
         face_models: str | Path | None = None,
         batch: int = 8,
     ) -> "Animator":
-        """From shipped weights by name, or from a folder (layout in weights/README.md).
+        """From weights by name, a folder (layout in weights/README.md) or a hub id.
 
         Args:
+          weights: "demo", a fetched name ("liveportrait"), a folder, or "owner/name" of a
+            repository on the Hugging Face hub, with "@revision" for a certain state of it.
+          generator: where the motion generator is, if not in `weights`; the same kinds of place.
           face_models: folder with the face model files, for a machine that is offline.
           batch: frames drawn at a time.
 
@@ -95,17 +103,26 @@ class Animator:
           UserError: no such weights, damaged ones, or those of another model.
         """
         keep_compiled_programs()
-        parts = find_bundle(weights)
+        parts = find_parts(weights, generator)
         config, params, card = load_weights(parts["renderer"])
         renderer = FaceRenderer.from_weights(config, params, str(parts["renderer"]), batch)
-        generator, generator_card = load_generator(parts["generator"])
+        motion_generator, generator_card = load_generator(parts["generator"])
         return cls(
             renderer,
-            generator,
+            motion_generator,
             {"renderer": card, "generator": generator_card},
             config.get("crop", LIVEPORTRAIT_FRAMING),
             lambda: TfliteLandmarker(face_models),
+            parts,
         )
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes all weights and a README.md that explains them; `from_weights` reads it back.
+
+        Raises:
+          UserError: the place is taken, or the animator was not made by `from_weights`.
+        """
+        return save_bundle(directory, self._folders)
 
     @cached_property
     def landmarker(self) -> Landmarker:

@@ -28,8 +28,8 @@ from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.guidance import guided
 from playmate_jax.diffusion.samplers import SAMPLERS
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.inference.driving import follow
 from playmate_jax.inference.generators import Progress, Request
+from playmate_jax.inference.reenactment import reenact, towards
 from playmate_jax.models import joyvasa, wav2vec2
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.joyvasa import SCHEDULES, Joyvasa, JoyvasaConfig
@@ -139,12 +139,10 @@ def moved_portrait(
 ) -> Float[np.ndarray, "t 70"]:
     """The portrait's motion when it does what another head did after its first frame.
 
-    Pose follows as in `driving.follow`. Expression is the portrait's own plus the change; lips are
-    the other head's.
+    Pose and expression as `reenact` has them; lips are the other head's.
     """
-    moved = np.empty_like(head)
-    moved[:, POSE] = follow(head, own, len(head), "relative", head_motion)
-    moved[:, EXPRESSION] = own[EXPRESSION] + head[:, EXPRESSION] - head[0, EXPRESSION]
+    moved = reenact(head, own)
+    moved[:, POSE] = towards(own, moved, head_motion)[:, POSE]
     lips = list(LIP_KEYPOINTS)
     unpack(moved)["expression"][:, lips] = unpack(head)["expression"][:, lips]  # a view
     return moved
@@ -195,6 +193,5 @@ def load(
         "motion": joyvasa.shapes(sizes.denoiser, sizes.encoder.width),
         "statistics": {name: of((n,), np.float32) for name, n in STATISTICS.items()},
     }
-    used = {name: value for name, value in params.items() if name != "kept"}
-    check_tree(used, expected, f"JoyVASA's weights in {directory}")
-    return JoyvasaGenerator(sizes, used)
+    check_tree(params, expected, f"JoyVASA's weights in {directory}")
+    return JoyvasaGenerator(sizes, params)

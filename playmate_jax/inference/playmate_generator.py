@@ -30,17 +30,16 @@ def _log_mel(directory: Path, layer: str) -> SpeechEncoder:
 
 
 def _pretrained(name: str, directory: Path, layer: str) -> SpeechEncoder:
-    """In the folder `speech` beside the generator's."""
+    """In the folder `speech` beside the generator's, or fetched."""
+    from playmate_jax.inference.bundles import speech_directory
     from playmate_jax.models.pretrained_speech import load_speech
 
-    encoder, folder = None, directory.parent / "speech"
-    if folder.is_dir():
-        encoder = load_speech(folder, layer or "last")
-    if encoder is None or encoder.config.name != name:
-        found = "no such folder" if encoder is None else f"'{encoder.config.name}'"
+    folder = speech_directory(name, directory)
+    encoder = load_speech(folder, layer or "last")
+    if encoder.config.name != name:
         raise UserError(
             f"expected the speech encoder '{name}' in {folder}, which the generator was trained "
-            f"with, found {found}: put its weights there"
+            f"with, found '{encoder.config.name}': put its weights there"
         )
     return encoder
 

@@ -38,7 +38,7 @@ from playmate_jax.data.drawn.speech import utterance
 from playmate_jax.errors import UserError
 from playmate_jax.geometry import head_pose
 from playmate_jax.inference import Animation, Animator
-from playmate_jax.inference.bundles import find_bundle
+from playmate_jax.inference.bundles import find_parts
 from playmate_jax.media import VideoWriter
 from playmate_jax.metrics.face_space import in_chunks
 from playmate_jax.metrics.figures import add_arguments, deliver, show
@@ -186,7 +186,7 @@ def main(argv: list[str] | None = None) -> None:
     animator = Animator.from_weights(given.weights, face_models=given.face_models)
     figures = measure(animator, min(given.people, DRIVERS_FROM), given.seconds)
     show("driving pose", figures)
-    renderer = find_bundle(given.weights)["renderer"]
+    renderer = find_parts(given.weights)["renderer"]
     deliver({"driving_pose": figures}, given.json, renderer if given.card else None)
 
 

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from playmate_jax.data.drawn.expression import mouth_opening
 from playmate_jax.faces import Landmarker, TfliteLandmarker
 from playmate_jax.faces.openings import lip_opening_of
-from playmate_jax.inference.bundles import find_bundle
+from playmate_jax.inference.bundles import find_parts
 from playmate_jax.inference.generate import GenerateOptions, load_motion_model
 from playmate_jax.media import open_video, read_audio
 from playmate_jax.metrics.figures import add_arguments, deliver, show
@@ -145,7 +145,7 @@ def main(argv: list[str] | None = None) -> None:
         for path in (sorted(place.iterdir()) if place.is_dir() else [place])
         if path.suffix.lower() in SUFFIXES
     ]
-    generator = find_bundle(given.weights)["generator"]
+    generator = find_parts(given.weights)["generator"]
     model, landmarker = load_motion_model(generator), TfliteLandmarker(given.face_models)
     options = GenerateOptions(seed=given.seed)
     figures = measure(paths, lambda audio: spoken(model, audio, options), landmarker, given.seconds)

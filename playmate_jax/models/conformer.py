@@ -169,7 +169,7 @@ class Conformer(nn.Module):
         layer = nn.remat(ConformerLayer, static_argnums=(2,)) if self.remat else ConformerLayer
         scanned = nn.scan(
             layer,
-            variable_axes={"params": 0},
+            variable_axes={"params": 0, "intermediates": 0},
             split_rngs={"params": True, "dropout": True},
             in_axes=nn.broadcast,
             length=self.layers,

@@ -32,6 +32,7 @@ from playmate_jax.models.speech import SAMPLES_PER_FRAME, at_video_rate, padded
 from playmate_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config, shapes
 from playmate_jax.models.weights import check_tree, load_weights
 
+KINDS = ("wav2vec2", "hubert")
 STRIDE, EXTRA = 320, 80  # n rows need n strides and 80 samples
 LEAST_ROWS = 64
 _BLOCK = 1 << 20  # windows whose covariance is summed at a time
@@ -161,12 +162,13 @@ def load_speech(directory: str | Path, layer: str = "last") -> PretrainedSpeech:
     """
     values, params, _ = load_weights(directory)
     kind = values.pop("kind", "something else")
-    if kind != "speech":
+    if kind not in KINDS:
         raise UserError(
-            f"expected the weights of a speech encoder in {directory}, found those of '{kind}': "
-            "give another folder"
+            f"expected the weights of a speech encoder ({', '.join(KINDS)}) in {directory}, found "
+            f"those of '{kind}': give another folder"
         )
-    params.pop("kept", None)  # for the way back to PyTorch
-    config = from_values(SpeechConfig, values, f"{directory}/config.json")
+    normalize = bool(values.pop("normalize", True))
+    network = from_values(Wav2Vec2Config, values, f"{directory}/config.json")
+    config = SpeechConfig(network, kind, normalize)
     check_tree(params, shapes(config.network), f"the speech encoder's weights in {directory}")
     return PretrainedSpeech(config, params, layer)

@@ -13,14 +13,17 @@ from jaxtyping import Array, Float
 
 
 class SpectralConv2d(nn.Module):
-    """Convolution of odd kernel size, stride 1, same size, divided by its spectral norm."""
+    """Convolution of stride 1, divided by its spectral norm; "SAME" wants an odd kernel size."""
 
     features: int
     kernel_size: int = 3
     use_bias: bool = True
+    padding: str = "SAME"
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w i"], train: bool = False) -> Float[Array, "b h w o"]:
+    def __call__(
+        self, x: Float[Array, "b h w i"], train: bool = False
+    ) -> Float[Array, "b h2 w2 o"]:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         u = self.variable("spectral", "u", self._unit_noise, shape[3:])
@@ -31,7 +34,7 @@ class SpectralConv2d(nn.Module):
             u.value = _normalized(_apply_transposed(fixed, v.value))
         sigma = jnp.sum(u.value * _apply_transposed(kernel, v.value))
         y = jax.lax.conv_general_dilated(
-            x, kernel / sigma, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x, kernel / sigma, (1, 1), self.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
         if self.use_bias:
             y = y + self.param("bias", nn.initializers.zeros, (self.features,))

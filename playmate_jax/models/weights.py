@@ -3,6 +3,8 @@
     config.json          what to build (plain values, the fields of the config dataclasses)
     params.safetensors   every array under its path in the parameter tree, joined by "/"
     card.json            where it came from: source, licence, training, measured results
+    unused.safetensors   of converted weights, if any: tensors that the network does not read, which
+                         an export writes back
 
 Safetensors cannot carry code, so loading a stranger's directory executes nothing. A directory is
 written under a temporary name and renamed, so an interrupted save leaves nothing that looks whole.
@@ -26,6 +28,7 @@ from safetensors.numpy import load_file, save_file
 from playmate_jax.errors import UserError
 
 FILES = ("config.json", "params.safetensors", "card.json")
+UNUSED = "unused.safetensors"
 
 
 def save_weights(
@@ -34,6 +37,7 @@ def save_weights(
     params: Mapping[str, Any],
     card: Mapping[str, Any],
     dtype: str | None = None,
+    unused: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Write one weights directory, replacing an earlier one of that name.
 
@@ -43,6 +47,7 @@ def save_weights(
       params: nested dict of arrays.
       card: plain values (JSON).
       dtype: storage type of the floating arrays ("float16", "bfloat16"); None keeps theirs.
+      unused: arrays of the original that the network does not read.
     """
     directory = Path(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +61,10 @@ def save_weights(
     try:
         (scratch / "config.json").write_text(json.dumps(dict(config), indent=1) + "\n")
         save_file(arrays, scratch / "params.safetensors")
-        (scratch / "params.safetensors").chmod(0o644)  # the library's own is for the owner alone
+        if unused:
+            save_file(dict(unused), scratch / UNUSED)
+        for file in scratch.glob("*.safetensors"):
+            file.chmod(0o644)  # the library's own is for the owner alone
         (scratch / "card.json").write_text(
             json.dumps(dict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -109,6 +117,17 @@ def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any],
                 "fetch them again"
             )
     return config, unflatten_dict(arrays, sep="/"), card
+
+
+def load_unused(directory: str | Path) -> dict[str, np.ndarray]:
+    """The arrays that `save_weights` took as `unused`; none where there is no such file."""
+    path = Path(directory) / UNUSED
+    try:
+        return load_file(path) if path.is_file() else {}
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"expected whole tensors in {path}, found them damaged ({error}): convert again"
+        ) from None
 
 
 def check_tree(params: Mapping[str, Any], expected: Any, source: str = "the weights") -> None:

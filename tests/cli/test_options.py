@@ -41,7 +41,7 @@ def test_the_options_of_animate_reach_the_animator(asked, files):
     options = (
         f"--driving {driving} --pose absolute --head-motion 0.5 --audio-scale 2 --emotion-scale 3 "
         "--sampler dpm++ --steps 12 --seed 7 --face 2 --no-paste --weights w --batch 4 "
-        "--face-models m --emotion happy=0.5"
+        "--generator g --face-models m --emotion happy=0.5"
     )
     assert run(["animate", *files, *options.split()]) == 2
     assert asked.pop("emotion").describe() == "happy=0.5"
@@ -49,7 +49,8 @@ def test_the_options_of_animate_reach_the_animator(asked, files):
     assert asked == dict(
         portrait=Path(files[0]), speech=Path(files[1]), driving=driving, pose="absolute",
         head_motion=0.5, audio_scale=2.0, emotion_scale=3.0, sampler="dpm++", steps=12, seed=7,
-        face=2, crop=True, paste=False, weights="w", batch=4, face_models="m",
+        face=2, crop=True, paste=False, weights="w", generator="g", batch=4,
+        face_models="m",
     )  # fmt: skip
 
 

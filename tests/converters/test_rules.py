@@ -1,9 +1,10 @@
 """Laws of the conversion engine on made-up tables."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from playmate_jax.converters import rules
+from playmate_jax.converters import liveportrait, rules, speech_encoders
 from playmate_jax.errors import UserError
 
 TABLE = [
@@ -66,26 +67,89 @@ def test_layouts_by_hand():
     assert leaves["spectral/up/v"][1, 2, 3] == original["up.weight_v"][32]
 
 
-@pytest.mark.parametrize(
-    "op",
-    [rules.IDENTITY, rules.LINEAR, *rules.CONV.values(), rules.flat_window(3), rules.flat_window(1)]
-    + list(rules.DEPTHWISE.values()),
-    ids=lambda op: op.name,
-)
-def test_every_op_is_undone_by_its_inverse(op):
+# Every op with the shapes that it takes: a size by name, drawn anew each time; numbers stay.
+SHAPES_TAKEN = {
+    rules.IDENTITY: [("a",), ("a", "b"), ("a", "b", "c")],
+    rules.LINEAR: [("out", "in")],
+    rules.CONV[1]: [("out", "in", "k")],
+    rules.CONV[2]: [("out", "in", "h", "w")],
+    rules.CONV[3]: [("out", "in", "z", "h", "w")],
+    rules.DEPTHWISE[1]: [("c", 1, "k")],
+    rules.DEPTHWISE[2]: [("c", 1, "h", "w")],
+    liveportrait.CHANNELS_ONLY: [(1, 1, 1, "c")],
+    speech_encoders.TAPS: [(1, 1, "k")],
+}
+DRAWN = [(op, shape) for op, shapes in SHAPES_TAKEN.items() for shape in shapes]
+
+
+@pytest.mark.parametrize(("op", "sizes"), DRAWN, ids=lambda x: getattr(x, "name", str(x)))
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16, np.int64])
+def test_every_op_is_a_bijection_on_any_shape(op, sizes, dtype):
+    random = np.random.default_rng([len(sizes), len(op.name)])
+    for _ in range(10):
+        shape = tuple(n if isinstance(n, int) else int(random.integers(1, 8)) for n in sizes)
+        assert_bijection(op, distinct(shape, dtype))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 7])
+def test_flat_windows_are_bijections_on_any_number_of_inputs(kernel_size):
+    for inputs in (1, 2, 5, 64):
+        shape = (inputs * kernel_size**2,)
+        assert_bijection(rules.flat_window(kernel_size), distinct(shape, np.float32))
+
+
+def test_transpositions_of_any_order_are_bijections():
     random = np.random.default_rng(0)
-    ranks = {"identity": 3, "transpose(1, 0)": 2, "transpose(2, 1, 0)": 3}
-    for _ in range(5):
-        if op.name.startswith("flat_window"):
-            shape = (int(random.integers(1, 6)) * 9,)
-        elif op.name.startswith("squeeze"):
-            rank = 3 if op is rules.DEPTHWISE[1] else 4
-            shape = (int(random.integers(2, 6)), 1, *random.integers(2, 5, rank - 2).tolist())
-        else:
-            rank = ranks.get(op.name, op.name.count(",") + 1)
-            shape = tuple(random.integers(1, 6, rank).tolist())
-        value = random.standard_normal(shape)
-        np.testing.assert_array_equal(op.inverse(op.forward(value)), value)
+    for rank in range(1, 7):
+        shape = tuple(random.integers(1, 5, rank).tolist())
+        op = rules.transpose(*random.permutation(rank).tolist())
+        assert_bijection(op, distinct(shape, np.float32))
+        squeezed = rules.squeeze_then(op, 1)
+        assert_bijection(squeezed, distinct((shape[0], 1, *shape[1:]), np.float32))
+
+
+def distinct(shape, dtype):
+    """Values of which no two are equal, with negative ones, as far as the type can tell apart."""
+    return (np.arange(np.prod(shape)) - 3).reshape(shape).astype(dtype)
+
+
+def assert_bijection(op, value):
+    moved = op.forward(value)
+    np.testing.assert_array_equal(op.inverse(moved), value, strict=True)
+    np.testing.assert_array_equal(op.forward(op.inverse(moved)), moved, strict=True)
+    assert sorted(moved.ravel().tolist()) == sorted(value.ravel().tolist())  # nothing is computed
+
+
+STACK = rules.stacked("layers", 3, [*rules.dense("fc", "layers/fc")])
+
+
+def test_layers_that_flax_stacks_are_rows_of_one_leaf():
+    random = np.random.default_rng(0)
+    state = {
+        entry.source: random.standard_normal((4, 2) if "weight" in entry.source else 4)
+        for entry in STACK
+    }
+    shapes = {"params/layers/fc/kernel": (3, 2, 4), "params/layers/fc/bias": (3, 4)}
+    leaves, _ = rules.to_flax(STACK, state, shapes)
+    assert leaves["params/layers/fc/kernel"][2, 1, 3] == state["layers.2.fc.weight"][3, 1]
+    back = rules.to_torch(STACK, leaves)
+    assert list(back) == list(state)
+    for name, value in state.items():
+        np.testing.assert_array_equal(back[name], value, strict=True)
+    with pytest.raises(UserError, match="stacks 4 layers, the table 3"):
+        rules.to_flax(STACK, state, shapes | {"params/layers/fc/bias": (4, 4)})
+    with pytest.raises(UserError, match=r"layers\.1\.fc\.bias is float16, other layers float64"):
+        half = state["layers.1.fc.bias"].astype(np.float16)
+        rules.to_flax(STACK, state | {"layers.1.fc.bias": half}, shapes)
+
+
+def test_names_that_become_one_are_told():
+    state = {"a.w": 1, "module.a.w": 2, "b": 3, "head.w": 4}
+    rename = lambda name: None if "head" in name else name.removeprefix("module.")  # noqa: E731
+    with pytest.raises(UserError, match=r"! a\.w is there twice, as a\.w and module\.a\.w"):
+        rules.renamed(state, rename)
+    del state["a.w"]
+    assert rules.renamed(state, rename) == {"a.w": 2, "b": 3}
 
 
 def test_every_problem_is_in_one_message():

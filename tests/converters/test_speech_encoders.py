@@ -6,6 +6,7 @@ import pytest
 from flax.traverse_util import unflatten_dict
 
 from playmate_jax.converters import speech_encoders
+from playmate_jax.converters.convert import to_jax
 from playmate_jax.converters.rules import to_flax, to_torch
 from playmate_jax.errors import UserError
 from playmate_jax.models.pretrained_speech import load_speech
@@ -119,7 +120,7 @@ def test_a_folder_of_transformers_becomes_a_speech_encoder(kind, tmp_path):
     network.save_pretrained(tmp_path / "theirs")
     prepare = transformers.Wav2Vec2FeatureExtractor(do_normalize=True)
     prepare.save_pretrained(tmp_path / "theirs")
-    speech_encoders.convert(tmp_path / "theirs", tmp_path / "ours")
+    to_jax(tmp_path / "theirs", tmp_path / "ours")
     encoder = load_speech(tmp_path / "ours")
     assert encoder.config.name == kind and encoder.config.normalize
     audio = 0.1 * np.random.default_rng(0).standard_normal(6400).astype(np.float32) + 0.05
@@ -135,17 +136,8 @@ def test_a_folder_of_transformers_becomes_a_speech_encoder(kind, tmp_path):
 def test_audio_is_left_as_it_is_where_the_preprocessor_says_so(tmp_path):
     small_strides("hubert").save_pretrained(tmp_path / "theirs")
     (tmp_path / "theirs" / "preprocessor_config.json").write_text('{"do_normalize": false}')
-    speech_encoders.convert(tmp_path / "theirs", tmp_path / "ours")
+    to_jax(tmp_path / "theirs", tmp_path / "ours")
     assert load_speech(tmp_path / "ours").config.normalize is False
-
-
-def test_a_folder_without_weights_is_told(tmp_path):
-    with pytest.raises(UserError, match="readable config.json"):
-        speech_encoders.convert(tmp_path, tmp_path / "out")
-    (tmp_path / "config.json").write_text('{"model_type": "hubert"}')
-    with pytest.raises(UserError, match="model.safetensors or pytorch_model.bin"):
-        speech_encoders.convert(tmp_path, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
 
 
 def small_strides(kind):

@@ -10,15 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import pytest
 from flax.traverse_util import flatten_dict
 
 from playmate_jax.models import joyvasa, motion_model, renderer, wav2vec2
+from playmate_jax.models.discriminator import MultiScaleDiscriminator
 from playmate_jax.models.emotion import EmotionConfig
+from playmate_jax.models.hopenet import Hopenet
 from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.vgg19 import VGG19
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
 from playmate_jax.training import load_config
 
@@ -33,6 +38,10 @@ def generator_tree(config: MotionModelConfig) -> Any:
 
 def controller_tree(config: MotionModelConfig) -> Any:
     return jax.eval_shape(lambda key: motion_model.init_emotion(config, key), KEY)
+
+
+def image_tree(network: nn.Module) -> Any:
+    return jax.eval_shape(network.init, KEY, jnp.zeros((1, 256, 256, 3)))
 
 
 def demo_motion_model() -> MotionModelConfig:
@@ -53,6 +62,9 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     },
     "wav2vec2": lambda: wav2vec2.shapes(Wav2Vec2Config())["params"],
     "joyvasa": lambda: joyvasa.shapes(DenoiserConfig())["params"],
+    "vgg19": lambda: image_tree(VGG19()),
+    "discriminator": lambda: image_tree(MultiScaleDiscriminator()),
+    "hopenet": lambda: image_tree(Hopenet()),
     "generator": lambda: generator_tree(MotionModelConfig()),
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
     "demo_renderer": lambda: renderer.shapes(load_config(CONFIGS / "demo_face_space.py").renderer),

@@ -1,0 +1,188 @@
+"""How every family's networks run on both sides: twins, Flax modules, inputs, and tiny sizes.
+
+Inputs are drawn from their names in PyTorch's axis order, as small as the networks take them: what
+is compared are layers, and every layer sees all of its weights at any size.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from playmate_jax.converters import stand_in
+from playmate_jax.converters.training_networks import smallest_picture
+from playmate_jax.converters.verify import SEED, Run, flax_layers, modules_of
+from playmate_jax.models.appearance import AppearanceConfig, AppearanceExtractor
+from playmate_jax.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
+from playmate_jax.models.emotion import EmotionConfig, EmotionController
+from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
+from playmate_jax.models.hopenet import Hopenet, HopenetConfig
+from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
+from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.models.renderer import RendererConfig, warping_network
+from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
+from playmate_jax.models.stitching import KeypointMLP, KeypointMLPConfig
+from playmate_jax.models.vgg19 import VGG19, VGG19Config
+from playmate_jax.models.warping import WarpingConfig
+from playmate_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
+from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
+from playmate_jax.motion.windows import WindowConfig
+
+TINY_LIVEPORTRAIT = RendererConfig(
+    appearance=AppearanceConfig(8, 32, 2, volume_channels=4, volume_depth=8, resblocks=2),
+    motion=MotionConfig(depths=(1, 1, 2, 1), dims=(8, 16, 24, 32)),
+    warping=WarpingConfig(
+        compressed_channels=2, hourglass_channels=4, hourglass_blocks=3, hourglass_max_channels=16,
+        out_channels=16,
+    ),
+    spade=SpadeConfig(middle_channels=16, middle_blocks=2, up_channels=(8, 4), hidden_channels=8),
+    stitching=KeypointMLPConfig(126, (16, 8), 65),
+    eyes=KeypointMLPConfig(66, (16, 12, 8), 63),
+    lips=KeypointMLPConfig(65, (16, 8), 63),
+    image_size=64,
+)  # fmt: skip
+TINY_SPEECH = Wav2Vec2Config(
+    channels=(16,) * 3, kernels=(10, 3, 2), strides=(5, 2, 2), width=32, layers=2, heads=4,
+    feed_forward=48, position_kernel=16, position_groups=4,
+)  # fmt: skip
+TINY_VGG19 = VGG19Config((2, 1, 2), (4, 8, 8))
+TINY_DISCRIMINATOR = DiscriminatorConfig(channels=2, max_channels=8, blocks=3)
+TINY_HOPENET = HopenetConfig((1, 2), (4, 8))
+TINY_PLAYMATE = MotionModelConfig(
+    generator=GeneratorConfig(
+        speech_size=6, width=16, condition_width=8, layers=2, heads=2, feed_forward=24,
+        kernel_size=5, window=WindowConfig(12, 4),
+    ),
+    emotion=EmotionConfig(blocks=2, heads=2, mlp_ratio=2, condition_width=12),
+)  # fmt: skip
+SAMPLES = 3000  # of audio
+
+
+def liveportrait(config: RendererConfig) -> list[Run]:
+    """F, M, W, G, S and the retargeters, each alone."""
+    f, w = config.appearance, config.warping
+    side = 2**w.hourglass_blocks
+    picture = _inputs(image=((1, 3, 64, 64), "unit"))
+    volume = _inputs(
+        volume=((1, f.volume_channels, f.volume_depth, side, side), "normal"),
+        kp_source=((1, w.keypoints, 3), "keypoints"),
+        kp_driving=((1, w.keypoints, 3), "keypoints"),
+    )
+    feature = _inputs(feature=((1, w.out_channels, 16, 16), "normal"))
+    found = [
+        Run(
+            "appearance", _twin("portrait", "AppearanceTwin", f),
+            flax_layers(AppearanceExtractor(f)), picture,
+        ),
+        Run(
+            "motion", _twin("portrait", "MotionTwin", config.motion),
+            flax_layers(MotionExtractor(config.motion)), picture,
+        ),
+        Run(
+            "warping", _twin("renderer", "WarpingTwin", w, f.volume_channels, f.volume_depth),
+            flax_layers(warping_network(w)), volume,
+        ),
+        Run(
+            "spade", _twin("renderer", "SpadeTwin", config.spade, w.out_channels),
+            flax_layers(SpadeDecoder(config.spade)), feature,
+        ),
+    ]  # fmt: skip
+    for name in ("stitching", "eyes", "lips"):
+        mlp = getattr(config, name)
+        points = _inputs(points=((3, mlp.inputs), "normal"))
+        twin = _twin("portrait", "KeypointMLPTwin", mlp)
+        found.append(Run(name, twin, flax_layers(KeypointMLP(mlp)), points))
+    return found
+
+
+def speech_encoder(config: Wav2Vec2Config) -> list[Run]:
+    """A short noise; the convolution that tells positions is compared behind its GELU."""
+    twin = _twin("speech_encoder", "SpeechEncoderTwin", config)
+    position = "encoder.pos_conv_embed"
+    return [
+        Run("", twin, flax_layers(Wav2Vec2(config)), _inputs(audio=((1, SAMPLES), "normal")),
+            {f"{position}.conv": position})
+    ]  # fmt: skip
+
+
+def vgg19(config: VGG19Config) -> list[Run]:
+    """A picture of the least size."""
+    picture = _inputs(image=((1, 3, 32, 32), "unit"))
+    return [
+        Run(
+            "", _twin("training_networks", "VGG19Twin", config), flax_layers(VGG19(config)), picture
+        )
+    ]
+
+
+def discriminator(config: DiscriminatorConfig) -> list[Run]:
+    """A picture a little larger than the least."""
+    side = smallest_picture(config) + 8 * config.scales
+    picture = _inputs(image=((1, 3, side, side), "unit"))
+    twin = _twin("training_networks", "DiscriminatorTwin", config)
+    return [Run("", twin, flax_layers(MultiScaleDiscriminator(config)), picture)]
+
+
+def hopenet(config: HopenetConfig) -> list[Run]:
+    """A small picture."""
+    picture = _inputs(image=((1, 3, 64, 64), "unit"))
+    twin = _twin("training_networks", "HopenetTwin", config)
+    return [Run("", twin, flax_layers(Hopenet(config)), picture)]
+
+
+def playmate(config: MotionModelConfig) -> list[Run]:
+    """Generator, controller if there is one, and heads, with and without their conditions."""
+    g, w = config.generator, config.generator.window
+    drawn = _inputs(
+        motion=((3, w.length, MOTION_SIZE), "normal"),
+        previous_motion=((3, w.previous, MOTION_SIZE), "normal"),
+        speech=((3, w.total, g.speech_size), "normal"),
+        identity=((3, g.identity_size), "normal"),
+        emotion=((3, w.total, len(EMOTIONS)), "unit"),
+    )
+
+    def inputs() -> list[np.ndarray]:
+        *conditions, emotion = drawn()
+        emotion = emotion / len(EMOTIONS)
+        has = [np.array([True, True, False]), np.array([True, False, True])]
+        return [*conditions, np.array([0, 17, 999], np.int32), *has, emotion]
+
+    return [Run("", _twin("emotion", "MotionModelTwin", config), _motion_layers(config), inputs)]
+
+
+def _motion_layers(config: MotionModelConfig) -> Callable[..., dict[str, Any]]:
+    """`motion_model.output` with every layer's output kept."""
+
+    def run(variables: Mapping[str, Any], *inputs: Any) -> dict[str, Any]:
+        *stage1, emotion = inputs
+        generator, params = MotionGenerator(config.generator), {"params": variables["generator"]}
+        kept = {"capture_intermediates": True, "mutable": ["intermediates"]}
+        hidden, before = generator.apply(params, *stage1, method="hidden", **kept)
+        found = modules_of(before, "generator/")
+        expression = hidden
+        if config.emotion is not None:
+            controller = EmotionController(config.emotion)
+            params2 = {"params": variables["emotion"]}
+            expression, between = controller.apply(params2, hidden, emotion, stage1[4], **kept)
+            found |= modules_of(between, "emotion/")
+        output, after = generator.apply(params, expression, hidden, method="heads", **kept)
+        return found | modules_of(after, "generator/") | {"": [output]}
+
+    return run
+
+
+def _twin(module: str, name: str, *arguments: Any) -> Callable[[], Any]:
+    """A twin, imported (and torch with it) when it is made."""
+
+    def make() -> Any:
+        twins = importlib.import_module(f"playmate_jax.converters.twins.{module}")
+        return getattr(twins, name)(*arguments)
+
+    return make
+
+
+def _inputs(**drawn: tuple[tuple[int, ...], str]) -> Callable[[], list[np.ndarray]]:
+    return lambda: [
+        stand_in.network_input(name, shape, SEED, kind) for name, (shape, kind) in drawn.items()
+    ]

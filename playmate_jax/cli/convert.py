@@ -1,0 +1,137 @@
+"""`playmate convert [FAMILY] SOURCE OUT`: weights between PyTorch and JAX, with proof.
+
+Prints what the source is, with `--verify` every layer's error, and what was written; exit code 1
+where a layer diverges, and then nothing is written.
+"""
+
+import argparse
+import resource
+import sys
+from pathlib import Path
+
+from playmate_jax.errors import UserError
+
+MIB = 2**20
+
+
+def command(args: argparse.Namespace) -> int:
+    """Runs `playmate convert`; returns its exit code."""
+    *family, source, out = _words(args.words)
+    import jax
+
+    from playmate_jax.cli.progress import ProgressBar
+    from playmate_jax.converters import convert, families, torch_files
+    from playmate_jax.inference.compilation import keep_compiled_programs
+
+    row = families.by_name(family[0]) if family else None
+    if not Path(source).exists():
+        raise UserError(f"expected a checkpoint at {source}, found none: check the path")
+    if args.verify:
+        keep_compiled_programs()
+    # torch imported and JAX started before memory is measured: they take more than many weights
+    torch_files.available()
+    jax.devices()
+    memory = _Memory()
+    bar = None if args.quiet else ProgressBar(unit="steps")
+
+    def progress(phase: str, done: int, total: int) -> None:
+        memory.enter(phase)
+        if bar is not None:
+            bar(phase, done, total)
+
+    run = convert.to_pytorch if args.to == "torch" else convert.to_jax
+    try:
+        done = run(
+            source, out, row, dtype=args.dtype, proof=args.verify, overwrite=args.overwrite,
+            progress=progress, told=lambda found: _tell(source, found),
+        )  # fmt: skip
+    finally:
+        if bar is not None:
+            bar.close()
+    if done.layers is not None:
+        _print_layers(done)
+    if not done.good:
+        first = next(layer for layer in done.layers or [] if not layer.good)
+        print(
+            f"playmate: the first layer that diverges is {first.name}; nothing was written",
+            file=sys.stderr,
+        )
+        return 1
+    for path in done.written:
+        print(f"written: {path}")
+    print(f"{done.parameters:,} parameters in {done.seconds:.1f} s; {memory.told(done.bytes)}")
+    return 0
+
+
+def _words(words: list[str]) -> list[str]:
+    if len(words) not in (2, 3):
+        raise UserError(
+            f"expected SOURCE and OUT, with the family in front or without, found {len(words)} "
+            "words: playmate convert liveportrait pretrained_weights/liveportrait out"
+        )
+    return words
+
+
+def _tell(source: str, found) -> None:
+    print(f"{source}: {found.name}, {found.share:.0%} of the names match", flush=True)
+
+
+def _print_layers(done) -> None:
+    width = max([len(layer.name) for layer in done.layers] + [5])
+    print(f"{'layer':{width}}  max error / RMS")
+    for layer in done.layers:
+        mark = "" if layer.good else "  DIVERGES"
+        print(f"{layer.name:{width}}  {layer.error:.1e}{mark} {layer.remark}".rstrip())
+    worst = max((layer.error for layer in done.layers), default=0.0)
+    good = "verified" if done.good else "NOT verified"
+    print(f"{good} against {done.compared}: {len(done.layers)} layers, worst {worst:.1e}")
+
+
+class _Memory:
+    """The most memory that a conversion took, and apart from it its verification, beyond what the
+    imported packages take."""
+
+    def __init__(self):
+        self.base, self.verifying = _reset_peak(), False
+        self.peaks = {False: 0, True: 0}
+
+    def enter(self, phase: str) -> None:
+        """Called as the conversion goes on."""
+        if (phase == "verify") != self.verifying:
+            self._close()
+            self.verifying = phase == "verify"
+
+    def told(self, read: int) -> str:
+        """One sentence; `read` are the bytes of the source."""
+        self._close()
+        peak, verifying = self.peaks[False], self.peaks[True]
+        also = f" ({verifying / MIB:,.0f} MiB while verifying)" if verifying else ""
+        return (
+            f"peak memory {peak / MIB:,.0f} MiB{also}, {peak / max(1, read):.2f} x the "
+            f"{read / MIB:,.0f} MiB that were read, beside {self.base / MIB:,.0f} MiB of JAX, "
+            "torch and the rest of the program"
+        )
+
+    def _close(self) -> None:
+        self.peaks[self.verifying] = max(self.peaks[self.verifying], _peak() - self.base)
+        _reset_peak()
+
+
+def _reset_peak() -> int:
+    """Bytes in use now; where the system can (Linux), the peak is counted from here."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+    return _peak()
+
+
+def _peak() -> int:
+    """The most bytes that this process had in memory."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        found = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(found.split()[1]) * 1024
+    except (OSError, StopIteration):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
