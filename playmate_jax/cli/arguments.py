@@ -255,14 +255,13 @@ def _animate(p: argparse.ArgumentParser) -> None:
         "--audio-scale",
         type=_gain,
         metavar="W",
-        help="guidance towards the speech (default: the generator's own; playmate 1.5, "
-        "joyvasa 2.8)",
+        help="guidance towards the speech (default: the generator's own; demo 1.75, joyvasa 2.8)",
     )
     g.add_argument(
         "--emotion-scale",
         type=_gain,
         metavar="W",
-        help="guidance towards the emotion (default: the generator's own; playmate 1.5)",
+        help="guidance towards the emotion (default: the generator's own; demo 1.5)",
     )
     g.add_argument(
         "--batch",

@@ -210,7 +210,7 @@ class Animator:
                 followed = follow(found, sitter.motion, count, pose, head_motion)
 
         with _timed(seconds, "generate"):
-            request = Request(
+            request = Request(  # what is left open is the generator's
                 identity=sitter.identity,
                 own=sitter.motion,
                 emotion=None if emotion is None else emotion.frames(count),
@@ -221,6 +221,7 @@ class Animator:
                 steps=steps,
                 seed=seed,
             )
+            request = self.generator.settled(request)
             tell = lambda done, total: progress("generate", done, total)  # noqa: E731
             tell(0, count)
             motion = np.array(self.generator(audio, request, tell), np.float32)
@@ -232,11 +233,11 @@ class Animator:
         facts = {
             "weights": {part: card.get("name", "") for part, card in self.cards.items()},
             "seed": seed,
-            "sampler": sampler,
-            "steps": steps,
-            "audio_scale": audio_scale,
+            "sampler": request.sampler,
+            "steps": request.steps,
+            "audio_scale": request.audio_scale,
             "emotion": None if emotion is None else emotion.describe(),
-            "emotion_scale": emotion_scale,
+            "emotion_scale": request.emotion_scale,
             "driving": None if driving is None else str(driving),
             "pose": None if driving is None else pose,
             "head_motion": head_motion,

@@ -6,7 +6,7 @@ is one more row there.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,6 +41,10 @@ class Request:
     steps: int | None = None
     seed: int = 0
 
+    def filled(self, **own: Any) -> "Request":
+        """With `own` wherever the request leaves something open."""
+        return replace(self, **{k: v for k, v in own.items() if getattr(self, k) is None})
+
 
 Progress = Callable[[int, int], None]
 
@@ -48,6 +52,9 @@ Progress = Callable[[int, int], None]
 @runtime_checkable
 class MotionGenerator(Protocol):
     """Speech and a request to motion."""
+
+    def settled(self, request: Request) -> Request:
+        """The request, what it leaves open answered the generator's own way."""
 
     def __call__(
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress

@@ -64,6 +64,11 @@ class JoyvasaGenerator:
             chunk=2 * config.denoiser.window.length,
         )
 
+    def settled(self, request: Request) -> Request:
+        asked = request.filled(sampler="ddpm", audio_scale=self.config.audio_scale)
+        whole = self.config.denoiser.n_diffusion_steps
+        return asked.filled(steps=min(DEFAULT_STEPS.get(str(asked.sampler), whole), whole))
+
     def __call__(
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
     ) -> Float[np.ndarray, "t 70"]:
@@ -81,16 +86,15 @@ class JoyvasaGenerator:
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
     ) -> Float[np.ndarray, "t 70"]:
         """Motion of the template's head, not smoothed, the silent frames included."""
-        sampler = request.sampler or "ddpm"
+        request = self.settled(request)
+        sampler = str(request.sampler)
         if sampler not in SAMPLERS:
             raise UserError(
                 f"expected a sampler among {', '.join(SAMPLERS)}, found {sampler!r}"
                 f"{nearest(sampler, SAMPLERS)}"
             )
         c = self.config.denoiser
-        length, whole = c.window.length, c.n_diffusion_steps
-        steps = request.steps or min(DEFAULT_STEPS.get(sampler, whole), whole)
-        scale = self.config.audio_scale if request.audio_scale is None else request.audio_scale
+        length = c.window.length
         n_frames = -(-len(audio) // SAMPLES_PER_FRAME)
         audio = np.pad(np.asarray(audio, np.float32), SILENT_SAMPLES)
         count = len(audio) // SAMPLES_PER_FRAME
@@ -107,8 +111,9 @@ class JoyvasaGenerator:
             real = (np.arange(start, start + length) < count).astype(np.float32)
             features = self._encoder(heard)
             motion, past = _sample_window(
-                self.config, sampler, steps, self._variables, jax.random.fold_in(key, start), noise,
-                features[None], past, real[None], np.float32(scale),
+                self.config, sampler, request.steps, self._variables,
+                jax.random.fold_in(key, start), noise, features[None], past, real[None],
+                np.float32(request.audio_scale),
             )  # fmt: skip
             windows.append(np.asarray(motion[0]))
             progress(min(start + length, n_frames), n_frames)

@@ -9,7 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.inference.generate import GenerateOptions, MotionModel, generate, motion_model
+from playmate_jax.inference.generate import (
+    DEFAULT_STEPS,
+    GenerateOptions,
+    MotionModel,
+    generate,
+    motion_model,
+)
 from playmate_jax.inference.generators import Progress, Request
 from playmate_jax.models.log_mel import LogMelConfig, log_mel
 from playmate_jax.models.speech import SpeechEncoder
@@ -52,11 +58,23 @@ SPEECH_ENCODERS: dict[str, Callable[[Path, str], SpeechEncoder]] = {
 }
 
 
+_OPTIONS = ("audio_scale", "emotion_scale", "sampler", "steps", "head_motion", "seed")
+
+
 class PlaymateGenerator:
     """`MotionGenerator` over a `MotionModel`."""
 
     def __init__(self, model: MotionModel, encoder: SpeechEncoder):
         self.model, self.encoder = model, encoder
+
+    def settled(self, request: Request) -> Request:
+        own = GenerateOptions()
+        asked = request.filled(
+            audio_scale=self.model.config.audio_scale,
+            emotion_scale=own.emotion_scale,
+            sampler=own.sampler,
+        )
+        return asked.filled(steps=DEFAULT_STEPS.get(str(asked.sampler)))
 
     def __call__(
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
@@ -66,11 +84,8 @@ class PlaymateGenerator:
                 "expected weights with an emotion controller, found those of stage 1 alone: ask "
                 "for no emotion or give other weights"
             )
-        asked = {
-            name: getattr(request, name)
-            for name in ("audio_scale", "emotion_scale", "sampler", "steps", "head_motion", "seed")
-        }
-        options = GenerateOptions(**{k: value for k, value in asked.items() if value is not None})
+        request = self.settled(request)
+        options = GenerateOptions(**{name: getattr(request, name) for name in _OPTIONS})
         speech = self.encoder(audio)
         return generate(
             self.model, speech, request.identity, request.own, request.emotion, options, progress

@@ -119,13 +119,18 @@ def test_another_generator_plugs_in_by_its_kind(
     """The pipeline knows generators only through the table and the protocol."""
     from playmate_jax.models.weights import save_weights
 
-    def still(config, params, card, source):
-        def generate(audio, request, progress):
-            return np.repeat(request.own[None] + config["offset"], -(-len(audio) // 640), 0)
+    class Still:
+        def __init__(self, config, params, card, directory):
+            self.offset = config["offset"]
 
-        return generate
+        def settled(self, request):
+            return request.filled(sampler="none")
 
-    monkeypatch.setitem(generators.LOADERS, "still", still)
+        def __call__(self, audio, request, progress):
+            return np.repeat(request.own[None] + self.offset, -(-len(audio) // 640), 0)
+
+    assert issubclass(Still, generators.MotionGenerator)
+    monkeypatch.setitem(generators.LOADERS, "still", Still)
     config = {"kind": "still", "offset": 0.25}
     save_weights(tmp_path / "g", config, {"a": np.zeros(1)}, {"name": "still"})
     other, card = generators.load_generator(tmp_path / "g")
@@ -133,3 +138,4 @@ def test_another_generator_plugs_in_by_its_kind(
     monkeypatch.setattr(animator, "generator", other)
     animation = animator.animate(portrait_pixels, speech_samples)
     np.testing.assert_allclose(animation.motion - animation.sitter.motion, 0.25, atol=1e-6)
+    assert animation.facts["sampler"] == "none" and animation.facts["audio_scale"] is None

@@ -27,7 +27,7 @@ def test_an_emotion_is_not_silently_ignored_by_weights_of_stage_1_alone():
         PlaymateGenerator(OF_STAGE_1, LogMel())(np.zeros(640, np.float32), request, print)
 
 
-def test_what_a_request_leaves_open_is_the_papers(monkeypatch):
+def test_what_a_request_leaves_open_is_the_generators_own(monkeypatch):
     asked = []
 
     def still(model, speech, identity, own, emotion, options, progress):
@@ -39,8 +39,9 @@ def test_what_a_request_leaves_open_is_the_papers(monkeypatch):
     for options in ({}, {"audio_scale": 0.0, "sampler": "ddpm"}):
         request = Request(np.zeros(63, np.float32), np.zeros(70, np.float32), **options)
         generator(np.zeros(640, np.float32), request, print)
-    assert asked[0].audio_scale == asked[0].emotion_scale == 1.5  # section 4.1
-    assert asked[0].sampler == "ddim"
+    assert asked[0].audio_scale == OF_STAGE_1.config.audio_scale
+    assert asked[0].emotion_scale == 1.5  # section 4.1
+    assert (asked[0].sampler, asked[0].steps) == ("ddim", 15)
     assert (asked[1].audio_scale, asked[1].sampler) == (0.0, "ddpm")  # 0 is an answer too
 
 
