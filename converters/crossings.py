@@ -8,6 +8,7 @@ layer, run on both sides, relative to that layer's RMS.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -16,13 +17,19 @@ from typing import NamedTuple
 import numpy as np
 
 from playmate_jax.converters import checkpoints, convert, speech_encoders, verify
-from playmate_jax.converters.families import FAMILIES, Family, Form
+from playmate_jax.converters.families import FAMILIES, Family, Form, by_config
+from playmate_jax.inference.bundles import SHIPPED
 from playmate_jax.models.configuration import to_values
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 
-# Full size is what a configuration's defaults say, but for the controller, which is off in them.
-FULL = {"playmate": MotionModelConfig(emotion=EmotionConfig())}
+# Full size is what a configuration's defaults say; the controller is off in them, and renderers
+# with options are the demo's.
+DEMO = json.loads((SHIPPED / "demo" / "renderer" / "config.json").read_text("utf-8"))
+FULL = {
+    "playmate": MotionModelConfig(emotion=EmotionConfig()),
+    "playmate-renderer": by_config(DEMO, "the demo's config")[1],
+}
 
 
 class Crossing(NamedTuple):

@@ -25,7 +25,6 @@ from playmate_jax.converters.rules import Ignored, Rule, Table, renamed
 from playmate_jax.converters.sizes import Shapes
 from playmate_jax.converters.verify import Run
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.inference.random_weights import TINY_RENDERER
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.discriminator import DiscriminatorConfig
 from playmate_jax.models.hopenet import HopenetConfig
@@ -168,8 +167,8 @@ FAMILIES = (
     ),
     Family(
         "playmate-renderer", "our renderer with options that LivePortrait does not have",
-        "renderer", APACHE, RendererConfig, TINY_RENDERER, playmate.renderer_sizes,
-        playmate.renderer_table, playmate.renderer_shapes, lambda config: [],
+        "renderer", APACHE, RendererConfig, runs.TINY_RENDERER, playmate.renderer_sizes,
+        playmate.renderer_table, playmate.renderer_shapes, runs.playmate_renderer,
         said=playmate.no_config,
     ),
 )  # fmt: skip

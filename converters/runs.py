@@ -20,7 +20,7 @@ from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
 from playmate_jax.models.hopenet import Hopenet, HopenetConfig
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
 from playmate_jax.models.motion_model import MotionModelConfig
-from playmate_jax.models.renderer import RendererConfig, warping_network
+from playmate_jax.models.renderer import RendererConfig, decoder_inputs, warping_network
 from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
 from playmate_jax.models.stitching import KeypointMLP, KeypointMLPConfig
 from playmate_jax.models.vgg19 import VGG19, VGG19Config
@@ -46,6 +46,22 @@ TINY_SPEECH = Wav2Vec2Config(
     channels=(16,) * 3, kernels=(10, 3, 2), strides=(5, 2, 2), width=32, layers=2, heads=4,
     feed_forward=48, position_kernel=16, position_groups=4,
 )  # fmt: skip
+TINY_RENDERER = RendererConfig(
+    appearance=AppearanceConfig(8, 8, 0, 4, 2, resblocks=0, norm="group", patch=4),
+    motion=MotionConfig(
+        trunk="plain", depths=(1, 2), dims=(8, 12), patch=2, pool="flatten", flat_channels=4
+    ),
+    warping=WarpingConfig(
+        compressed_channels=2, hourglass_channels=8, hourglass_blocks=2, hourglass_max_channels=16,
+        mask_kernel=3, out_channels=12, norm="group", keypoint_code=4, rigid_keypoints=(0, 4, 5, 7),
+    ),
+    spade=SpadeConfig(
+        middle_channels=8, middle_blocks=1, up_channels=(4,), hidden_channels=8,
+        modulation_kernel=1, spectral_norm=False, picture_skip=True, shared_modulation=True,
+        drawn_keypoints=(6, 12, 14),
+    ),
+    image_size=32,
+)  # fmt: skip
 TINY_VGG19 = VGG19Config((2, 1, 2), (4, 8, 8))
 TINY_DISCRIMINATOR = DiscriminatorConfig(channels=2, max_channels=8, blocks=3)
 TINY_HOPENET = HopenetConfig((1, 2), (4, 8))
@@ -64,11 +80,16 @@ def liveportrait(config: RendererConfig) -> list[Run]:
     f, w = config.appearance, config.warping
     side = 2**w.hourglass_blocks
     picture = _inputs(image=((1, 3, 64, 64), "unit"))
-    volume = _inputs(
+    drawn = _inputs(
         volume=((1, f.volume_channels, f.volume_depth, side, side), "normal"),
         kp_source=((1, w.keypoints, 3), "keypoints"),
         kp_driving=((1, w.keypoints, 3), "keypoints"),
     )
+
+    def volume() -> list[np.ndarray]:
+        features, *points = drawn()
+        return [_smooth(features), *points]
+
     feature = _inputs(feature=((1, w.out_channels, 16, 16), "normal"))
     found = [
         Run(
@@ -117,8 +138,8 @@ def vgg19(config: VGG19Config) -> list[Run]:
 
 
 def discriminator(config: DiscriminatorConfig) -> list[Run]:
-    """A picture a little larger than the least."""
-    side = smallest_picture(config) + 8 * config.scales
+    """A picture of which the last scale's last block still has 4 x 4 cells to normalise over."""
+    side = smallest_picture(config, 4)
     picture = _inputs(image=((1, 3, side, side), "unit"))
     twin = _twin("training_networks", "DiscriminatorTwin", config)
     return [Run("", twin, flax_layers(MultiScaleDiscriminator(config)), picture)]
@@ -172,6 +193,48 @@ def _motion_layers(config: MotionModelConfig) -> Callable[..., dict[str, Any]]:
     return run
 
 
+def playmate_renderer(config: RendererConfig) -> list[Run]:
+    """F, M, W and G chained, with the demo's options; other choices of them have no twin."""
+    side, k = config.image_size, config.warping.keypoints
+    if not (config.warping.rigid_keypoints and config.spade.shared_modulation):
+        return []
+
+    def inputs() -> list[np.ndarray]:
+        picture, source, change = _inputs(
+            image=((1, 3, side, side), "unit"),
+            kp_source=((1, k, 3), "keypoints"),
+            kp_change=((1, k, 3), "keypoints"),
+        )()
+        return [_smooth(picture), source, source + 0.1 * change]
+
+    return [Run("", _twin("small_renderer", "SmallRendererTwin", config), _chain(config), inputs)]
+
+
+def _chain(config: RendererConfig) -> Callable[..., dict[str, Any]]:
+    """`renderer.decode` and M with every layer's output kept."""
+
+    def run(variables: Mapping[str, Any], picture: Any, source: Any, driving: Any) -> dict:
+        found: dict[str, Any] = {}
+
+        def keep(part: str, module: Any, *inputs: Any, **named: Any) -> Any:
+            output, kept = module.apply(
+                variables[part], *inputs, **named, capture_intermediates=True,
+                mutable=["intermediates"],
+            )  # fmt: skip
+            found.update(modules_of(kept, f"{part}/"))
+            return output
+
+        raw = keep("motion", MotionExtractor(config.motion), picture)
+        volume = keep("appearance", AppearanceExtractor(config.appearance), picture)
+        features = {"volume": volume, "picture": picture}
+        warped = keep("warping", warping_network(config.warping), volume, source, driving)
+        given = decoder_inputs(config, features, warped, driving)
+        drawn = keep("spade", SpadeDecoder(config.spade), **given)
+        return found | {"": [raw, drawn]}
+
+    return run
+
+
 def _twin(module: str, name: str, *arguments: Any) -> Callable[[], Any]:
     """A twin, imported (and torch with it) when it is made."""
 
@@ -180,6 +243,16 @@ def _twin(module: str, name: str, *arguments: Any) -> Callable[[], Any]:
         return getattr(twins, name)(*arguments)
 
     return make
+
+
+def _smooth(x: np.ndarray) -> np.ndarray:
+    """A picture or volume (b, c, ...) of noise without what changes from cell to cell, at its RMS:
+    W samples between cells, and white noise would turn the last bits of a place into an error."""
+    rms = np.sqrt(np.mean(np.square(x)))
+    for axis in range(2, x.ndim):
+        for _ in range(4):
+            x = (x + np.roll(x, 1, axis)) / 2
+    return (x * (rms / np.sqrt(np.mean(np.square(x))))).astype(np.float32)
 
 
 def _inputs(**drawn: tuple[tuple[int, ...], str]) -> Callable[[], list[np.ndarray]]:

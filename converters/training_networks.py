@@ -93,9 +93,9 @@ def discriminator_config(shapes: Shapes) -> DiscriminatorConfig:
     )
 
 
-def smallest_picture(config: DiscriminatorConfig) -> int:
-    """The side at which the last scale still has a patch."""
-    side = 1
+def smallest_picture(config: DiscriminatorConfig, patches: int = 1) -> int:
+    """The side at which the last scale still has `patches` x `patches`."""
+    side = patches
     for i in range(config.blocks):
         side = (side if i == 0 else 2 * side) + config.kernel_size - 1
     return side * 2 ** (config.scales - 1)

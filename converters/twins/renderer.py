@@ -70,7 +70,7 @@ class Hourglass(nn.Module):
 
 def coordinates(z: int, h: int, w: int) -> Tensor:
     """(z, h, w, 3): x, y, z of every cell, linspace(-1, 1) per axis."""
-    axes = [2.0 * (torch.arange(n, dtype=torch.float32) / max(n - 1, 1)) - 1.0 for n in (z, h, w)]
+    axes = [2.0 * (torch.arange(n) / max(n - 1, 1)) - 1.0 for n in (z, h, w)]
     depth, rows, columns = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([columns, rows, depth], -1)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from playmate_jax.errors import UserError
 
 MIB = 2**20
+COMPARED = 64 * MIB  # below, a network's own tensors are the least of what it takes
 
 
 def command(args: argparse.Namespace) -> int:
@@ -88,32 +89,34 @@ def _print_layers(done) -> None:
 
 
 class _Memory:
-    """The most memory that a conversion took, and apart from it its verification, beyond what the
-    imported packages take."""
+    """The most memory that a conversion took beyond what was there before it, and apart from it
+    the most that its verification took."""
 
     def __init__(self):
-        self.base, self.verifying = _reset_peak(), False
-        self.peaks = {False: 0, True: 0}
+        self.base = self.before = _reset_peak()  # what was there before a phase
+        self.verifying, self.peaks = False, {False: 0, True: 0}
 
     def enter(self, phase: str) -> None:
         """Called as the conversion goes on."""
-        if (phase == "verify") != self.verifying:
-            self._close()
-            self.verifying = phase == "verify"
+        if (phase == "verify") == self.verifying:
+            return
+        self._close()
+        now = _memory("VmRSS")
+        if self.verifying:  # compiled programs stay; they are not the conversion's
+            self.base += now - self.before
+        self.before, self.verifying = now, phase == "verify"
 
     def told(self, read: int) -> str:
         """One sentence; `read` are the bytes of the source."""
         self._close()
         peak, verifying = self.peaks[False], self.peaks[True]
-        also = f" ({verifying / MIB:,.0f} MiB while verifying)" if verifying else ""
-        return (
-            f"peak memory {peak / MIB:,.0f} MiB{also}, {peak / max(1, read):.2f} x the "
-            f"{read / MIB:,.0f} MiB that were read, beside {self.base / MIB:,.0f} MiB of JAX, "
-            "torch and the rest of the program"
-        )
+        also = f" ({verifying / MIB:,.0f} MiB to verify)" if verifying else ""
+        share = f", {peak / read:.2f} x" if read >= COMPARED else " for"
+        return f"peak memory {peak / MIB:,.0f} MiB{also}{share} the {read / MIB:,.0f} MiB read"
 
     def _close(self) -> None:
-        self.peaks[self.verifying] = max(self.peaks[self.verifying], _peak() - self.base)
+        taken = _memory("VmHWM") - self.base
+        self.peaks[self.verifying] = max(self.peaks[self.verifying], taken)
         _reset_peak()
 
 
@@ -123,14 +126,14 @@ def _reset_peak() -> int:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         pass
-    return _peak()
+    return _memory("VmHWM")
 
 
-def _peak() -> int:
-    """The most bytes that this process had in memory."""
+def _memory(field: str) -> int:
+    """Bytes that this process has in memory ("VmRSS"), or had at most ("VmHWM")."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
-        found = next(line for line in lines if line.startswith("VmHWM:"))
+        found = next(line for line in lines if line.startswith(f"{field}:"))
         return int(found.split()[1]) * 1024
     except (OSError, StopIteration):
         unit = 1 if sys.platform == "darwin" else 1024
