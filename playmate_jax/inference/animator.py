@@ -295,13 +295,13 @@ class Animator:
         motion = reenact(driven, scene.own, pose, region, gain)
         if head_motion != 1:
             motion[:, POSE] = towards(scene.own, motion, head_motion)[:, POSE]
-        offsets = None
+        openings = None
         if retarget is not None:
-            motion, offsets = retargeted(
+            motion, openings = retargeted(
                 self.renderer, scene, motion, clip.openings, retarget, str(driving)
             )
         elif pose == "relative" and region in ("all", "expression", "lips"):
-            offsets = shut_lips(self.renderer, scene, len(motion))
+            openings = shut_lips(self.renderer, scene, len(motion))
         facts = {
             "weights": {part: card.get("name", "") for part, card in self.cards.items()},
             "driving": str(driving),
@@ -319,8 +319,8 @@ class Animator:
                 "share: the head follows, the face only roughly (region 'pose' takes the head)"
             )
             scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
-        if offsets is not None:
-            scene = scene._replace(draw=partial(scene.draw, offsets=offsets))
+        if openings is not None:
+            scene = scene._replace(draw=partial(scene.draw, openings=openings))
         return self._animation(scene, motion, sound, facts, seconds)
 
     def _scene(
