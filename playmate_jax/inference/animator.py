@@ -60,7 +60,7 @@ class Animator:
 
     Args:
       renderer: F, M, W, G.
-      generator: speech to motion.
+      generator: speech to motion; without one, portraits can be reenacted.
       cards: what the weights say of themselves, by part ("renderer", "generator").
       framing: arguments of `faces.crop_face` that the renderer was trained with.
       landmarker: makes the face finder, when one is needed.
@@ -70,7 +70,7 @@ class Animator:
     def __init__(
         self,
         renderer: FaceRenderer,
-        generator: MotionGenerator,
+        generator: MotionGenerator | None,
         cards: Mapping[str, Mapping[str, Any]],
         framing: Mapping[str, Any] = LIVEPORTRAIT_FRAMING,
         landmarker: Callable[[], Landmarker] = TfliteLandmarker,
@@ -106,11 +106,13 @@ class Animator:
         parts = find_parts(weights, generator)
         config, params, card = load_weights(parts["renderer"])
         renderer = FaceRenderer.from_weights(config, params, str(parts["renderer"]), batch)
-        motion_generator, generator_card = load_generator(parts["generator"])
+        cards, motion_generator = {"renderer": card}, None
+        if "generator" in parts:
+            motion_generator, cards["generator"] = load_generator(parts["generator"])
         return cls(
             renderer,
             motion_generator,
-            {"renderer": card, "generator": generator_card},
+            cards,
             config.get("crop", LIVEPORTRAIT_FRAMING),
             lambda: TfliteLandmarker(face_models),
             parts,
@@ -182,6 +184,13 @@ class Animator:
           UserError: whatever is wrong with the inputs, in one sentence.
         """
         seconds: dict[str, float] = {}
+        generator = self.generator
+        if generator is None:
+            raise UserError(
+                "expected weights with a motion generator to speak with, found a renderer's alone: "
+                "name one, as with 'playmate weights get joyvasa' and '--generator joyvasa', or "
+                "give a driving source instead of speech"
+            )
         if isinstance(emotion, str):
             emotion = parse_emotion(emotion)
         if driving is not None and is_source_video(portrait):
@@ -221,10 +230,10 @@ class Animator:
                 steps=steps,
                 seed=seed,
             )
-            request = self.generator.settled(request)
+            request = generator.settled(request)
             tell = lambda done, total: progress("generate", done, total)  # noqa: E731
             tell(0, count)
-            motion = np.array(self.generator(audio, request, tell), np.float32)
+            motion = np.array(generator(audio, request, tell), np.float32)
         if followed is not None:
             motion[:, POSE] = followed
         if scene.filmed:

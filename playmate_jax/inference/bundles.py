@@ -96,12 +96,13 @@ def find_parts(
     weights: str | Path = "demo", generator: str | Path | None = None
 ) -> dict[str, Path]:
     """Renderer and generator, from one place or two, and the speech encoder if it has a folder.
+    A renderer alone is enough for reenactment.
 
     Args:
       generator: where the generator is, instead of the one in `weights`.
 
     Raises:
-      UserError: one of the two is missing.
+      UserError: no renderer, or no generator where one is named.
     """
     parts = find_bundle(weights)
     if PARTS[0] not in parts:
@@ -119,10 +120,7 @@ def find_parts(
                 "name of one, such as joyvasa or demo"
             )
     if PARTS[1] not in parts:
-        raise UserError(
-            f"expected a generator beside the renderer in '{weights}', found none: name one, for "
-            "example with 'playmate weights get joyvasa' and '--generator joyvasa'"
-        )
+        return parts
     fetched = cache_directory() / _speech_of(parts[PARTS[1]])
     if SPEECH not in parts and is_weights(fetched):
         parts[SPEECH] = fetched

@@ -347,7 +347,7 @@ def test_a_pickle_with_code_is_refused_by_the_command(tiny, inputs, refused, fil
     before = files()
     code = run(["animate", str(inputs / "portrait.png"), "--driving", str(inputs / "t.pkl"),
                 "-o", str(inputs / "o.mp4")])  # fmt: skip
-    refused(code, "'io.open'", "t.pkl", "nothing of the file was run")
+    refused(code, "io.open'", "t.pkl", "nothing of the file was run")
     assert files() == before
 
 

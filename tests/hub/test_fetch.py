@@ -154,7 +154,9 @@ def test_the_environment_can_forbid_the_network(hub, tiny, monkeypatch):
 def test_a_damaged_cache_is_noticed_offline(hub, tiny):
     get(hub)
     bundles.remove("tiny")
-    blob = next(bundles.cache_directory().parents[2].glob("hub/models--*/snapshots/*/parts/*.safetensors"))
+    blob = next(
+        bundles.cache_directory().parents[2].glob("hub/models--*/snapshots/*/parts/*.safetensors")
+    )
     blob.write_bytes(b"x" + blob.read_bytes()[1:])
     with pytest.raises(UserError, match="parts/weights.safetensors"):
         get(hub, offline=True)

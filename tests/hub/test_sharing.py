@@ -11,6 +11,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.inference import Animator, bundles
 from playmate_jax.inference import hub as hub_files
 from playmate_jax.inference.model_card import markdown
+from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.inference.published import PUBLISHED
 from playmate_jax.inference.sharing import save_bundle
 from tests.hub.hub_server import COMMIT
@@ -54,7 +55,6 @@ def test_a_generators_speech_encoder_comes_with_it(cached, tiny_weights, tmp_pat
 @pytest.mark.parametrize(
     ("weights", "generator", "told"),
     [
-        ("liveportrait", None, "playmate weights get joyvasa' and '--generator joyvasa"),
         ("joyvasa", None, "a renderer"),
         ("liveportrait", "liveportrait", "motion generator"),
         ("liveportrait", "hubert", "playmate weights get hubert"),
@@ -65,6 +65,17 @@ def test_a_generators_speech_encoder_comes_with_it(cached, tiny_weights, tmp_pat
 def test_what_is_missing_is_told_with_what_to_do(cached, weights, generator, told):
     with pytest.raises(UserError, match=told):
         bundles.find_parts(weights, generator)
+
+
+def test_a_renderer_alone_reenacts_and_says_what_speech_needs(cached, tmp_path):
+    animator = Animator.from_weights("liveportrait")
+    portrait = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    write_motion(tmp_path / "m.npz", MotionClip(np.full((3, 70), 0.5, np.float32), 25.0))
+    made = animator.reenact(portrait, tmp_path / "m.npz", crop=False)
+    assert len(list(made)) == 3 and list(made.facts["weights"]) == ["renderer"]
+    told = "playmate weights get joyvasa' and '--generator joyvasa"
+    with pytest.raises(UserError, match=told):
+        animator.animate(portrait, np.zeros(3000, np.float32), crop=False)
 
 
 def test_every_published_name_is_told_how_to_get_it(tmp_path, monkeypatch):
