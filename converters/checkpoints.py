@@ -135,16 +135,17 @@ def _statistics(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _joyvasa(folder: Path, progress: Progress) -> Checkpoint:
-    """The one checkpoint, and the one template wherever below the folder it lies."""
+    """The one checkpoint, and the template wherever below the folder it lies."""
     generators = _below(folder, GENERATOR) or _below(folder, "*.pt")
     templates = _below(folder, joyvasa.TEMPLATE_FILE)
-    for what, paths in ((GENERATOR, generators), (joyvasa.TEMPLATE_FILE, templates)):
-        if len(paths) != 1:
+    for what, paths, fewest in ((GENERATOR, generators, 1), (joyvasa.TEMPLATE_FILE, templates, 0)):
+        if not fewest <= len(paths) <= 1:
             raise UserError(
                 f"expected one {what} of JoyVASA under {folder}, found {len(paths) or 'none'}: "
                 "give a folder with one checkpoint and its template"
             )
-    return replace(_file(generators[0], progress, templates[0]), path=folder)
+    found = _file(generators[0], progress, templates[0] if templates else None)
+    return replace(found, path=folder)
 
 
 def _template_of(checkpoint: Path) -> Path | None:

@@ -76,7 +76,7 @@ def content(state: Mapping[str, np.ndarray], beside: Mapping[str, Any]) -> dict[
     """What a file holds that the original code loads, and the statistics besides."""
     card = beside["card"]
     config = {name: value for name, value in beside["config"].items() if name != "kind"}
-    args = args_of(from_values(JoyvasaConfig, config)) | card.get("args", {})
+    args = card.get("args") or args_of(from_values(JoyvasaConfig, config))
     old = {}
     if card.get("old_weight_norm_names"):
         old = {ENCODER + new: ENCODER + name for name, new in speech_encoders.SPELLINGS.items()}

@@ -20,8 +20,9 @@ from playmate_jax.converters import checkpoints, convert, joyvasa, joyvasa_files
 from playmate_jax.errors import UserError
 from playmate_jax.inference import joyvasa_generator
 from playmate_jax.inference.generators import Request, load_generator
+from playmate_jax.models.configuration import to_values
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
-from playmate_jax.models.weights import load_weights
+from playmate_jax.models.weights import load_weights, save_weights
 from playmate_jax.motion.layout import EXPRESSION_SIZE
 
 torch = pytest.importorskip("torch")
@@ -161,7 +162,7 @@ def test_there_and_back_is_exact_to_the_bit(converted, files, tmp_path):
         assert after["model"][name].dtype == tensor.dtype
         assert torch.equal(after["model"][name], tensor), name
     args = vars(before["args"]) | {"data_root": "data"}  # a path comes back as text
-    assert after["iter"] == 20_000 and vars(after["args"]).items() >= args.items()
+    assert after["iter"] == 20_000 and vars(after["args"]) == args
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
@@ -172,6 +173,17 @@ def test_an_export_needs_no_template(converted, tmp_path, suffix):
         assert (tmp_path / "again" / name).read_bytes() == (converted / name).read_bytes()
     card = load_weights(tmp_path / "again")[2]
     assert card["iteration"] == 20_000 and card["args"]["n_motions"] == 20
+
+
+def test_an_export_of_tensors_alone_has_the_args_that_build_the_network(converted, tmp_path):
+    config, params, card = load_weights(converted)
+    del card["args"]
+    save_weights(tmp_path / "w", config, params, card)
+    convert.to_pytorch(tmp_path / "w", tmp_path / "motion_generator" / "m.pt")
+    found = checkpoints.read(tmp_path / "motion_generator")
+    shapes = {name: value.shape for name, value in found.state.items()}
+    made = joyvasa.config_of(found.beside, shapes)
+    assert {"kind": "joyvasa", **to_values(made)} == config
 
 
 def test_statistics_are_those_of_the_template(converted):
@@ -192,7 +204,7 @@ def test_the_card_names_both_files(converted, files):
 def test_a_checkpoint_without_its_template_is_told(tmp_path):
     path = save(tmp_path / "motion_generator" / "m.pt")
     for source in (path, tmp_path):
-        with pytest.raises(UserError, match=r"expected (one )?motion_template\.pkl .* found none"):
+        with pytest.raises(UserError, match=r"expected motion_template\.pkl beside .* found none"):
             convert.to_jax(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
