@@ -13,6 +13,19 @@ from playmate_jax.models.spade import SpadeConfig
 from playmate_jax.models.warping import WarpingConfig
 
 
+class Conv3d(nn.Conv3d):
+    """In float64 PyTorch unfolds the whole input, gigabytes for W's masks: then level by level."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype != torch.float64:
+            return super().forward(x)
+        k, (z, h, w) = self.kernel_size[0], self.padding
+        x = F.pad(x, (0, 0, 0, 0, z, z))
+        levels = (x[:, :, i : i + k] for i in range(x.shape[2] - k + 1))
+        found = [F.conv3d(level, self.weight, self.bias, padding=(0, h, w)) for level in levels]
+        return torch.cat(found, 2)
+
+
 class ConvNorm(nn.Module):
     """Convolution, BatchNorm, (leaky) ReLU; "up" doubles h, w before, "down" halves them after."""
 
@@ -20,7 +33,7 @@ class ConvNorm(nn.Module):
         self, dims: int, inputs: int, outputs: int, resample: str = "", slope: float = 0.0
     ):
         super().__init__()
-        conv, norm = ((nn.Conv2d, nn.BatchNorm2d), (nn.Conv3d, nn.BatchNorm3d))[dims - 2]
+        conv, norm = ((nn.Conv2d, nn.BatchNorm2d), (Conv3d, nn.BatchNorm3d))[dims - 2]
         self.conv, self.norm = conv(inputs, outputs, 3, padding=1), norm(outputs)
         self.factor = 2 if dims == 2 else (1, 2, 2)
         self.pool = (F.avg_pool2d, F.avg_pool3d)[dims - 2]
@@ -54,7 +67,7 @@ class Hourglass(nn.Module):
             ups.append(ConvNorm(3, width, outputs, "up"))
             width = outputs + widths[i]
         self.decoder.up_blocks = nn.ModuleList(ups)
-        self.decoder.conv = nn.Conv3d(width, width, 3, padding=1)
+        self.decoder.conv = Conv3d(width, width, 3, padding=1)
         self.decoder.norm = nn.BatchNorm3d(width)
         self.outputs = width
 
@@ -84,7 +97,7 @@ class DenseMotion(nn.Module):
         motions, small = config.keypoints + 1, config.compressed_channels
         kernel, pad = config.mask_kernel, config.mask_kernel // 2
         self.hourglass = Hourglass(config, motions * (small + 1))
-        self.mask = nn.Conv3d(self.hourglass.outputs, motions, kernel, padding=pad)
+        self.mask = Conv3d(self.hourglass.outputs, motions, kernel, padding=pad)
         self.compress, self.norm = nn.Conv3d(channels, small, 1), nn.BatchNorm3d(small)
         self.occlusion = nn.Conv2d(self.hourglass.outputs * depth, 1, kernel, padding=pad)
 

@@ -44,15 +44,15 @@ from playmate_jax.inference.reenactment import (
 from playmate_jax.inference.retargeting import retargeted, shut_lips
 from playmate_jax.inference.scene import Scene, is_source_video, read_scene
 from playmate_jax.inference.sharing import save_bundle
-from playmate_jax.media import Sound, VideoReader, is_film, read_audio, read_sound
-from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
+from playmate_jax.inference.sound import LONGEST_S, first_sound, read_speech
+from playmate_jax.media import Sound
+from playmate_jax.models.speech import SAMPLES_PER_FRAME
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS, POSE
 
 Motion = Float[np.ndarray, "t m"]
 
 LIVEPORTRAIT_FRAMING = {"scale": 2.3, "vx": 0.0, "vy": -0.125}
-LONGEST_S = 3600
 
 
 class Animator:
@@ -191,7 +191,7 @@ class Animator:
             )
 
         with _timed(seconds, "read"):
-            audio, sound = _read_speech(speech)
+            audio, sound = read_speech(speech)
         count = -(-len(audio) // SAMPLES_PER_FRAME)
         with _timed(seconds, "look"):
             scene = self._scene(portrait, face, crop, paste, count)
@@ -295,13 +295,13 @@ class Animator:
         motion = reenact(driven, scene.own, pose, region, gain)
         if head_motion != 1:
             motion[:, POSE] = towards(scene.own, motion, head_motion)[:, POSE]
-        offsets = None
+        openings = None
         if retarget is not None:
-            motion, offsets = retargeted(
+            motion, openings = retargeted(
                 self.renderer, scene, motion, clip.openings, retarget, str(driving)
             )
         elif pose == "relative" and region in ("all", "expression", "lips"):
-            offsets = shut_lips(self.renderer, scene, len(motion))
+            openings = shut_lips(self.renderer, scene, len(motion))
         facts = {
             "weights": {part: card.get("name", "") for part, card in self.cards.items()},
             "driving": str(driving),
@@ -312,15 +312,15 @@ class Animator:
             "smooth_s": smooth_s,
             "retarget": retarget,
         }
-        sound = _first_sound(driving, portrait)
+        sound = first_sound(driving, portrait)
         if Path(driving).suffix.lower() == ".pkl" and self.domain_notice and region != "pose":
             notice = (
                 "the template speaks of LivePortrait's face space, which these weights do not "
                 "share: the head follows, the face only roughly (region 'pose' takes the head)"
             )
             scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
-        if offsets is not None:
-            scene = scene._replace(draw=partial(scene.draw, offsets=offsets))
+        if openings is not None:
+            scene = scene._replace(draw=partial(scene.draw, openings=openings))
         return self._animation(scene, motion, sound, facts, seconds)
 
     def _scene(
@@ -347,34 +347,6 @@ class Animator:
 
     def _driving_clip(self, driving: str | Path, longest: int) -> MotionClip:
         return read_driving(driving, lambda: self.landmarker, self.framing, self.renderer, longest)
-
-
-def _first_sound(*sources: str | Path | Picture) -> Sound | None:
-    """The sound of the first that is a video with sound."""
-    for source in sources:
-        if not isinstance(source, np.ndarray) and is_film(source) and VideoReader(source).has_audio:
-            return read_sound(source)
-    return None
-
-
-def _read_speech(speech: str | Path | np.ndarray) -> tuple[Float[np.ndarray, "s"], Sound]:
-    """(what the generator hears, what is put under the pictures)."""
-    if not isinstance(speech, np.ndarray):
-        audio, sound = read_audio(speech, AUDIO_HZ), read_sound(speech)
-    else:
-        audio = np.asarray(speech, np.float32)
-        if audio.ndim != 1 or not len(audio) or not np.isfinite(audio).all():
-            raise UserError(
-                f"expected mono speech as a row of finite numbers at {AUDIO_HZ} Hz, found an array "
-                f"of shape {audio.shape}: give a path or such samples"
-            )
-        sound = Sound(audio[:, None], AUDIO_HZ)
-    if len(audio) > LONGEST_S * AUDIO_HZ:
-        raise UserError(
-            f"expected at most {LONGEST_S // 60} minutes of speech, found "
-            f"{len(audio) / AUDIO_HZ / 60:.0f}: cut it into parts"
-        )
-    return audio, sound
 
 
 @contextmanager

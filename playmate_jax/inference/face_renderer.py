@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +51,18 @@ class Sitter:
     def identity(self) -> Float[np.ndarray, "63"]:
         """f_id: the canonical keypoints, flat."""
         return np.asarray(self.x_c).reshape(-1)
+
+
+class Openings(NamedTuple):
+    """How far eyes and lips are open, and shall be.
+
+    Attributes:
+      own: of the portrait's left eye, right eye and lips: (3,), or (t, 3) of a source video.
+      wanted: of both eyes, and of the lips, for every frame; NaN leaves eyes or lips alone.
+    """
+
+    own: Float[np.ndarray, "*t 3"]
+    wanted: Float[np.ndarray, "t 2"]
 
 
 class FaceRenderer:
@@ -121,67 +133,61 @@ class FaceRenderer:
             found.append(self.motion_of(padded)[:count])
         return np.concatenate(found)
 
-    def opening_offsets(
-        self, sitter: Sitter, own: Float[np.ndarray, "3"], wanted: Float[np.ndarray, "t 2"]
-    ) -> Float[np.ndarray, "t k 3"]:
-        """Offsets of the driving keypoints that open the portrait's eyes and lips as wanted.
-
-        Args:
-          own: how far the portrait's left eye, right eye and lips are open.
-          wanted: the same of both eyes, and of the lips, for every frame; a column of NaN leaves
-            eyes or lips alone.
-
-        Raises:
-          UserError: the weights have no retargeters.
-        """
-        if not self.retargets:
-            raise UserError(
-                "expected weights with the eye and lip retargeters, found some without: give "
-                "LivePortrait's, or ask for no retargeting"
-            )
-        parts = [
-            np.asarray(self._offsets(self._params, sitter.keypoints, own, part))[:count]
-            for part, count in _padded(wanted, self.batch)
-        ]
-        return np.concatenate(parts)
-
     def draw(
         self,
         sitter: Sitter,
         motion: Float[np.ndarray, "t m"],
-        offsets: Float[np.ndarray, "t k 3"] | None = None,
+        openings: Openings | None = None,
     ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
         """Faces for every frame of `motion`, up to `batch` at a time.
 
         The next batch is computed while the caller works on the last one.
 
         Args:
-          offsets: of the driving keypoints, see `opening_offsets`.
+          openings: opens eyes and lips by the retargeters, which the weights must have.
         """
-        if offsets is None:
-            offsets = np.zeros((len(motion), *sitter.keypoints.shape[1:]), np.float32)
         seen = (sitter.features, sitter.x_c, sitter.keypoints)
         yield from _one_ahead(
-            (self._draw(self._params, *seen, part, moved), count)
-            for (part, count), (moved, _) in zip(
-                _padded(motion, self.batch), _padded(offsets, self.batch), strict=True
-            )
+            (self._draw(self._params, *seen, part, self._moved(sitter.keypoints, given)), count)
+            for part, count, given in self._batches(motion, openings)
         )
 
     def draw_each(
-        self, faces: Iterable[UInt8[np.ndarray, "h w 3"]], motion: Float[np.ndarray, "t m"]
+        self,
+        faces: Iterable[UInt8[np.ndarray, "h w 3"]],
+        motion: Float[np.ndarray, "t m"],
+        openings: Openings | None = None,
     ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
         """As `draw`, of a face that is another picture every frame: a source video's."""
         faces = iter(faces)
-        still = np.zeros((self.batch, self.config.motion.keypoints, 3), np.float32)
 
         def batches() -> Iterator[tuple[Array, int]]:
-            for part, count in _padded(motion, self.batch):
+            for part, count, given in self._batches(motion, openings):
                 pictures, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
                 features, x_c, keypoints, _ = self._look(self._params, pictures)
-                yield self._draw(self._params, features, x_c, keypoints, part, still), count
+                moved = self._moved(keypoints, given)
+                yield self._draw(self._params, features, x_c, keypoints, part, moved), count
 
         yield from _one_ahead(batches())
+
+    def _batches(
+        self, motion: np.ndarray, openings: Openings | None
+    ) -> Iterator[tuple[np.ndarray, int, Openings | None]]:
+        """Motion and openings of a batch, and how many of its frames count."""
+        if openings is None:
+            yield from ((part, count, None) for part, count in _padded(motion, self.batch))
+            return
+        own = np.broadcast_to(openings.own, (len(motion), 3))
+        rows = np.concatenate([motion, own, openings.wanted], -1, dtype=np.float32)
+        for row, count in _padded(rows, self.batch):
+            part, own, wanted = np.split(row, [MOTION_SIZE, MOTION_SIZE + 3], -1)
+            yield part, count, Openings(own, wanted)
+
+    def _moved(self, keypoints: Array, openings: Openings | None) -> Array | np.ndarray:
+        """Offsets of the driving keypoints, (batch, k, 3)."""
+        if openings is None:
+            return np.zeros((self.batch, *keypoints.shape[1:]), np.float32)
+        return self._offsets(self._params, keypoints, *openings)
 
 
 def _padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -238,12 +244,10 @@ def _opening_offsets(config: RendererConfig, params, kp_source, own, wanted):
     kp_source = jnp.broadcast_to(kp_source, (count, *kp_source.shape[1:]))
     total = jnp.zeros_like(kp_source)
     for name, mlp, own_part, column in (
-        ("eyes", config.eyes, own[:2], wanted[:, :1]),
-        ("lips", config.lips, own[2:], wanted[:, 1:]),
+        ("eyes", config.eyes, own[:, :2], wanted[:, :1]),
+        ("lips", config.lips, own[:, 2:], wanted[:, 1:]),
     ):
-        given = jnp.concatenate(
-            [jnp.broadcast_to(own_part, (count, own_part.size)), jnp.nan_to_num(column)], -1
-        )
+        given = jnp.concatenate([own_part, jnp.nan_to_num(column)], -1)
         moved = stitching.opening_offsets(mlp, params[name], kp_source, given)
         total += jnp.where(jnp.isnan(column)[..., None], 0, moved)
     return total

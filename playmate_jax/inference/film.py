@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.faces import FaceTrack, Landmarker, paste_back, track_video
 from playmate_jax.faces.warp import sample
-from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.inference.face_renderer import FaceRenderer, Openings
 from playmate_jax.media import VideoReader
 from playmate_jax.motion.layout import FPS
 
@@ -53,7 +53,12 @@ class Film:
         """What M says of every frame."""
         return self.renderer.motion_of_all(self.crops())
 
-    def draw(self, motion: Float[np.ndarray, "t m"], paste: bool = True) -> Iterator[Frame]:
+    def draw(
+        self,
+        motion: Float[np.ndarray, "t m"],
+        openings: Openings | None = None,
+        paste: bool = True,
+    ) -> Iterator[Frame]:
         """Every frame with its face in another motion; without `paste` the face alone."""
         waiting: deque[tuple[Frame, Any]] = deque()  # a batch or two of whole frames
         size = self.renderer.input_size
@@ -63,7 +68,7 @@ class Film:
                 waiting.append((frame, square))
                 yield sample(frame, square.matrix(size), (size, size), "edge")
 
-        for faces in self.renderer.draw_each(crops(), motion):
+        for faces in self.renderer.draw_each(crops(), motion, openings):
             for face in faces:
                 frame, square = waiting.popleft()
                 yield paste_back(frame, face, square.matrix(face.shape[0])) if paste else face

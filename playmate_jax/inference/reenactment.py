@@ -113,7 +113,9 @@ def towards(own: np.ndarray, moved: np.ndarray, gain: float) -> np.ndarray:
 
 
 def without(
-    motion: Float[np.ndarray, "t m"], own: Float[np.ndarray, "m"], region: str
+    motion: Float[np.ndarray, "t m"],
+    own: Float[np.ndarray, "m"] | Float[np.ndarray, "t m"],
+    region: str,
 ) -> Float[np.ndarray, "t m"]:
     """The motion with a region's numbers put back to the portrait's own."""
     return np.where(_MASKS[region], own, motion).astype(np.float32)

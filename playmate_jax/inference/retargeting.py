@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference.driving import back_and_forth
-from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.inference.face_renderer import FaceRenderer, Openings
 from playmate_jax.inference.reenactment import check_choice, without
 from playmate_jax.inference.scene import Scene
 
@@ -27,8 +27,8 @@ def retargeted(
     openings: Float[np.ndarray, "n 3"] | None,
     part: str,
     driving: str,
-) -> tuple[Float[np.ndarray, "t m"], Float[np.ndarray, "t k 3"]]:
-    """(motion without that part's expression, offsets of the keypoints that open it instead).
+) -> tuple[Float[np.ndarray, "t m"], Openings]:
+    """(motion without that part's expression, how far it is to open instead).
 
     Args:
       openings: of the driving face, see `faces/openings.py`.
@@ -41,8 +41,13 @@ def retargeted(
     check_choice("retarget", part, PARTS)
     if scene.openings is None:
         raise UserError(
-            "expected a portrait picture whose face is looked for, to retarget eyes or lips, found "
-            "a source video or --no-crop: leave the retargeting out"
+            "expected a portrait whose face is looked for, to retarget eyes or lips, found "
+            "--no-crop: leave one of the two out"
+        )
+    if not renderer.retargets:
+        raise UserError(
+            "expected weights with the eye and lip retargeters, found some without: give "
+            "LivePortrait's, or ask for no retargeting"
         )
     if openings is None:
         raise UserError(
@@ -56,16 +61,16 @@ def retargeted(
         wanted[:, 0], motion = openings[:, :2].mean(-1), without(motion, scene.own, "eyes")
     if part in ("lips", "both"):
         wanted[:, 1], motion = openings[:, 2], without(motion, scene.own, "lips")
-    return motion, renderer.opening_offsets(scene.sitter, scene.openings, wanted)
+    return motion, Openings(scene.openings, wanted)
 
 
-def shut_lips(
-    renderer: FaceRenderer, scene: Scene, count: int
-) -> Float[np.ndarray, "t k 3"] | None:
-    """Offsets that shut an open mouth, which relative motion would start from; None where there is
-    no need or no network. (LivePortrait's `normalize_lip`, added before stitching, not after.)"""
-    if scene.openings is None or not renderer.retargets or scene.openings[2] < OPEN_LIPS:
+def shut_lips(renderer: FaceRenderer, scene: Scene, count: int) -> Openings | None:
+    """Shuts an open mouth, which relative motion would start from, in every frame that shows one;
+    None where there is no need or no network. (LivePortrait's `normalize_lip`, added before
+    stitching, not after.)"""
+    if scene.openings is None or not renderer.retargets:
         return None
-    wanted = np.array([[np.nan, 0.0]], np.float32)
-    offsets = renderer.opening_offsets(scene.sitter, scene.openings, wanted)
-    return np.repeat(offsets, count, 0)
+    gaping = np.broadcast_to(scene.openings, (count, 3))[:, 2] >= OPEN_LIPS
+    wanted = np.full((count, 2), np.nan, np.float32)
+    wanted[gaping, 1] = 0
+    return Openings(scene.openings, wanted) if gaping.any() else None

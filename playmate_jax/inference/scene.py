@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker
+from playmate_jax.faces.openings import openings_of
 from playmate_jax.inference.face_renderer import FaceRenderer, Sitter
 from playmate_jax.inference.film import read_film
 from playmate_jax.inference.portrait import Picture, read_portrait
@@ -23,9 +24,10 @@ class Scene(NamedTuple):
     Attributes:
       sitter: of the portrait, or of the video's first frame.
       own: its motion: (70,), or (t, 70) for a video.
-      draw: motion (t, 70) to finished frames; for a portrait also `offsets` (t, k, 3).
+      draw: motion (t, 70), and `openings` where they are asked for, to finished frames.
       size: (width, height) of the frames.
-      openings: how far the left eye, the right eye and the lips of a portrait are open, if known.
+      openings: how far left eye, right eye and lips are open, if known: (3,), or (t, 3) for a
+        video.
       box, faces_found, notice: as `Portrait` has them.
     """
 
@@ -33,7 +35,7 @@ class Scene(NamedTuple):
     own: Float[np.ndarray, "*t m"]
     draw: Callable[..., Iterator[Picture]]
     size: tuple[int, int]
-    openings: Float[np.ndarray, "3"] | None = None
+    openings: Float[np.ndarray, "*t 3"] | None = None
     box: tuple[int, ...] = ()
     faces_found: int = 1
     notice: str | None = None
@@ -73,8 +75,8 @@ def read_scene(
         )  # fmt: skip
         sitter = renderer.look(sitting.face)
 
-        def draw(motion, offsets=None):
-            for faces in renderer.draw(sitter, motion, offsets):
+        def draw(motion, openings=None):
+            for faces in renderer.draw(sitter, motion, openings):
                 yield from map(sitting.finish, faces)
 
         return Scene(
@@ -93,4 +95,5 @@ def read_scene(
     if longest is not None and len(own) < longest:
         notice = f"the source video ends after {len(own) / FPS:.1f} s, and the result with it"
     sitter = renderer.look(next(film.crops()))
-    return Scene(sitter, own, partial(film.draw, paste=paste), size, notice=notice)
+    draw_film = partial(film.draw, paste=paste)
+    return Scene(sitter, own, draw_film, size, openings_of(film.track.faces), notice=notice)

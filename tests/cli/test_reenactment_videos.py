@@ -10,7 +10,7 @@ from PIL import Image
 from playmate_jax.cli import run
 from playmate_jax.errors import UserError
 from playmate_jax.inference import face_renderer
-from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.inference.face_renderer import FaceRenderer, Openings
 from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.inference.random_weights import TINY_RENDERER, random_params
 from playmate_jax.inference.reenactment import reenact
@@ -115,13 +115,22 @@ def test_retargeting_opens_eyes_by_offsets_instead_of_expression(
     assert any((a != b).any() for a, b in zip(free, eyes, strict=True))
 
 
+def moved(drawer, sitter, openings):
+    """Offsets of the keypoints as `draw` computes them, batch by batch."""
+    motion = np.zeros((len(openings.wanted), 70), np.float32)
+    batches = drawer._batches(motion, openings)
+    return np.concatenate(
+        [np.asarray(drawer._moved(sitter.keypoints, given))[:n] for _, n, given in batches]
+    )
+
+
 def test_offsets_are_the_networks_of_the_portrait_and_both_openings(retargeter, portrait_pixels):
     """Delta_eyes(x_s, c_s, c_d) + Delta_lips(x_s, c_s, c_d), each by its own MLP."""
     drawer = retargeter.renderer
     sitter = drawer.look(np.asarray(Image.fromarray(portrait_pixels).resize((64, 64))))
     own = np.array([0.3, 0.2, 0.1], np.float32)
     wanted = np.random.default_rng(0).uniform(0, 0.5, (6, 2)).astype(np.float32)
-    both = drawer.opening_offsets(sitter, own, wanted)
+    both = moved(drawer, sitter, Openings(own, wanted))
     assert both.shape == (6, 21, 3)
     for t in range(6):
         expected = np.zeros((21, 3))
@@ -133,23 +142,23 @@ def test_offsets_are_the_networks_of_the_portrait_and_both_openings(retargeter, 
                 x = np.maximum(x, 0) if i < len(layers) - 1 else x
             expected += x.reshape(21, 3)
         np.testing.assert_allclose(both[t], expected, atol=1e-5)
-    none = drawer.opening_offsets(sitter, own, np.full((6, 2), np.nan, np.float32))
-    assert not none.any()
+    none = Openings(own, np.full((6, 2), np.nan, np.float32))
+    assert not moved(drawer, sitter, none).any()
 
 
 def test_an_open_mouth_is_shut_before_relative_motion(
     retargeter, portrait_pixels, driving, monkeypatch
 ):
     asked = []
-    opening = FaceRenderer.opening_offsets
+    draw = FaceRenderer.draw
 
-    def record(self, sitter, own, wanted):
-        asked.append((own, wanted))
-        return opening(self, sitter, own, wanted)
+    def record(self, sitter, motion, openings=None):
+        asked.append(openings)
+        return draw(self, sitter, motion, openings)
 
-    monkeypatch.setattr(FaceRenderer, "opening_offsets", record)
-    retargeter.reenact(portrait_pixels, driving)
-    assert not asked  # the mouth that the face finder of these tests sees is shut
+    monkeypatch.setattr(FaceRenderer, "draw", record)
+    list(retargeter.reenact(portrait_pixels, driving))
+    assert asked == [None]  # the mouth that the face finder of these tests sees is shut
     detect = retargeter.landmarker.detect
 
     def gaping(image):
@@ -159,12 +168,34 @@ def test_an_open_mouth_is_shut_before_relative_motion(
         return faces
 
     monkeypatch.setattr(retargeter.landmarker, "detect", gaping)
-    retargeter.reenact(portrait_pixels, driving)
-    ((own, wanted),) = asked
-    assert own[2] > 0.03 and np.isnan(wanted[0, 0]) and wanted[0, 1] == 0
+    list(retargeter.reenact(portrait_pixels, driving))
+    own, wanted = asked[1]
+    assert own[2] > 0.03 and np.isnan(wanted[:, 0]).all() and not wanted[:, 1].any()
     for options in ({"pose": "absolute"}, {"region": "pose"}, {"region": "eyes"}):
-        retargeter.reenact(portrait_pixels, driving, **options)
-    assert len(asked) == 1
+        list(retargeter.reenact(portrait_pixels, driving, **options))
+    assert asked[2:] == [None, None, None]
+
+
+def test_a_source_video_is_retargeted_frame_by_frame(
+    retargeter, source_video, driving, clip, monkeypatch
+):
+    """Each frame's own keypoints and openings go into the networks."""
+    asked = []
+    draw = FaceRenderer.draw_each
+
+    def record(self, faces, motion, openings=None):
+        asked.append(openings)
+        return draw(self, faces, motion, openings)
+
+    monkeypatch.setattr(FaceRenderer, "draw_each", record)
+    free = list(retargeter.reenact(source_video, driving))
+    both = retargeter.reenact(source_video, driving, retarget="both")
+    frames = list(both)
+    own, wanted = asked[1]
+    assert own.shape == (8, 3)
+    np.testing.assert_allclose(wanted[:, 0], clip.openings[:8, :2].mean(-1), atol=1e-5)
+    np.testing.assert_allclose(wanted[:, 1], clip.openings[:8, 2], atol=1e-5)
+    assert len(frames) == 8 and any((a != b).any() for a, b in zip(free, frames, strict=True))
 
 
 def test_frames_of_any_motion_go_through_one_program(

@@ -82,7 +82,7 @@ def test_a_defect_is_one_sentence_and_a_hint(tiny, capsys, monkeypatch, animate)
     def broken(*_, **__):
         raise RuntimeError("a defect\nof two lines")
 
-    monkeypatch.setattr(tiny, "generator", broken)
+    monkeypatch.setattr(type(tiny.generator), "__call__", broken)
     assert animate() == 1
     err = capsys.readouterr().err
     assert "Traceback" not in err and "a defect of two lines" in err and "--debug" in err

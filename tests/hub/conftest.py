@@ -42,17 +42,17 @@ def tiny(hub, monkeypatch):
 
     weights = np.arange(3000, dtype=np.float32).tobytes()
     hub.repositories["owner/tiny"] = {
-        "parts/weights.bin": weights,
+        "parts/weights.safetensors": weights,
         "config.json": b'{"width": 3000}',
         "insightface/det_10g.onnx": b"not wanted",
     }
     row = Published(
         "three thousand numbers", "renderer", "owner/tiny", "MIT", COMMIT,
-        (File(("parts/*.bin",), sha256(weights), len(weights)), File(("config.json",))),
+        (File(("parts/*.safetensors",), sha256(weights), len(weights)), File(("config.json",))),
     )  # fmt: skip
 
     def convert(folder, directory):
-        numbers = np.fromfile(folder / "parts" / "weights.bin", np.float32)
+        numbers = np.fromfile(folder / "parts" / "weights.safetensors", np.float32)
         config = json.loads((folder / "config.json").read_text())
         save_weights(
             directory, {"kind": "renderer", **config}, {"numbers": numbers}, {"title": "t"}

@@ -159,7 +159,7 @@ def test_an_animator_speaks_with_it(folder):
     animation = animator.animate(portrait, speech(3_000), crop=False)
     frames = list(animation)
     assert len(frames) == 5 and animation.facts["weights"]["generator"] == "random joyvasa"
-    assert animation.facts["sampler"] is None  # the generator's own
+    assert animation.facts["sampler"] == "ddpm"  # the generator's own
     with pytest.raises(UserError, match="no emotion"):
         animator.animate(portrait, speech(3_000), crop=False, emotion="happy")
 
