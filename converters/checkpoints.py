@@ -2,11 +2,13 @@
 
     FILE.safetensors | .pth .pt .bin .pkl   one state dict; in a `.pth` maybe under "state_dict"
     LivePortrait's folder                   five files, found anywhere below it
+    JoyVASA's folder                        motion_generator/*.pt and motion_template.pkl below it
     transformers' folder                    config.json and model.safetensors or pytorch_model.bin
 
 `read` gives named arrays; in LivePortrait's folder and in one file of all its networks, names begin
-with the part ("appearance.first.conv.weight"). What our exports say of themselves, and a
-transformers' config.json, come along as `beside`.
+with the part ("appearance.first.conv.weight"). What our exports say of themselves, a transformers'
+config.json, and the settings of a training come along as `beside`; the statistics of a motion
+template are tensors ("statistics.pose_low").
 """
 
 import hashlib
@@ -16,20 +18,23 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from playmate_jax.converters import liveportrait, torch_files
+from playmate_jax.converters import joyvasa, joyvasa_files, liveportrait, torch_files
 from playmate_jax.converters.rules import renamed
 from playmate_jax.errors import UserError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".pkl")
 TRANSFORMERS_FILES = ("model.safetensors", "pytorch_model.bin")
 WRAPPERS = ("state_dict", "model")  # keys under which a file may keep its tensors
+GENERATOR = "motion_generator/*.pt"  # as JoyVASA is published
 Progress = Callable[[str, int, int], None]
+# (tensors, what the file says of itself) -> what a `.pth` holds
+Content = Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Checkpoint:
     Attributes:
       files: every file that was read, by its name.
       beside: "config" and "card" of our exports, "transformers" of a transformers' folder,
-        "preprocessor" of its feature extraction.
+        "preprocessor" of its feature extraction; "args" and "iteration" of a training.
     """
 
     path: Path
@@ -78,6 +83,8 @@ def read(path: str | Path, progress: Progress = lambda *_: None) -> Checkpoint:
         )
     if any(_below(path, name) for name in [*liveportrait.FILES.values(), liveportrait.RETARGETING]):
         return _liveportrait(path, progress)
+    if _below(path, GENERATOR) or _below(path, joyvasa.TEMPLATE_FILE):
+        return _joyvasa(path, progress)
     for name in TRANSFORMERS_FILES:
         if (path / "config.json").is_file() and (path / name).is_file():
             return _transformers(path, path / name, progress)
@@ -85,13 +92,15 @@ def read(path: str | Path, progress: Progress = lambda *_: None) -> Checkpoint:
     if len(files) == 1:
         return _file(files[0], progress)
     raise UserError(
-        f"expected LivePortrait's five files, config.json with {' or '.join(TRANSFORMERS_FILES)}, "
-        f"or one checkpoint ({' '.join(SUFFIXES)}) in {path}, found {len(files)} checkpoints: "
+        "expected LivePortrait's or JoyVASA's files, config.json with "
+        f"{' or '.join(TRANSFORMERS_FILES)}, or one checkpoint "
+        f"({' '.join(SUFFIXES)}) in {path}, found {len(files)} checkpoints: "
         "give a file"
     )
 
 
-def _file(path: Path, progress: Progress) -> Checkpoint:
+def _file(path: Path, progress: Progress, template: Path | None = None) -> Checkpoint:
+    """One file, and of a training with a motion template its statistics."""
     progress("read", 0, 1)
     content = torch_files.read(path)
     if set(content) & set(liveportrait.RETARGETING_KEYS):
@@ -102,12 +111,49 @@ def _file(path: Path, progress: Progress) -> Checkpoint:
             k: content.pop(k) for k in ("config", "card") if isinstance(content.get(k), Mapping)
         }
         wrapped = [key for key in WRAPPERS if isinstance(content.get(key), Mapping)]
+        if wrapped and isinstance(content.get("args"), Mapping):
+            iteration = content.get("iter")
+            beside["args"] = content["args"]
+            beside["iteration"] = iteration if isinstance(iteration, int) else 0
         state = content[wrapped[0]] if wrapped else content
         state = renamed(state, lambda name: name.removeprefix("module."))
+        if wrapped and isinstance(content.get("statistics"), Mapping):
+            state |= _statistics(content["statistics"])
     if path.suffix == ".safetensors":
         beside = torch_files.metadata(path)
+    files = {path.name: path}
+    has_statistics = any(name.startswith(joyvasa.STATISTICS_PREFIX) for name in state)
+    if "args" in beside and not has_statistics and (template := template or _template_of(path)):
+        state |= _statistics(joyvasa_files.read_template(template))
+        files[template.name] = template
     progress("read", 1, 1)
-    return Checkpoint(path, state, {path.name: path}, beside)
+    return Checkpoint(path, state, files, beside)
+
+
+def _statistics(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{joyvasa.STATISTICS_PREFIX}{name}": value for name, value in values.items()}
+
+
+def _joyvasa(folder: Path, progress: Progress) -> Checkpoint:
+    """The one checkpoint, and the template wherever below the folder it lies."""
+    generators = _below(folder, GENERATOR) or _below(folder, "*.pt")
+    templates = _below(folder, joyvasa.TEMPLATE_FILE)
+    for what, paths, fewest in ((GENERATOR, generators, 1), (joyvasa.TEMPLATE_FILE, templates, 0)):
+        if not fewest <= len(paths) <= 1:
+            raise UserError(
+                f"expected one {what} of JoyVASA under {folder}, found {len(paths) or 'none'}: "
+                "give a folder with one checkpoint and its template"
+            )
+    found = _file(generators[0], progress, templates[0] if templates else None)
+    return replace(found, path=folder)
+
+
+def _template_of(checkpoint: Path) -> Path | None:
+    """The motion template beside a checkpoint, or where it is published."""
+    for place in (checkpoint.parent, checkpoint.parent.parent / "motion_template"):
+        if (place / joyvasa.TEMPLATE_FILE).is_file():
+            return place / joyvasa.TEMPLATE_FILE
+    return None
 
 
 def _liveportrait(folder: Path, progress: Progress) -> Checkpoint:
@@ -181,14 +227,24 @@ def _one(folder: Path, name: str) -> Path:
 # ---- writing ------------------------------------------------------------------------------------
 
 
+def state_dict_content(
+    state: Mapping[str, np.ndarray], beside: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a `.pth` holds where no original code wants it otherwise."""
+    return {"state_dict": dict(state), **beside}
+
+
 def write_file(
-    path: str | Path, state: Mapping[str, np.ndarray], beside: Mapping[str, Any]
+    path: str | Path,
+    state: Mapping[str, np.ndarray],
+    beside: Mapping[str, Any],
+    content: Content = state_dict_content,
 ) -> list[Path]:
-    """One file that says what it is: `.safetensors` with metadata, or a dict with "state_dict"."""
+    """One file that says what it is: `.safetensors` with metadata, or a dict (`content`)."""
     path = Path(path)
     if path.suffix == ".safetensors":
         return [torch_files.write(path, state, beside)]
-    return [torch_files.write(path, {"state_dict": dict(state), **beside})]
+    return [torch_files.write(path, content(state, beside))]
 
 
 def write_liveportrait(folder: str | Path, state: Mapping[str, np.ndarray]) -> list[Path]:

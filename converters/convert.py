@@ -100,6 +100,7 @@ def to_jax(
     told(done)
     state = named_state(found, match)
     form = form_of(found, match, state)
+    remembered = match.family.remembered(found.state, found.beside)
     found.state = {}
     leaves, unused = to_flax(form.table, state, form.shapes, _phase(progress, "convert"))
     done.parameters = sum(leaf.size for leaf in leaves.values())
@@ -113,7 +114,8 @@ def to_jax(
         tree = unflatten_dict(leaves, sep="/")
         del leaves
         progress("write", 0, 1)
-        done.written = [save_weights(directory, values, tree, _card(form, found), unused=unused)]
+        card = _card(form, found, remembered)
+        done.written = [save_weights(directory, values, tree, card, unused=unused)]
         progress("write", 1, 1)
     done.seconds = time.perf_counter() - began
     return done
@@ -174,7 +176,8 @@ def _write(
 ) -> list[Path]:
     name = form.family.name
     if target.suffix in checkpoints.SUFFIXES:
-        return checkpoints.write_file(target, state, {"config": values, "card": card})
+        beside = {"config": values, "card": card}
+        return checkpoints.write_file(target, state, beside, form.family.content)
     if name == "liveportrait":
         return checkpoints.write_liveportrait(target, state)
     if name in ("wav2vec2", "hubert"):
@@ -233,7 +236,9 @@ def _beside(beside: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _card(form: Form, source: checkpoints.Checkpoint) -> dict[str, Any]:
+def _card(
+    form: Form, source: checkpoints.Checkpoint, remembered: Mapping[str, Any]
+) -> dict[str, Any]:
     family = form.family
     card: dict[str, Any] = {"name": family.name, "title": family.title, "licence": family.licence}
     if family.domain:
@@ -242,6 +247,7 @@ def _card(form: Form, source: checkpoints.Checkpoint) -> dict[str, Any]:
     return (
         card
         | dict(source.beside.get("card", {}))
+        | dict(remembered)
         | {
             "source": source.path.resolve().name,
             "source_sha256": source.sha256(),

@@ -14,13 +14,15 @@ import numpy as np
 from flax.errors import FlaxError
 
 from playmate_jax.converters import (
+    joyvasa,
+    joyvasa_files,
     liveportrait,
     playmate,
     runs,
     speech_encoders,
     training_networks,
 )
-from playmate_jax.converters.checkpoints import Checkpoint
+from playmate_jax.converters.checkpoints import Checkpoint, Content, state_dict_content
 from playmate_jax.converters.rules import Ignored, Rule, Table, renamed
 from playmate_jax.converters.sizes import Shapes
 from playmate_jax.converters.verify import Run
@@ -28,6 +30,7 @@ from playmate_jax.errors import UserError, nearest
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.discriminator import DiscriminatorConfig
 from playmate_jax.models.hopenet import HopenetConfig
+from playmate_jax.models.joyvasa import JoyvasaConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.vgg19 import VGG19Config
@@ -53,7 +56,9 @@ class Family:
       runs: configuration -> how its networks run on both sides.
       parts: what names begin with, where the family has several networks; each may come alone.
       rename: a published name -> the table's, None for a tensor that is left out.
-      said: what lies beside the tensors -> configuration, where shapes do not tell it.
+      said: what lies beside the tensors, and shapes -> configuration, where shapes do not tell it.
+      remembered: names, and what lies beside the tensors -> what the card keeps for an export.
+      content: what a `.pth` of it holds.
       domain: the pictures that a renderer was trained on.
     """
 
@@ -69,14 +74,16 @@ class Family:
     runs: Callable[[Any], list[Run]]
     parts: tuple[str, ...] = ()
     rename: Callable[[str], str | None] = str
-    said: Callable[[Mapping[str, Any]], Any] | None = None
+    said: Callable[[Mapping[str, Any], Shapes], Any] | None = None
+    remembered: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]] = lambda *_: {}
+    content: Content = state_dict_content
     domain: str = ""
 
     def config(self, shapes: Shapes, beside: Mapping[str, Any]) -> Any:
         """The configuration of a checkpoint: what our export says, or others, or the shapes."""
         if "config" in beside:
             return self.config_from(beside["config"], "the checkpoint's config")
-        return self.said(beside) if self.said else self.sizes(shapes)
+        return self.said(beside, shapes) if self.said else self.sizes(shapes)
 
     def config_from(self, values: Mapping[str, Any], where: str) -> Any:
         """The configuration in a config.json."""
@@ -111,12 +118,13 @@ class Form:
 
 
 MIT = "MIT (LivePortrait's code and weights)"
+JOYVASA = "JoyVASA: code MIT; weights as their model card says (huggingface.co/jdh-algo/JoyVASA)"
 APACHE = "Apache-2.0"
 UNTOLD = "as its source says"  # published in several places, or by nobody yet
 
 
 def _speech_family(name: str, title: str) -> Family:
-    def said(beside: Mapping[str, Any]) -> Wav2Vec2Config:
+    def said(beside: Mapping[str, Any], _: Shapes) -> Wav2Vec2Config:
         if "transformers" not in beside:
             raise UserError(
                 f"expected transformers' config.json beside the weights of {name}, found none: "
@@ -144,6 +152,12 @@ FAMILIES = (
     ),
     _speech_family("wav2vec2", "wav2vec 2.0, a speech encoder"),
     _speech_family("hubert", "HuBERT, a speech encoder"),
+    Family(
+        "joyvasa", "JoyVASA's motion generator, with its own speech encoder", "joyvasa", JOYVASA,
+        JoyvasaConfig, runs.TINY_JOYVASA, joyvasa.sizes, joyvasa.table, joyvasa.all_leaf_shapes,
+        runs.joyvasa, rename=joyvasa.present_name, said=joyvasa.config_of,
+        remembered=joyvasa_files.remembered, content=joyvasa_files.content, domain="photographs",
+    ),
     Family(
         "vgg19", "VGG19's convolutions, for the perceptual loss", "vgg19", "BSD-3-Clause",
         VGG19Config, runs.TINY_VGG19, training_networks.vgg19_config, training_networks.vgg19,

@@ -35,24 +35,17 @@ def _animals(folder: Path, directory: Path) -> None:
     convert.to_jax(folder / "liveportrait_animals", directory)
 
 
-def _joyvasa(folder: Path, directory: Path) -> None:
-    from playmate_jax.converters import joyvasa_weights
-
-    (checkpoint,) = folder.glob("motion_generator/*.pt")
-    joyvasa_weights.convert(checkpoint, folder / "motion_template/motion_template.pkl", directory)
-
-
-def _speech(folder: Path, directory: Path) -> None:
+def _whole(folder: Path, directory: Path) -> None:
     convert.to_jax(folder, directory)
 
 
 CONVERTERS: dict[str, Converter] = {
     "liveportrait": _liveportrait,
     "liveportrait-animals": _animals,
-    "joyvasa": _joyvasa,
-    "wav2vec2": _speech,
-    "hubert": _speech,
-    "hubert-chinese": _speech,
+    "joyvasa": _whole,
+    "wav2vec2": _whole,
+    "hubert": _whole,
+    "hubert-chinese": _whole,
 }
 
 

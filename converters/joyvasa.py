@@ -1,7 +1,8 @@
 """JoyVASA's motion generator: tables between its state dict and `models/joyvasa.py`.
 
-Sizes come from a checkpoint's `args`; what `args` say and the original never passed on (layers, the
-indicator) comes from the tensors.
+Sizes come from the tensors, as the original never passed on all that a checkpoint's `args` say
+(layers, the indicator); the schedule and what is predicted come from `args`. The statistics of the
+motion template are tensors among the others (`joyvasa_files.py`).
 """
 
 import dataclasses
@@ -24,8 +25,10 @@ from playmate_jax.converters.rules import (
     prefixed,
     under,
 )
+from playmate_jax.converters.sizes import Shapes, count, part
 from playmate_jax.diffusion.schedule import posterior_variance
 from playmate_jax.errors import UserError
+from playmate_jax.inference.joyvasa_generator import STATISTICS
 from playmate_jax.models.joyvasa import (
     SCHEDULES,
     DenoiserConfig,
@@ -39,15 +42,17 @@ from playmate_jax.motion.layout import MOTION_SIZE
 from playmate_jax.motion.windows import WindowConfig
 
 BASE_ENCODER = Wav2Vec2Config()  # the size of every published one
+PREDICTIONS = {"sample": "x0", "noise": "noise"}
 AUDIO_MODELS = ("wav2vec2", "hubert", "hubert_zh", "hubert_zh_ori")
 TABLE_ROWS = 600  # of the positional table that checkpoints hold
 ENCODER, SCHEDULE = "audio_encoder.", "diffusion_sched."
+STATISTICS_PREFIX, TEMPLATE_FILE = "statistics.", "motion_template.pkl"
 _NETWORK = "denoising_net."
 _LAYER_NORMS = ("norm_motion", "norm_speech", "norm")
 
 
 def table(config: JoyvasaConfig) -> Table:
-    """The whole of DitTalkingHead, in PyTorch's order of names."""
+    """The whole of DitTalkingHead, in PyTorch's order of names; then the statistics."""
     rules: Table = [
         Rule(f"{theirs}_feat", f"motion/params/{ours}", IDENTITY)
         for theirs, ours in (
@@ -58,8 +63,17 @@ def table(config: JoyvasaConfig) -> Table:
     rules += under("encoder/", prefixed(ENCODER, speech_encoders.table(config.encoder)))
     rules += under("motion/", dense("audio_feature_map", "speech_map"))
     rules += under("motion/", denoiser_table(config.denoiser, _NETWORK, "denoiser/"))
-    buffers = schedule_buffers(config.denoiser)
-    return rules + [Ignored(f"{SCHEDULE}{name}", value) for name, value in buffers.items()]
+    for name, value in schedule_buffers(config.denoiser).items():
+        rules.append(Ignored(f"{SCHEDULE}{name}", value, computed=True))
+    return rules + [
+        Rule(f"{STATISTICS_PREFIX}{name}", f"statistics/{name}", IDENTITY) for name in STATISTICS
+    ]
+
+
+def present_name(name: str) -> str:
+    """A tensor's name with the speech encoder's weight norm in its new spelling."""
+    own = name.removeprefix(ENCODER)
+    return ENCODER + speech_encoders.SPELLINGS[own] if own in speech_encoders.SPELLINGS else name
 
 
 def denoiser_table(config: DenoiserConfig, source: str = "", target: str = "") -> Table:
@@ -67,11 +81,13 @@ def denoiser_table(config: DenoiserConfig, source: str = "", target: str = "") -
     rules: Table = []
     tokens, d = config.window.total, config.width
     if config.align_width > 0:
-        rules += [Ignored(f"{source}alignment_mask", ~alignment(tokens, config.align_width))]
-    rules += [Ignored(f"{source}TE.pe", sinusoids(config.n_diffusion_steps + 1, d)[None])]
+        mask = ~alignment(tokens, config.align_width)
+        rules.append(Ignored(f"{source}alignment_mask", mask, computed=True))
+    steps = sinusoids(config.n_diffusion_steps + 1, d)[None]
+    rules.append(Ignored(f"{source}TE.pe", steps, computed=True))
     rules += dense(f"{source}diff_step_map.0", f"{target}step_in")
     rules += dense(f"{source}diff_step_map.2", f"{target}step_out")
-    rules += [Ignored(f"{source}PE.pe", sinusoids(TABLE_ROWS, d)[None])]
+    rules.append(Ignored(f"{source}PE.pe", sinusoids(TABLE_ROWS, d)[None], computed=True))
     rules += dense(f"{source}feature_proj", f"{target}project")
     for i in range(config.layers):
         theirs, ours = f"{source}transformer.layers.{i}", f"{target}layer_{i}"
@@ -104,9 +120,11 @@ def all_leaf_shapes(config: JoyvasaConfig) -> dict[str, tuple[int, ...]]:
     """Every leaf that `table` fills, and its shape."""
     motion = leaf_shapes(config.denoiser, config.encoder.width)
     encoder = speech_encoders.leaf_shapes(config.encoder)
-    return {f"motion/{name}": shape for name, shape in motion.items()} | {
-        f"encoder/{name}": shape for name, shape in encoder.items()
-    }
+    return (
+        {f"motion/{name}": shape for name, shape in motion.items()}
+        | {f"encoder/{name}": shape for name, shape in encoder.items()}
+        | {f"statistics/{name}": (size,) for name, size in STATISTICS.items()}
+    )
 
 
 def schedule_buffers(config: DenoiserConfig) -> dict[str, np.ndarray]:
@@ -122,24 +140,22 @@ def schedule_buffers(config: DenoiserConfig) -> dict[str, np.ndarray]:
     return {name: value.astype(np.float32) for name, value in buffers.items()}
 
 
-def config_of(
-    args: Mapping[str, Any],
-    state: Mapping[str, np.ndarray],
-    encoder: Wav2Vec2Config = BASE_ENCODER,
-    position_row: bool = True,
-) -> JoyvasaConfig:
+def sizes(found: Shapes) -> JoyvasaConfig:
+    """What the shapes tell: all sizes but the heads', not the schedule and what is predicted."""
+    encoder = speech_encoders.sizes(part(found, ENCODER.removesuffix(".")))
+    return JoyvasaConfig(_denoiser_sizes({}, found), encoder)
+
+
+def config_of(beside: Mapping[str, Any], found: Shapes) -> JoyvasaConfig:
     """Our configuration from a checkpoint's `args` and the shapes of its tensors.
 
-    Args:
-      encoder: the speech encoder's sizes.
-      position_row: see `models/joyvasa.py`; False for weights trained after the correction.
-
     Raises:
-      UserError: a variant that is not there.
+      UserError: a variant that is not there, or no motion template.
     """
+    args = beside.get("args", {})
     wanted = {
         "motion_feat_dim": (MOTION_SIZE,), "fps": (25,), "architecture": ("decoder",),
-        "audio_model": AUDIO_MODELS, "target": ("sample", "noise"),
+        "audio_model": AUDIO_MODELS, "target": tuple(PREDICTIONS),
         "diff_schedule": tuple(SCHEDULES),
     }  # fmt: skip
     for name, values in wanted.items():
@@ -148,28 +164,38 @@ def config_of(
                 f"expected {name} among {', '.join(map(str, values))} in the checkpoint's args, "
                 f"found {args[name]!r}: this variant is not supported"
             )
-    base = DenoiserConfig()
-    width = int(args.get("feature_dim", base.width))
-    layer = re.compile(re.escape(f"{_NETWORK}transformer.layers.") + r"(\d+)\.")
-    layers = {int(found[1]) for name in state if (found := layer.match(name))}
-    inputs = np.shape(state.get(f"{_NETWORK}feature_proj.weight", ()))
-    widened = np.shape(state.get(f"{_NETWORK}transformer.layers.0.linear1.weight", ()))
-    normed = f"{ENCODER}feature_projection.layer_norm.weight" in state
-    denoiser = DenoiserConfig(
-        width=width,
-        layers=max(layers) + 1 if layers else base.layers,
-        mlp_ratio=widened[0] // width if widened else base.mlp_ratio,
-        window=WindowConfig(
-            int(args.get("n_motions", base.window.length)),
-            int(args.get("n_prev_motions", base.window.previous)),
-        ),
-        indicator=inputs[-1:] == (MOTION_SIZE + 1,),
-        schedule=args.get("diff_schedule", base.schedule),
-        n_diffusion_steps=int(args.get("n_diff_steps", base.n_diffusion_steps)),
-        position_row=position_row,
-    )
+    if not any(name.startswith(STATISTICS_PREFIX) for name in found):
+        raise UserError(
+            f"expected {TEMPLATE_FILE} beside JoyVASA's checkpoint, found none: give the folder "
+            "that holds its motion_generator and motion_template"
+        )
+    normed = f"{ENCODER}feature_projection.layer_norm.weight" in found
     return JoyvasaConfig(
-        denoiser=denoiser,
-        encoder=dataclasses.replace(encoder, projection_norm=normed),
-        prediction={"sample": "x0", "noise": "noise"}[args.get("target", "sample")],
+        _denoiser_sizes(args, found),
+        dataclasses.replace(BASE_ENCODER, projection_norm=normed),
+        PREDICTIONS[args.get("target", "sample")],
+    )
+
+
+def _denoiser_sizes(args: Mapping[str, Any], found: Shapes) -> DenoiserConfig:
+    """Sizes by the tensors, by `args` where there are none, then the original's class's."""
+    base = DenoiserConfig()
+    rows, columns = found.get(f"{_NETWORK}feature_proj.weight", (base.width, MOTION_SIZE))
+    widened = found.get(f"{_NETWORK}transformer.layers.0.linear1.weight")
+    tokens = found.get(f"{_NETWORK}alignment_mask")
+    start = found.get("start_motion_feat")
+    steps = found.get(f"{_NETWORK}TE.pe")
+    previous = start[1] if start else int(args.get("n_prev_motions", base.window.previous))
+    length = int(args.get("n_motions", base.window.length))
+    layers = count(found, re.escape(f"{_NETWORK}transformer.layers.") + r"(\d+)\.")
+    return DenoiserConfig(
+        width=rows,
+        layers=layers or base.layers,
+        mlp_ratio=widened[0] // rows if widened else base.mlp_ratio,
+        window=WindowConfig(tokens[0] - previous if tokens else length, previous),
+        indicator=columns == MOTION_SIZE + 1,
+        schedule=args.get("diff_schedule", base.schedule),
+        n_diffusion_steps=steps[1] - 1
+        if steps
+        else int(args.get("n_diff_steps", base.n_diffusion_steps)),
     )

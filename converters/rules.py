@@ -21,6 +21,8 @@ import numpy as np
 
 from playmate_jax.errors import UserError
 
+# How far a computed tensor may be from ours, of its largest number: bfloat16 rounds by 2^-9.
+COMPUTED = 1e-2
 Arrays = Mapping[str, np.ndarray]
 Progress = Callable[[int, int], None]
 
@@ -49,10 +51,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A tensor that the model does not use, with what an export writes when none was kept."""
+    """A tensor that the model does not use, with what an export writes when none was kept.
+
+    `computed` says that it follows from the configuration: another one is of another model.
+    """
 
     source: str
     default: np.ndarray
+    computed: bool = False
 
 
 Table = list[Rule | Ignored]
@@ -215,6 +221,11 @@ def to_flax(
     for target, n in rows.items():
         if target in shapes and shapes[target][0] != n:
             problems.append(f"! leaf {target} stacks {shapes[target][0]} layers, the table {n}")
+    problems += [
+        f"! {entry.source} is not what the configuration gives"
+        for entry in table
+        if isinstance(entry, Ignored) and entry.computed and not _same(entry, state)
+    ]
     leaves: dict[str, np.ndarray] = {}
     for done, rule in enumerate(rules, 1):
         if rule.source not in state or rule.target not in shapes:
@@ -282,6 +293,15 @@ def check_table(table: Table) -> None:
     twice += [target for (target, _), n in targets.items() if n > 1]
     if twice:
         raise ValueError(f"the table has several rules for: {', '.join(twice)}")
+
+
+def _same(entry: Ignored, state: Arrays) -> bool:
+    """Whether a computed tensor, if it is there, is ours but for rounding."""
+    ours, theirs = entry.default, state.get(entry.source, entry.default)
+    if not isinstance(theirs, np.ndarray) or theirs.shape != ours.shape:
+        return False
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    return bool(np.abs(ours - theirs).max(initial=0) <= COMPUTED * np.abs(ours).max(initial=0))
 
 
 def _differences(found: set[str], known: set[str], what: str = "") -> list[str]:

@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from playmate_jax.converters import stand_in
@@ -18,10 +19,12 @@ from playmate_jax.models.discriminator import DiscriminatorConfig, MultiScaleDis
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
 from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
 from playmate_jax.models.hopenet import Hopenet, HopenetConfig
+from playmate_jax.models.joyvasa import DenoiserConfig, Joyvasa, JoyvasaConfig
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig, decoder_inputs, warping_network
 from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
+from playmate_jax.models.speech import at_video_rate
 from playmate_jax.models.stitching import KeypointMLP, KeypointMLPConfig
 from playmate_jax.models.vgg19 import VGG19, VGG19Config
 from playmate_jax.models.warping import WarpingConfig
@@ -71,6 +74,13 @@ TINY_PLAYMATE = MotionModelConfig(
         kernel_size=5, window=WindowConfig(12, 4),
     ),
     emotion=EmotionConfig(blocks=2, heads=2, mlp_ratio=2, condition_width=12),
+)  # fmt: skip
+TINY_JOYVASA = JoyvasaConfig(
+    denoiser=DenoiserConfig(
+        width=24, layers=2, heads=4, mlp_ratio=2, window=WindowConfig(12, 4), indicator=True,
+        n_diffusion_steps=6,
+    ),
+    encoder=TINY_SPEECH,
 )  # fmt: skip
 SAMPLES = 3000  # of audio
 
@@ -125,6 +135,54 @@ def speech_encoder(config: Wav2Vec2Config) -> list[Run]:
         Run("", twin, flax_layers(Wav2Vec2(config)), _inputs(audio=((1, SAMPLES), "normal")),
             {f"{position}.conv": position})
     ]  # fmt: skip
+
+
+def joyvasa(config: JoyvasaConfig) -> list[Run]:
+    """A first window without speech and with it, as guidance asks for both."""
+    length = config.denoiser.window.length
+    drawn = _inputs(
+        audio=((1, samples(config.encoder, 2 * length)), "normal"),
+        motion=((1, length, MOTION_SIZE), "normal"),
+    )
+
+    def inputs() -> list[np.ndarray]:
+        return [*drawn(), np.array([config.denoiser.n_diffusion_steps // 2], np.int32)]
+
+    position = "audio_encoder.encoder.pos_conv_embed"
+    heard_at = {f"{position}.conv": position}
+    for i in range(config.denoiser.layers):
+        for name in ("self_attn", "multihead_attn"):  # PyTorch never calls their projections
+            attention = f"denoising_net.transformer.layers.{i}.{name}"
+            heard_at[f"{attention}.out_proj"] = attention
+    twin = _twin("joyvasa", "JoyvasaTwin", config)
+    return [Run("", twin, _joyvasa_layers(config), inputs, heard_at)]
+
+
+def _joyvasa_layers(config: JoyvasaConfig) -> Callable[..., dict[str, Any]]:
+    """Speech through its encoder and map, then the denoiser, with every layer's output kept."""
+
+    def run(variables: Mapping[str, Any], audio: Any, motion: Any, step: Any) -> dict[str, Any]:
+        kept = {"capture_intermediates": True, "mutable": ["intermediates"]}
+        states, encoded = Wav2Vec2(config.encoder).apply(variables["encoder"], audio, **kept)
+        network, own = Joyvasa(config.denoiser), variables["motion"]
+        features = at_video_rate(states[-1][0])[None]
+        speech, mapped = network.apply(own, features, method="speech", **kept)
+        learned = own["params"]
+        both = jnp.concatenate([jnp.broadcast_to(learned["no_speech"], speech.shape), speech])
+        inputs = (motion, both, learned["start_motion"], learned["start_speech"], step)
+        twice = [jnp.broadcast_to(x, (2, *x.shape[1:])) for x in inputs[:-1]]
+        made, denoised = network.apply(own, *twice, jnp.repeat(step, 2), **kept)
+        found = modules_of(encoded, "encoder/") | modules_of(mapped, "motion/")
+        return found | modules_of(denoised, "motion/") | {"": [made]}
+
+    return run
+
+
+def samples(config: Wav2Vec2Config, rows: int) -> int:
+    """The least audio that gives so many rows."""
+    for kernel, stride in zip(reversed(config.kernels), reversed(config.strides), strict=True):
+        rows = (rows - 1) * stride + kernel
+    return rows
 
 
 def vgg19(config: VGG19Config) -> list[Run]:

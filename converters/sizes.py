@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 Shapes = Mapping[str, tuple[int, ...]]
+Value = TypeVar("Value")
 
 
 def count(names: Iterable[str], pattern: str) -> int:
@@ -18,7 +20,7 @@ def cap(widths: Sequence[int], default: int) -> int:
     return max(default, *widths) if doubled else max(widths)
 
 
-def part(shapes: Shapes, name: str) -> dict[str, tuple[int, ...]]:
-    """The shapes of one part ("appearance.first.weight"), without its name."""
+def part(shapes: Mapping[str, Value], name: str) -> dict[str, Value]:
+    """The shapes (or tensors) of one part ("appearance.first.weight"), without its name."""
     prefix = f"{name}."
     return {k.removeprefix(prefix): v for k, v in shapes.items() if k.startswith(prefix)}

@@ -1,14 +1,17 @@
-"""PyTorch's files as NumPy arrays, and back. Files are untrusted: only tensors are ever unpickled.
+"""PyTorch's files as NumPy arrays, and back. Files are untrusted: only tensors are ever unpickled,
+and the settings that trainings keep beside them.
 
 `.pth` and `.bin` through torch with `weights_only=True`; `.safetensors` without torch. Types are
-kept, bfloat16 too.
+kept, bfloat16 too. Settings (an argparse.Namespace, paths, NumPy's scalars) come as plain values.
 """
 
+import argparse
 import json
 import os
+import pathlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +23,11 @@ from playmate_jax.errors import UserError
 HEADER_LIMIT = 100_000_000  # bytes; safetensors' own
 
 
-def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
+def read(path: str | Path) -> dict[str, Any]:
     """A file's tensors as arrays, nested as they are in the file.
 
-    Args:
-      allowed: what else may be unpickled, as `torch.serialization.safe_globals` takes it.
-
     Raises:
-      UserError: missing, damaged, or holding anything but tensors and plain values.
+      UserError: missing, damaged, or holding anything but tensors, settings and plain values.
     """
     path = Path(path)
     if not path.is_file():
@@ -43,7 +43,7 @@ def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
             raise UserError(f"{path} is damaged ({error}); fetch it again") from None
     torch = _torch()
     try:
-        with torch.serialization.safe_globals(list(allowed)):
+        with torch.serialization.safe_globals(_settings()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling fails in many ways, none of which is a defect here
         raise UserError(
@@ -53,6 +53,29 @@ def read(path: str | Path, allowed: Sequence[Any] = ()) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise UserError(f"expected {path} to hold named tensors, found a {type(content).__name__}")
     return _to_numpy(content)
+
+
+def _settings() -> list[Any]:
+    """What may be unpickled beside tensors, with the names under which files have it."""
+    path = pathlib.PurePosixPath  # whatever machine wrote it: never one that touches the disk
+    paths = [
+        (path, f"pathlib{private}.{name}")
+        for private in ("", "._local")
+        for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+    ]
+    scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
+    types = [np.dtype, *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"}]
+    numpy_names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    return [argparse.Namespace, *paths, *numpy_names, *types]
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON can hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def _reason(error: Exception) -> str:
@@ -172,6 +195,8 @@ def _refuse_twice(path: Path) -> None:
 def _to_numpy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _to_numpy(item) for name, item in value.items()}
+    if isinstance(value, argparse.Namespace):
+        return {str(name): _plain(item) for name, item in vars(value).items()}
     if not hasattr(value, "numpy"):
         return value
     if str(value.dtype) == "torch.bfloat16":

@@ -139,8 +139,10 @@ def record(runs: Iterable[Run], table: Table, leaf_shapes: Mapping) -> dict[str,
 
 
 def stand_in_state(table: Table, leaf_shapes: Mapping) -> dict[str, np.ndarray]:
-    """A stand-in state dict for a table: names and shapes are all it takes."""
-    return stand_in.state_dict(manifest(table, leaf_shapes), SEED)
+    """A stand-in state dict for a table: names and shapes are all it takes; what is computed is."""
+    drawn = stand_in.state_dict(manifest(table, leaf_shapes), SEED)
+    computed = {e.source: e.default for e in table if isinstance(e, Ignored) and e.computed}
+    return drawn | computed
 
 
 def manifest(table: Table, leaf_shapes: Mapping) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -203,6 +205,8 @@ def _heard(module: Any, inputs: list[Any]) -> Layers:
     found: dict[str, list[np.ndarray]] = {}
 
     def keep(name: str, layer: Any, _: Any, output: Any) -> None:
+        if name and isinstance(output, tuple):  # PyTorch's attention: values and weights
+            output = output[0]
         if name and not isinstance(output, torch.Tensor):
             return
         first = isinstance(layer, channels_first)

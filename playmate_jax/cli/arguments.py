@@ -43,14 +43,16 @@ examples:
 
 _CONVERT = """\
 Moves weights from PyTorch to a weights directory of this project, or with --to torch back.
-SOURCE is LivePortrait's folder, a transformers folder, or one checkpoint (.safetensors .pth .pt
-.bin .pkl); what it is is found out, or said by FAMILY.
+SOURCE is LivePortrait's folder, JoyVASA's (checkpoint and motion template), a transformers folder,
+or one checkpoint (.safetensors .pth .pt .bin .pkl); what it is is found out, or said by FAMILY.
 """
 _CONVERT_EXAMPLES = """\
 examples:
   playmate convert liveportrait pretrained_weights/liveportrait out --verify
   playmate convert facebook/wav2vec2-base-960h encoder --dtype float16
+  playmate convert pretrained_weights/JoyVASA joyvasa --verify
   playmate convert out LivePortrait/pretrained_weights/mine --to torch
+  playmate convert joyvasa motion_generator.pt --to torch
   playmate convert playmate runs/stage2/weights model.safetensors --to torch
 """
 

@@ -36,8 +36,8 @@ def test_every_family_is_recognised_and_its_sizes_are_read(family, tmp_path):
     state = tiny_state(family)
     found = detect(checkpoint(state, tmp_path, **said(family)))
     assert found.family is family and found.share == 1 and found.part == ""
-    if family.name in SAID | {"wav2vec2", "hubert"}:
-        return
+    if family.name in SAID | {"wav2vec2", "hubert", "joyvasa"}:
+        return  # heads, which have to divide the width, are told elsewhere
     sizes = family.sizes({name: value.shape for name, value in state.items()})
     assert family.shapes(sizes) == family.shapes(family.tiny)
 

@@ -7,6 +7,8 @@ import argparse
 import json
 import pathlib
 import pickle
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import jax
@@ -14,11 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.converters import joyvasa, joyvasa_weights, stand_in
+from playmate_jax.converters import checkpoints, convert, joyvasa, joyvasa_files, stand_in
 from playmate_jax.errors import UserError
 from playmate_jax.inference import joyvasa_generator
 from playmate_jax.inference.generators import Request, load_generator
+from playmate_jax.models.configuration import to_values
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
+from playmate_jax.models.weights import load_weights, save_weights
 from playmate_jax.motion.layout import EXPRESSION_SIZE
 
 torch = pytest.importorskip("torch")
@@ -32,6 +36,8 @@ ENCODER = Wav2Vec2Config(
     position_groups=4,
 )  # fmt: skip
 SPEECH = 0.1 * stand_in.network_input("speech", (27_000,), SEED)
+CHECKPOINT = "motion_generator/iter_0020000.pt"
+TEMPLATE = "motion_template/motion_template.pkl"
 TOLERANCE = 1e-4  # of a number's std over time, as in parity.py
 PLAIN_ARGS = dict(
     motion_feat_dim=70, fps=25, n_motions=20, n_prev_motions=5, feature_dim=32, n_diff_steps=6,
@@ -67,26 +73,46 @@ def template():
 def save(path, args=None, tensors=None):
     args = PLAIN_ARGS if args is None else args
     tensors = {k: torch.from_numpy(np.array(v)) for k, v in (tensors or state()).items()}
+    path.parent.mkdir(exist_ok=True)
     torch.save({"args": argparse.Namespace(**args), "model": tensors, "iter": 20_000}, path)
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_encoder():
+    """In the place of the one that every published checkpoint has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joyvasa, "BASE_ENCODER", ENCODER)
+        yield
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A checkpoint, with settings of the kinds that published ones hold, and a template."""
+    """A checkpoint, with settings of the kinds that published ones hold, and a template, in the
+    published layout."""
     folder = tmp_path_factory.mktemp("joyvasa")
     odd = {"data_root": pathlib.PosixPath("data"), "lr": np.float64(1e-4), "mode": None}
-    save(folder / "iter_0020000.pt", PLAIN_ARGS | odd)
-    (folder / "motion_template.pkl").write_bytes(pickle.dumps(template()))
+    for name in ("motion_generator", "motion_template"):
+        (folder / name).mkdir()
+    save(folder / CHECKPOINT, PLAIN_ARGS | odd)
+    (folder / TEMPLATE).write_bytes(pickle.dumps(template()))
     return folder
 
 
+@pytest.fixture
+def beside(files, tmp_path):
+    """A folder with the template, and a place for a checkpoint beside it."""
+    (tmp_path / "mine").mkdir()
+    shutil.copy(files / TEMPLATE, tmp_path / "mine")
+    return tmp_path / "mine" / "m.pt"
+
+
 @pytest.fixture(scope="module")
-def converted(files):
-    joyvasa_weights.convert(
-        files / "iter_0020000.pt", files / "motion_template.pkl", files / "joyvasa", ENCODER
-    )
-    return files / "joyvasa"
+def converted(files, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("weights") / "joyvasa"
+    done = convert.to_jax(files, directory, proof=True)
+    assert done.name == "joyvasa" and done.share == 1 and done.good
+    return directory
 
 
 def worst(found, recorded):
@@ -127,32 +153,93 @@ def without_noise(sampler, monkeypatch):
     return quiet
 
 
-def test_there_and_back_is_exact_to_the_bit(converted, files):
-    before = torch.load(files / "iter_0020000.pt", weights_only=False)
-    path = joyvasa_weights.convert_back(converted, files / "back.pt")
-    after = torch.load(path, weights_only=False)
+def test_there_and_back_is_exact_to_the_bit(converted, files, tmp_path):
+    before = torch.load(files / CHECKPOINT, weights_only=False)
+    convert.to_pytorch(converted, tmp_path / "back.pt")
+    after = torch.load(tmp_path / "back.pt", weights_only=False)
     assert list(after["model"]) == list(before["model"]) == list(MANIFEST)
     for name, tensor in before["model"].items():
         assert after["model"][name].dtype == tensor.dtype
         assert torch.equal(after["model"][name], tensor), name
-    assert after["iter"] == 20_000 and after["args"].n_motions == 20
+    args = vars(before["args"]) | {"data_root": "data"}  # a path comes back as text
+    assert after["iter"] == 20_000 and vars(after["args"]) == args
 
 
-def test_old_weight_norm_names_come_back(files, tmp_path):
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_an_export_needs_no_template(converted, tmp_path, suffix):
+    convert.to_pytorch(converted, tmp_path / f"back{suffix}")
+    convert.to_jax(tmp_path / f"back{suffix}", tmp_path / "again")
+    for name in ("config.json", "params.safetensors", "unused.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (converted / name).read_bytes()
+    card = load_weights(tmp_path / "again")[2]
+    assert card["iteration"] == 20_000 and card["args"]["n_motions"] == 20
+
+
+def test_an_export_of_tensors_alone_has_the_args_that_build_the_network(converted, tmp_path):
+    config, params, card = load_weights(converted)
+    del card["args"]
+    save_weights(tmp_path / "w", config, params, card)
+    convert.to_pytorch(tmp_path / "w", tmp_path / "motion_generator" / "m.pt")
+    found = checkpoints.read(tmp_path / "motion_generator")
+    shapes = {name: value.shape for name, value in found.state.items()}
+    made = joyvasa.config_of(found.beside, shapes)
+    assert {"kind": "joyvasa", **to_values(made)} == config
+
+
+def test_statistics_are_those_of_the_template(converted):
+    found, values = load_weights(converted)[1]["statistics"], template()
+    np.testing.assert_array_equal(found["expression_std"], values["std_exp"])
+    parts = ("scale", "t", "pitch", "yaw", "roll")
+    lowest = np.concatenate([values[f"min_{part}"] for part in parts])
+    np.testing.assert_array_equal(found["pose_low"], lowest)
+
+
+def test_the_card_names_both_files(converted, files):
+    card = load_weights(converted)[2]
+    for path in (files / CHECKPOINT, files / TEMPLATE):
+        assert card["source_sha256"][path.name] == sha256(path.read_bytes()).hexdigest()
+    assert card["domain"] == "photographs" and "MIT" in card["licence"]
+
+
+def test_a_checkpoint_without_its_template_is_told(tmp_path):
+    path = save(tmp_path / "motion_generator" / "m.pt")
+    for source in (path, tmp_path):
+        with pytest.raises(UserError, match=r"expected motion_template\.pkl beside .* found none"):
+            convert.to_jax(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_checkpoints_under_a_folder_are_told(files, tmp_path):
+    for name in ("a.pt", "b.pt"):
+        save(tmp_path / "motion_generator" / name)
+    with pytest.raises(UserError, match=r"one motion_generator/\*\.pt .* found 2"):
+        checkpoints.read(tmp_path)
+
+
+def test_a_checkpoint_finds_the_template_where_it_is_published(files):
+    found = checkpoints.read(files / CHECKPOINT)
+    assert set(found.files) == {"iter_0020000.pt", "motion_template.pkl"}
+
+
+def test_old_weight_norm_names_come_back(beside, tmp_path):
     from playmate_jax.converters.speech_encoders import SPELLINGS
 
     new = {f"audio_encoder.{new}": f"audio_encoder.{old}" for old, new in SPELLINGS.items()}
     tensors = {new.get(name, name): value for name, value in state().items()}
-    save(tmp_path / "old.pt", tensors=tensors)
-    template_file = files / "motion_template.pkl"
-    joyvasa_weights.convert(tmp_path / "old.pt", template_file, tmp_path / "w", ENCODER)
-    path = joyvasa_weights.convert_back(tmp_path / "w", tmp_path / "back.pt")
-    assert list(torch.load(path, weights_only=False)["model"]) == list(tensors)
+    convert.to_jax(save(beside, tensors=tensors), tmp_path / "w")
+    convert.to_pytorch(tmp_path / "w", tmp_path / "back.pt")
+    back = torch.load(tmp_path / "back.pt", weights_only=False)["model"]
+    assert list(back) == list(tensors)
+
+
+def config_of(args):
+    shapes = {name: value.shape for name, value in state().items()}
+    return joyvasa.config_of({"args": args}, shapes | {"statistics.pose_low": (7,)})
 
 
 def test_computed_tables_are_those_of_the_original():
     """What an export writes where nothing was kept; float32 sums of 6 steps, sines of float32."""
-    config = joyvasa.config_of(PLAIN_ARGS, state(), ENCODER)
+    config = config_of(PLAIN_ARGS)
     entries = {e.source: e for e in joyvasa.table(config)}
     for name in RECORDED.files:
         if name.startswith("buffer/"):
@@ -164,7 +251,7 @@ def test_computed_tables_are_those_of_the_original():
 
 
 def test_sizes_come_from_the_tensors_where_args_were_never_passed_on():
-    config = joyvasa.config_of(PLAIN_ARGS, state(), ENCODER).denoiser
+    config = config_of(PLAIN_ARGS).denoiser
     assert config.layers == 2 and not config.indicator  # args say 6, and that it is used
     assert config.mlp_ratio == 2 and config.window.total == 25
     assert config.position_row  # as the published weights were trained
@@ -181,35 +268,34 @@ class Mark:
 
 
 @pytest.mark.parametrize("place", ["args", "template"])
-def test_files_that_would_run_code_are_refused(files, tmp_path, place):
-    mark = tmp_path / "ran"
-    checkpoint, template_file = files / "iter_0020000.pt", files / "motion_template.pkl"
+def test_files_that_would_run_code_are_refused(beside, tmp_path, place):
+    mark, template_file = tmp_path / "ran", beside.parent / "motion_template.pkl"
     if place == "args":
-        checkpoint = tmp_path / "bad.pt"
-        torch.save({"args": argparse.Namespace(x=Mark(mark)), "model": {}, "iter": 0}, checkpoint)
-        torch.load(checkpoint, weights_only=False)
+        torch.save({"args": argparse.Namespace(x=Mark(mark)), "model": {}, "iter": 0}, beside)
+        torch.load(beside, weights_only=False)
     else:
-        template_file = tmp_path / "bad.pkl"
+        save(beside)
         template_file.write_bytes(pickle.dumps(template() | {"x": Mark(mark)}))
         pickle.loads(template_file.read_bytes())
     assert mark.exists()  # it would have run
     mark.unlink()
     with pytest.raises(UserError):
-        joyvasa_weights.convert(checkpoint, template_file, tmp_path / "out", ENCODER)
+        convert.to_jax(beside.parent, tmp_path / "out")
     assert not mark.exists() and not (tmp_path / "out").exists()
 
 
-def test_every_problem_of_a_checkpoint_is_told_at_once(files, tmp_path):
+def test_every_problem_of_a_checkpoint_is_told_at_once(beside, tmp_path):
     tensors = state()
     del tensors["null_audio_feat"]
     tensors["denoising_net.motion_dec.2.bias"] = np.full(70, np.nan, np.float32)
     tensors["denoising_net.extra"] = np.zeros(1, np.float32)
-    path, template_file = save(tmp_path / "bad.pt", tensors=tensors), files / "motion_template.pkl"
+    tensors["denoising_net.alignment_mask"][0, 1] = False  # hears its neighbour
     with pytest.raises(UserError) as told:
-        joyvasa_weights.convert(path, template_file, tmp_path / "out", ENCODER)
+        convert.to_jax(save(beside, tensors=tensors), tmp_path / "out")
     lines = {line.strip()[:33] for line in str(told.value).splitlines()[1:]}
     assert lines == {
         "- null_audio_feat", "! denoising_net.motion_dec.2.bias", "+ denoising_net.extra",
+        "! denoising_net.alignment_mask is",
     }  # fmt: skip
     assert not (tmp_path / "out").exists()
 
@@ -219,30 +305,22 @@ def test_every_problem_of_a_checkpoint_is_told_at_once(files, tmp_path):
     [
         ({"audio_model": "whisper"}, "audio_model among wav2vec2, hubert"),
         ({"motion_feat_dim": 76}, "motion_feat_dim among 70"),
-        ({"diff_schedule": "linear"}, "linear schedule of 6 steps"),  # the tensors are a cosine's
+        # the tensors are a cosine's
+        ({"diff_schedule": "linear"}, "! diffusion_sched.alphas is not what the configuration"),
     ],
 )
-def test_what_does_not_fit_the_args_is_told(files, tmp_path, args, told):
-    path = save(tmp_path / "other.pt", PLAIN_ARGS | args)
+def test_what_does_not_fit_the_args_is_told(beside, tmp_path, args, told):
     with pytest.raises(UserError, match=told):
-        joyvasa_weights.convert(path, files / "motion_template.pkl", tmp_path / "out", ENCODER)
+        convert.to_jax(save(beside, PLAIN_ARGS | args), tmp_path / "out")
 
 
-def test_a_file_of_tensors_alone_is_no_checkpoint_of_this_kind(files, tmp_path):
-    torch.save({"weight": torch.zeros(1)}, tmp_path / "m.pth")
-    with pytest.raises(UserError, match="args, model and iter.*found weight"):
-        joyvasa_weights.convert(
-            tmp_path / "m.pth", files / "motion_template.pkl", tmp_path / "o", ENCODER
-        )
-
-
-def test_every_problem_of_a_template_is_told_at_once(files, tmp_path):
+def test_every_problem_of_a_template_is_told_at_once(tmp_path):
     values = template() | {"std_exp": np.zeros(5), "max_t": np.full(3, np.inf)}
     del values["min_yaw"]
     path = tmp_path / "t.pkl"
     path.write_bytes(pickle.dumps(values))
     with pytest.raises(UserError) as told:
-        joyvasa_weights.read_template(path)
+        joyvasa_files.read_template(path)
     assert str(told.value).splitlines()[1:] == [
         "  ! std_exp is not 63 finite numbers",
         "  - min_yaw",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -291,6 +292,26 @@ def test_liveportrait_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp
         assert len(card["source_sha256"]) == (5 if name == "liveportrait" else 4)
         assert bundles.find_bundle(name) == {"renderer": directory}
     assert json.loads((directory / "card.json").read_text())["domain"] == "animals"
+
+
+def test_joyvasa_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp_path):
+    """The real converter, at the size of the recordings."""
+    pytest.importorskip("torch")
+    from playmate_jax.converters import joyvasa
+    from tests.converters import test_joyvasa as small
+
+    monkeypatch.setattr(joyvasa, "BASE_ENCODER", small.ENCODER)
+    checkpoint = small.save(tmp_path / "motion_generator" / "m.pt").read_bytes()
+    template = pickle.dumps(small.template())
+    hub.repositories["jdh-algo/JoyVASA"] = {
+        "motion_generator/m.pt": checkpoint, "motion_template/motion_template.pkl": template,
+    }  # fmt: skip
+    directory = get(hub, "joyvasa", revision=COMMIT)
+    config, params, card = load_weights(directory)
+    assert config["kind"] == card["name"] == "joyvasa" and "statistics" in params
+    hashes = {"motion_generator/m.pt": sha256(checkpoint)}
+    hashes |= {"motion_template/motion_template.pkl": sha256(template)}
+    assert card["source_sha256"] == hashes and card["iteration"] == 20_000
 
 
 def test_every_published_name_has_a_converter():
