@@ -13,11 +13,7 @@ template are tensors ("statistics.pose_low").
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,7 @@ import numpy as np
 from playmate_jax.converters import joyvasa, joyvasa_files, liveportrait, torch_files
 from playmate_jax.converters.rules import renamed
 from playmate_jax.errors import UserError
+from playmate_jax.models.weights import whole_folder
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".pkl")
 TRANSFORMERS_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -255,7 +252,7 @@ def write_liveportrait(folder: str | Path, state: Mapping[str, np.ndarray]) -> l
         part, _, rest = name.partition(".")
         by_part.setdefault(part, {})[rest] = value
     written = []
-    with _scratch(folder) as scratch:
+    with whole_folder(folder) as scratch:
         for field_, name in liveportrait.FILES.items():
             if field_ in by_part:
                 written.append(torch_files.write(scratch / "base_models" / name, by_part[field_]))
@@ -278,26 +275,9 @@ def write_transformers(
     preprocessor: Mapping[str, Any],
 ) -> list[Path]:
     """A folder that `from_pretrained` loads."""
-    with _scratch(folder) as scratch:
+    with whole_folder(folder) as scratch:
         for name, values in (("config", config), ("preprocessor_config", preprocessor)):
             (scratch / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
         torch_files.write(scratch / TRANSFORMERS_FILES[0], state, {"format": "pt"})
         names = sorted(path.name for path in scratch.iterdir())
     return [Path(folder) / name for name in names]
-
-
-@contextmanager
-def _scratch(folder: str | Path) -> Iterator[Path]:
-    """A folder under another name, which takes its own when everything in it is written."""
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield scratch
-        scratch.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.rename(scratch, folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise

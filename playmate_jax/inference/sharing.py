@@ -6,15 +6,14 @@ DIR/generator/     speech to motion
 DIR/speech/        the speech encoder that the generator was trained on, where it needs one
 """
 
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference.bundles import read_card
 from playmate_jax.inference.model_card import markdown
+from playmate_jax.models.weights import whole_folder
 
 
 def save_bundle(directory: str | Path, folders: Mapping[str, Path]) -> Path:
@@ -33,19 +32,12 @@ def save_bundle(directory: str | Path, folders: Mapping[str, Path]) -> Path:
         raise UserError(
             f"expected a new folder, found that '{directory}' exists: choose another name"
         )
-    directory.parent.mkdir(parents=True, exist_ok=True)
     cards = {part: read_card(folder) for part, folder in folders.items()}
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    try:
+    with whole_folder(directory) as scratch:
         for part, folder in folders.items():
             (scratch / part).mkdir()
             for file in sorted(folder.iterdir()):
                 if file.suffix in (".json", ".safetensors"):
                     shutil.copyfile(file, scratch / part / file.name)
         (scratch / "README.md").write_text(markdown(cards, directory.name), "utf-8")
-        scratch.chmod(0o755)
-        os.replace(scratch, directory)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
     return directory

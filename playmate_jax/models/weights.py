@@ -14,7 +14,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +50,13 @@ def save_weights(
       dtype: storage type of the floating arrays ("float16", "bfloat16"); None keeps theirs.
       unused: arrays of the original that the network does not read.
     """
-    directory = Path(directory)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {}
+    directory, arrays = Path(directory), {}
     for name, value in flatten_dict(dict(params), sep="/").items():
         array = np.asarray(value)
         if dtype is not None and np.issubdtype(array.dtype, np.floating):
             array = array.astype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
         arrays[name] = np.ascontiguousarray(array)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    try:
+    with whole_folder(directory) as scratch:
         (scratch / "config.json").write_text(json.dumps(dict(config), indent=1) + "\n")
         save_file(arrays, scratch / "params.safetensors")
         if unused:
@@ -68,14 +66,25 @@ def save_weights(
         (scratch / "card.json").write_text(
             json.dumps(dict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+    return directory
+
+
+@contextmanager
+def whole_folder(folder: str | Path) -> Iterator[Path]:
+    """A folder under another name, which takes its own, replacing an earlier one, when everything
+    in it is written; after an error nothing is left of it."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield scratch
         scratch.chmod(0o755)
-        if directory.exists():
-            shutil.rmtree(directory)
-        os.rename(scratch, directory)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.rename(scratch, folder)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    return directory
 
 
 def add_to_card(directory: str | Path, values: Mapping[str, Any]) -> None:
