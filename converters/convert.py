@@ -33,7 +33,6 @@ from playmate_jax.errors import UserError
 from playmate_jax.models.configuration import to_values
 from playmate_jax.models.weights import check_tree, load_unused, load_weights, save_weights
 
-DTYPES = ("float32", "float16", "bfloat16")
 PACKAGES = ("playmate-jax", "jax", "numpy", "torch")
 
 

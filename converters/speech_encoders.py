@@ -23,7 +23,6 @@ from playmate_jax.converters.rules import (
     conv,
     dense,
     layer_norm,
-    renamed,
 )
 from playmate_jax.converters.sizes import Shapes, count
 from playmate_jax.errors import UserError
@@ -87,16 +86,6 @@ def present_name(name: str, prefix: str = "") -> str | None:
     old spelling gone; None for heads."""
     name = name.removeprefix(prefix) if prefix else PREFIX.sub("", name)
     return None if HEADS.match(name) else SPELLINGS.get(name, name)
-
-
-def encoder_only(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The encoder's tensors under transformers' present names: prefix, heads and old spellings
-    gone.
-
-    Raises:
-      UserError: a tensor that is there under two names.
-    """
-    return renamed(state, present_name)
 
 
 def table(config: Wav2Vec2Config) -> Table:

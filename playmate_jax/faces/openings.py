@@ -7,14 +7,12 @@ speech and give the scale. Distances are three-dimensional, so that a turned hea
 """
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from playmate_jax.faces.landmarker import MOUTH_CORNERS, Face, Landmarker
 from playmate_jax.faces.track import track_faces
-from playmate_jax.media import open_video
 
 _LIPS = ((82, 87), (13, 14), (312, 317))
 _LIDS = ((159, 145), (386, 374))
@@ -74,10 +72,3 @@ def lip_opening_of(
     return np.array(
         [np.nan if face is None else lip_opening(face.landmarks) for face in faces], np.float32
     )
-
-
-def lip_opening_track(
-    video: str, landmarker: Landmarker, fps: Fraction | int = 25
-) -> Float[np.ndarray, "t"]:
-    """`lip_opening` of the largest face of a video file, at `fps`."""
-    return lip_opening_of(open_video(video).frames_at(fps), landmarker)

@@ -7,7 +7,7 @@ from flax.traverse_util import unflatten_dict
 
 from playmate_jax.converters import speech_encoders
 from playmate_jax.converters.convert import to_jax
-from playmate_jax.converters.rules import to_flax, to_torch
+from playmate_jax.converters.rules import renamed, to_flax, to_torch
 from playmate_jax.errors import UserError
 from playmate_jax.models.pretrained_speech import load_speech
 from playmate_jax.models.speech import padded
@@ -53,7 +53,7 @@ def arrays(state):
 
 def converted(network):
     config = speech_encoders.config_of(network.config.to_dict())
-    state = speech_encoders.encoder_only(arrays(network.state_dict()))
+    state = renamed(arrays(network.state_dict()), speech_encoders.present_name)
     shapes = speech_encoders.leaf_shapes(config)
     leaves, kept = to_flax(speech_encoders.table(config), state, shapes)
     return config, leaves, kept
@@ -87,7 +87,7 @@ def test_prefixes_old_spellings_and_heads_are_understood():
     old = {new: name for name, new in speech_encoders.SPELLINGS.items()}
     asr = {f"wav2vec2.{old.get(name, name)}": value for name, value in plain.items()}
     asr |= {"lm_head.weight": np.zeros((32, 32)), "lm_head.bias": np.zeros(32)}
-    found = speech_encoders.encoder_only(asr)
+    found = renamed(asr, speech_encoders.present_name)
     assert found.keys() == plain.keys()
     for name, value in plain.items():
         np.testing.assert_array_equal(found[name], value)

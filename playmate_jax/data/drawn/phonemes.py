@@ -16,7 +16,6 @@ STOPS = ("p", "b", "t", "d", "k", "g")
 VOICELESS_STOPS = ("p", "t", "k")
 NASALS = ("m", "n", "ng")
 BILABIALS = ("p", "b", "m")
-LABIODENTALS = ("f", "v")
 SILENCE = "sil"
 
 
