@@ -146,17 +146,22 @@ def test_offsets_are_the_networks_of_the_portrait_and_both_openings(retargeter, 
     assert not moved(drawer, sitter, none).any()
 
 
+def openings_given_to(method, monkeypatch):
+    """A list that grows by what each call of a drawing method is told of openings."""
+    asked, draw = [], getattr(FaceRenderer, method)
+
+    def record(self, faces, motion, openings=None):
+        asked.append(openings)
+        return draw(self, faces, motion, openings)
+
+    monkeypatch.setattr(FaceRenderer, method, record)
+    return asked
+
+
 def test_an_open_mouth_is_shut_before_relative_motion(
     retargeter, portrait_pixels, driving, monkeypatch
 ):
-    asked = []
-    draw = FaceRenderer.draw
-
-    def record(self, sitter, motion, openings=None):
-        asked.append(openings)
-        return draw(self, sitter, motion, openings)
-
-    monkeypatch.setattr(FaceRenderer, "draw", record)
+    asked = openings_given_to("draw", monkeypatch)
     list(retargeter.reenact(portrait_pixels, driving))
     assert asked == [None]  # the mouth that the face finder of these tests sees is shut
     detect = retargeter.landmarker.detect
@@ -180,14 +185,7 @@ def test_a_source_video_is_retargeted_frame_by_frame(
     retargeter, source_video, driving, clip, monkeypatch
 ):
     """Each frame's own keypoints and openings go into the networks."""
-    asked = []
-    draw = FaceRenderer.draw_each
-
-    def record(self, faces, motion, openings=None):
-        asked.append(openings)
-        return draw(self, faces, motion, openings)
-
-    monkeypatch.setattr(FaceRenderer, "draw_each", record)
+    asked = openings_given_to("draw_each", monkeypatch)
     free = list(retargeter.reenact(source_video, driving))
     both = retargeter.reenact(source_video, driving, retarget="both")
     frames = list(both)
