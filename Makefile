@@ -64,6 +64,6 @@ $(VENV)/animate.stamp: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/animate.stamp
-	$(BIN)/python -m pip install -q -e '.[train,convert,lint,test]'
+	$(BIN)/python -m pip install -q -e '.[train,prepare,convert,lint,test]'
 	$(CV2)
 	@touch $@

@@ -18,7 +18,7 @@ LEVEL = {
 ALLOWED_SIDEWAYS = {
     ("faces", "media"), ("diffusion", "motion"),
     ("training", "metrics"), ("training", "inference"), ("metrics", "inference"),
-    ("metrics", "training"), ("prepare", "metrics"),
+    ("metrics", "training"), ("prepare", "metrics"), ("prepare", "inference"),
 }  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,45 @@
+"""A source: one span of one media file, and all that its data set says about it."""
+
+import dataclasses
+
+from playmate_jax.data.records import NO_EMOTION, Dropped
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What the readers give and the stages take.
+
+    Attributes:
+      id: unique in the data set and stable; clips are called `id`-000, `id`-001, ...
+      path: the media file.
+      dataset: "mead", "avspeech", ..., "folder".
+      speaker: who speaks; where the data set does not tell, a name that no other file shares.
+      split: "train", "validation" or "test"; the same for everything of one speaker.
+      audio: a sound file beside the video; "" for the video's own sound.
+      start_s, end_s: the span to use; None: to the end.
+      face: where the speaker's face is at the start, x and y as shares of the picture's size.
+      box: left, top, right, bottom of the speaker's face, in pixels.
+      emotion, intensity, language: as in `data.records.Clip`.
+    """
+
+    id: str
+    path: str
+    dataset: str
+    speaker: str
+    split: str = "train"
+    audio: str = ""
+    start_s: float = 0.0
+    end_s: float | None = None
+    face: tuple[float, float] | None = None
+    box: tuple[float, float, float, float] | None = None
+    emotion: int = NO_EMOTION
+    intensity: float = 0.0
+    language: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What a reader found: sources to prepare, and what of the data set cannot be used, and why."""
+
+    sources: list[Source]
+    dropped: list[Dropped] = dataclasses.field(default_factory=list)
