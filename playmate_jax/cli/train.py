@@ -29,7 +29,10 @@ def command(args: argparse.Namespace) -> int:
         return 130
     weights = Path(args.workdir) / "weights"
     if args.export and weights.is_dir():
-        _replace(weights, Path(args.export))
+        from playmate_jax.models.weights import whole_folder
+
+        with whole_folder(args.export) as copy:
+            shutil.copytree(weights, copy, dirs_exist_ok=True)
         print(f"weights: {args.export}")
     return 0
 
@@ -41,13 +44,3 @@ def _field(text: str) -> tuple[str, str]:
     if not equals:
         raise UserError(f"expected --set FIELD=VALUE, found '{text}'")
     return name, value
-
-
-def _replace(source: Path, target: Path) -> None:
-    """A copy of a folder under another name, whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, part)
-    shutil.rmtree(target, ignore_errors=True)
-    part.rename(target)
