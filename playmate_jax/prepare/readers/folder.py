@@ -65,8 +65,8 @@ READER = Reader(
     licence="Yours to know.",
     layout=f"""\
 anything.mp4, .mov, .mkv, .webm, ...      videos, in any folders
-{TABLE}                                if wanted, with a header: {", ".join(COLUMNS[:4])},
-                                          {", ".join(COLUMNS[4:])}""",
+{TABLE}                                if wanted, with a header of {", ".join(COLUMNS[:3])},
+                                          {", ".join(COLUMNS[3:])}""",
     read=read,
     options={"labels": f"the table of labels (default {TABLE} in the folder, if there is one)"},
 )

@@ -89,7 +89,7 @@ def scan(root: str | os.PathLike) -> Tree:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(where) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             if not folder:
                 raise UserError(_no_folder(root, error)) from None
             dropped.append(_left_out(folder, where, f"this folder cannot be read ({_why(error)})"))
@@ -131,11 +131,11 @@ def _is_text(name: str) -> bool:
         return False
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or str(error)
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
-def _no_folder(root: str, error: OSError) -> str:
+def _no_folder(root: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return f"expected a folder, found nothing at '{root}': check the path"
     if isinstance(error, NotADirectoryError):
