@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table
 from playmate_jax.prepare.readers.tree import Tree, stem
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -37,7 +37,7 @@ def read(tree: Tree) -> Found:
     if not tables:
         raise UserError(f"expected {' or '.join(TABLES)} in '{tree.root}', found neither")
     sources, official, bad, missing, total = [], {}, [], Missing(), 0
-    for table, file in tables.items():
+    for name, file in tables.items():
         for line, row in _rows(tree.path(file)):
             total += 1
             video = present.get(row[0])  # one string for all rows of a video
@@ -46,15 +46,15 @@ def read(tree: Tree) -> Found:
                 continue
             parsed = _parse(row)
             if parsed is None:
-                bad.append(f"{table} line {line}")
+                bad.append(f"{name} line {line}")
                 continue
             start, end, *face = parsed
             path = cut.get((video, _ms(start), _ms(end)))
             if path is None and video not in whole:
                 missing.add("_".join(row[:3]), video)
                 continue
-            if TABLES[table]:
-                official[video] = TABLES[table]
+            if TABLES[name]:
+                official[video] = TABLES[name]
             sources.append(
                 Source(
                     id=f"{video}_{_ms(start)}_{_ms(end)}",
@@ -74,7 +74,7 @@ def read(tree: Tree) -> Found:
 
 def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
     """Line and row, without blank ones and without the header of copies that were given one."""
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+    with table(path) as lines:
         for line, row in enumerate(csv.reader(lines), 1):
             if row and not (line == 1 and row[1:2] and not _is_number(row[1])):
                 yield line, row

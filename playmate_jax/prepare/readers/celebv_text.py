@@ -61,7 +61,7 @@ def read(tree: Tree) -> Found:
                 video = str(entry["ytb_id"])
                 start, end = _span(entry["duration"])
                 face, box = _place(entry["bbox"])
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, OverflowError):
                 bad.append(name)
                 continue
             if not file and video not in whole:
@@ -92,7 +92,7 @@ def read(tree: Tree) -> Found:
         dropped += remark(tree, "bad-entries", reason, bad)
     if several:
         reason = f"{len(several):,} clips change their emotion and are kept without one"
-        dropped += remark(tree, "no-emotion", reason, several)
+        dropped += remark(tree, "no-emotion", reason, several, stage="label")
     return Found(sources, dropped=dropped)
 
 
@@ -110,7 +110,7 @@ def _load(tree: Tree) -> dict[str, list[dict]]:
         for clips_of_set in sets:
             for name, entry in clips_of_set.items():
                 clips[name.removesuffix(".mp4")].append(entry)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise UserError(
             f"expected clips by name as JSON, found something else in '{path}': download it again"
         ) from None
@@ -123,7 +123,7 @@ def _load(tree: Tree) -> dict[str, list[dict]]:
 def _start(entry) -> float:
     try:
         return _span(entry["duration"])[0]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return math.inf
 
 
@@ -140,7 +140,7 @@ def _place(bbox: dict) -> tuple[_Point | None, _Box | None]:
     """The face's centre in shares, or its box in pixels."""
     left, top = float(bbox["left"]), float(bbox["top"])
     right, bottom = float(bbox["right"]), float(bbox["bottom"])
-    if not (left < right and top < bottom):
+    if not (-math.inf < left < right < math.inf and -math.inf < top < bottom < math.inf):
         raise ValueError
     if max(right, bottom) <= 1:
         return ((left + right) / 2, (top + bottom) / 2), None
