@@ -71,7 +71,11 @@ def test_a_folder_of_something_else_is_told_what_is_expected(tmp_path, name):
     made_up.text(tmp_path, "readme.txt", "hello")
     with pytest.raises(UserError) as told:
         readers.read(name, tmp_path)
-    assert str(told.value).startswith("expected ") and "found n" in str(told.value)
+    sentence, *layout = str(told.value).splitlines()
+    assert sentence.startswith("expected ") and "found nothing to use among 1 files" in sentence
+    assert [line.removeprefix("  - ") for line in layout] == (
+        readers.READERS[name].layout.splitlines()
+    )
 
 
 @pytest.mark.parametrize("name", readers.READERS)

@@ -18,7 +18,7 @@ import json
 import math
 
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark, table
 from playmate_jax.prepare.readers.tree import Tree, by_stem
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -32,6 +32,8 @@ _COLUMNS = {"ID", "Init", "Fin"}
 def read(tree: Tree) -> Found:
     """All rows whose clip or video is there."""
     rows, unseen, bad = _rows(tree)
+    if not rows:
+        return nothing(tree, f"there is no {TABLES[0]} with times in the columns ID, Init and Fin")
     cut, whole = by_stem(tree.videos()), whole_videos(tree)
     sources, official, missing = [], {}, Missing()
     for name, row in rows.items():
@@ -96,10 +98,6 @@ def _rows(tree: Tree) -> tuple[dict[str, dict[str, str]], set[str], list[str]]:
                 rows.setdefault(name, row)
                 if csv_name == f"{UNSEEN}.csv":
                     unseen.add(name)
-    if not rows:
-        raise UserError(
-            f"expected {TABLES[0]} with the columns ID, Init and Fin in '{tree.root}', found none"
-        )
     return rows, unseen, bad
 
 

@@ -18,8 +18,7 @@ import operator
 import re
 from collections.abc import Iterator
 
-from playmate_jax.errors import UserError
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark, table
 from playmate_jax.prepare.readers.tree import Tree, stem
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -35,7 +34,7 @@ def read(tree: Tree) -> Found:
     present = {video: video for video in (*whole, *(video for video, _, _ in cut))}
     tables = tree.named(*TABLES)
     if not tables:
-        raise UserError(f"expected {' or '.join(TABLES)} in '{tree.root}', found neither")
+        return nothing(tree, f"there is neither {' nor '.join(TABLES)}")
     sources, official, bad, missing, total = [], {}, [], Missing(), 0
     for name, file in tables.items():
         for line, row in _rows(tree.path(file)):

@@ -29,7 +29,7 @@ from collections import defaultdict
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.readers.emotions import CELEBV_TEXT
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark
 from playmate_jax.prepare.readers.tree import SOUNDS, Tree, by_stem, stem, suffix
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -41,7 +41,10 @@ _Box = tuple[float, float, float, float]
 
 def read(tree: Tree) -> Found:
     """All clips that are there, cut or in their whole video."""
-    clips = _load(tree)
+    table = tree.named(TABLE)
+    if not table:
+        return nothing(tree, f"there is no {TABLE}")
+    clips = _load(tree.path(table[TABLE]))
     whole = whole_videos(tree)
     cut = _numbered(tree.videos())
     sounds = by_stem([file for file in tree.files if suffix(file) in SOUNDS])
@@ -96,12 +99,8 @@ def read(tree: Tree) -> Found:
     return Found(sources, dropped=dropped)
 
 
-def _load(tree: Tree) -> dict[str, list[dict]]:
+def _load(path: str) -> dict[str, list[dict]]:
     """Clips by name; of a name that both sets have, the entries in the order of time."""
-    table = tree.named(TABLE)
-    if not table:
-        raise UserError(f"expected {TABLE} in '{tree.root}', found none")
-    path = tree.path(table[TABLE])
     try:
         with open(path, encoding="utf-8-sig") as file:
             content = json.load(file)

@@ -88,7 +88,6 @@ def read(tree: Tree) -> Found:
                     end_s=None if cut else seconds[1],
                     box=None if cut else span.box,
                     box_height=None if cut else span.height,
-                    language="English",
                 )
             )
     dropped = missing.told(tree, len(spans))
@@ -180,7 +179,6 @@ def _unannotated(tree: Tree, files: dict[str, str]) -> Iterator[Source]:
                 path=tree.path(file),
                 dataset="hdtf",
                 speaker=speaker_of(found["name"]),
-                language="English",
             )
 
 

@@ -23,7 +23,15 @@ from collections import Counter
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.readers.emotions import MAFW
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table, without_class
+from playmate_jax.prepare.readers.reader import (
+    Found,
+    Missing,
+    Reader,
+    nothing,
+    remark,
+    table,
+    without_class,
+)
 from playmate_jax.prepare.readers.tree import Tree, by_stem, stem
 from playmate_jax.prepare.source import Source
 
@@ -40,10 +48,7 @@ def read(tree: Tree, fold: int | str | None = None) -> Found:
     compound = _labels(tree, "multi_label.txt", "compound")
     labels = {name: found for name, (found, _) in {**compound, **single}.items()}
     if clips and not labels:
-        raise UserError(
-            f"expected MAFW's labels as single_label.txt or as single/.../set_1/train.txt in "
-            f"'{tree.root}', found none: put them there"
-        )
+        return nothing(tree, f"there are {len(clips):,} clips, but no labels as text")
     no_class, sources = Counter[str](), []
     for name, file in clips.items():
         label = labels.get(name)

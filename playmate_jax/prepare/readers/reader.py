@@ -84,6 +84,11 @@ class Missing:
         )
 
 
+def nothing(tree: Tree, reason: str) -> Found:
+    """Nothing at all is found, because of one thing."""
+    return Found([], dropped=remark(tree, "nothing", reason))
+
+
 @contextmanager
 def table(path: str) -> Iterator[TextIO]:
     """A data set's text file, open for reading; what is no UTF-8 in it is replaced.
