@@ -30,7 +30,7 @@ INDEX = "index.json"
 COLUMNS = ("id", "frames", "pictures", "speaker", "emotion")
 _OPTIONS = "group_size:1,uncompressed"  # one record at a time can be read
 
-HOMEPAGE = "https://arxiv.org/abs/2502.07203"
+HOMEPAGE = "https://playmate.github.io"
 CITATION = """@inproceedings{ma2025playmate,
   title={Playmate: Flexible Control of Portrait Animation via 3D-Implicit Space Guided Diffusion},
   author={Ma, Xingpei and Cai, Jiaran and Guan, Yuansheng and Huang, Shenneng and Zhang, Qiang and
@@ -101,9 +101,7 @@ class ShardWriter:
         data = serialize(self._features, record)
         self._file.write(data)
         self._bytes += len(data)
-        pictures = len(record.get("frames", ()))
-        row = (clip.id, len(record["motion"]), pictures, clip.speaker, clip.emotion)
-        for name, value in zip(COLUMNS, row, strict=True):
+        for name, value in zip(COLUMNS, index_row(record), strict=True):
             self._index[name].append(value)
 
     def __exit__(self, kind, error, trace) -> None:
@@ -114,6 +112,12 @@ class ShardWriter:
                 self._part.replace(self.path)
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
+    """What index.json says of a record, in the order of `COLUMNS`."""
+    pictures = len(record.get("frames", ()))
+    return record["id"], len(record["motion"]), pictures, record["speaker"], record["emotion"]
 
 
 def serialize(features: Any, record: Mapping[str, Any]) -> bytes:
