@@ -10,6 +10,7 @@ import pytest
 
 from playmate_jax.data.record_source import open_records
 from playmate_jax.data.records import record_of
+from playmate_jax.data.statistics import read_statistics
 from playmate_jax.errors import UserError
 from tests.data.made_up_clips import SIZE, SPEECH, assert_same, made_up_clip, write_data_set
 
@@ -48,6 +49,9 @@ def test_a_drawn_set_holds_what_the_world_draws(tmp_path, kind, monkeypatch):
     for source in config.drawn.sources().sources:
         (clip,) = make(source)
         assert_same(found[clip.id], record_of(kind, clip))
+    statistics = read_statistics(builder.data_dir)
+    frames = {"train": 75} if kind != "portrait_pairs" else {}
+    assert {split: part.frames for split, part in statistics.items()} == frames
     through_tfds = builder.as_data_source("train")
     assert {record["id"].decode() for record in through_tfds} == set(found)
     subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=builder.data_dir, check=True)

@@ -32,6 +32,7 @@ from playmate_jax.data.shards import (
     write_checksums,
     write_index,
 )
+from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
 from playmate_jax.prepare.drawn import DrawnConfig
@@ -188,11 +189,20 @@ def check_sizes(records: Records, config: ClipConfig) -> None:
 
 def complete(folder: Path, kind: str, splits: Iterable[str]) -> None:
     """Adds to a folder that TFDS has built what `playmate prepare` would have added."""
-    index = {}
+    index: dict[str, list[dict[str, list]]] = {}
+    statistics: dict[str, SetStatistics] = {}
     for split in splits:
         records = Records(folder, kind, split, None)
-        rows = [index_row(records[n]) for n in range(len(records))]
+        rows = []
+        for record in map(records.__getitem__, range(len(records))):
+            rows.append(index_row(record))
+            if "features" in record:
+                arrays = record["motion"], record["features"], record["identity"], record["id"]
+                part = SetStatistics.of_arrays(*arrays)
+                statistics[split] = statistics[split].merge(part) if split in statistics else part
         columns = [list(column) for column in zip(*rows, strict=True)]
         index[split] = [dict(zip(COLUMNS, columns, strict=True))]
     write_index(folder, index)
+    if statistics:
+        (folder / STATISTICS_FILE).write_text(statistics_text(statistics), "utf-8")
     write_checksums(folder)
