@@ -90,20 +90,28 @@ def test_prepared_folders_that_do_not_fit_are_refused(tmp_path):
     assert not list((tmp_path / "built").rglob("*.array_record*"))
 
 
+def run_command(*words):
+    """What `python -m playmate_jax.prepare.builders` says and does."""
+    command = [sys.executable, "-m", "playmate_jax.prepare.builders", *map(str, words)]
+    root = Path(__file__).parents[2]
+    return subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+
+
 def test_the_command_builds_without_tensorflow(tmp_path):
     clip = made_up_clip(7)
     write_data_set(tmp_path / "mein Ordner", "portrait_pairs", [[clip]])
     config = json.dumps({"name": "small", "speech_size": SPEECH, "image_size": SIZE})
-    words = ["portrait_pairs", "--config", config, "--data_dir", tmp_path / "out"]
-    command = [sys.executable, "-m", "playmate_jax.prepare.builders", *words]
-    subprocess.run(
-        [*command, "--manual_dir", tmp_path / "mein Ordner"],
-        check=True,
-        capture_output=True,
-        cwd=Path(__file__).parents[2],
-    )
+    words = ["portrait_pairs", "--data_dir", tmp_path / "out", "--config", config]
+    done = run_command(*words, "--manual_dir", tmp_path / "mein Ordner")
+    assert done.returncode == 0, done.stderr
     (record,) = by_id(open_records(tmp_path / "out")).values()
     assert_same(record, record_of("portrait_pairs", clip))
+
+
+def test_the_command_names_what_it_knows():
+    done = run_command("drawn_face")
+    assert done.returncode == 2
+    assert done.stderr.endswith("found 'drawn_face' (did you mean 'drawn_faces'?)\n")
 
 
 def test_shipped_configurations_are_what_they_say():
