@@ -42,9 +42,12 @@ def by_id(records):
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_a_drawn_set_holds_what_the_world_draws(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(clip_builder.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(clip_builder, "CLIPS_A_SHARD", 2)
     config = ClipConfig(name="tiny", drawn=DRAWN)
     builder = build(kind, config, tmp_path)
+    assert builder.info.splits["train"].shard_lengths == [2, 1]
     found = by_id(open_records(tmp_path, "train"))
+    assert list(found) == ["drawn-000000", "drawn-000001", "drawn-000002"]
     make = config.drawn.maker(pictures=kind != "talking_clips")
     for source in config.drawn.sources().sources:
         (clip,) = make(source)
