@@ -119,8 +119,7 @@ def open_records(
       UserError: no such data set, an unfinished one, one of another version, no such split.
     """
     folder = find_data_set(folder, kinds)
-    info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
-    splits = [found["name"] for found in info.get("splits", ())]
+    splits = split_names(folder)
     if split not in splits:
         has = f"one with {', '.join(splits)}" if splits else "an empty one"
         known = "" if split in SPLITS else f" out of {', '.join(SPLITS)}"
@@ -128,7 +127,14 @@ def open_records(
             f"expected a data set with the split '{split}'{known}, found {has} in '{folder}': "
             "read another split, or prepare more clips"
         )
-    return Records(folder, info["name"], split, tuple(fields) if fields else None)
+    kind, _ = _read_identity(folder / "dataset_info.json")
+    return Records(folder, kind, split, tuple(fields) if fields else None)
+
+
+def split_names(folder: Path) -> list[str]:
+    """The splits of a version folder that have records."""
+    info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
+    return [split["name"] for split in info.get("splits", ())]
 
 
 def find_data_set(folder: str | os.PathLike, kinds: Iterable[str] = DATA_SETS) -> Path:

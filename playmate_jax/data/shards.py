@@ -30,7 +30,7 @@ INDEX = "index.json"
 COLUMNS = ("id", "frames", "pictures", "speaker", "emotion")
 _OPTIONS = "group_size:1,uncompressed"  # one record at a time can be read
 
-HOMEPAGE = "https://arxiv.org/abs/2502.07203"
+HOMEPAGE = "https://playmate.github.io"
 CITATION = """@inproceedings{ma2025playmate,
   title={Playmate: Flexible Control of Portrait Animation via 3D-Implicit Space Guided Diffusion},
   author={Ma, Xingpei and Cai, Jiaran and Guan, Yuansheng and Huang, Shenneng and Zhang, Qiang and
@@ -132,14 +132,13 @@ class ShardWriter:
 def encode(kind: str, features: Any, clip: Clip) -> Record:
     """A clip as a record of one kind of data set; `features` are those of `features_of`."""
     record = record_of(kind, clip)
-    row = (
-        clip.id,
-        len(record["motion"]),
-        len(record.get("frames", ())),
-        clip.speaker,
-        clip.emotion,
-    )
-    return Record(serialize(features, record), row)
+    return Record(serialize(features, record), index_row(record))
+
+
+def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
+    """What index.json says of a record, in the order of `COLUMNS`."""
+    pictures = len(record.get("frames", ()))
+    return record["id"], len(record["motion"]), pictures, record["speaker"], record["emotion"]
 
 
 def serialize(features: Any, record: Mapping[str, Any]) -> bytes:
