@@ -130,16 +130,16 @@ class ShardWriter:
             self._part.unlink(missing_ok=True)
 
 
-def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
-    """What index.json says of a record, in the order of `COLUMNS`."""
-    pictures = len(record.get("frames", ()))
-    return record["id"], len(record["motion"]), pictures, record["speaker"], record["emotion"]
-
-
 def encode(kind: str, features: Any, clip: Clip) -> Record:
     """A clip as a record of one kind of data set; `features` are those of `features_of`."""
     record = record_of(kind, clip)
     return Record(serialize(features, record), index_row(record))
+
+
+def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
+    """What index.json says of a record, in the order of `COLUMNS`."""
+    pictures = len(record.get("frames", ()))
+    return record["id"], len(record["motion"]), pictures, record["speaker"], record["emotion"]
 
 
 def serialize(features: Any, record: Mapping[str, Any]) -> bytes:

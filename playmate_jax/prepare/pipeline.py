@@ -7,7 +7,6 @@ comes out depends on the plan alone: not on the runner, the number of workers or
 tasks, and a task done twice gives the same bytes twice.
 """
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from playmate_jax.prepare.output import WORK, Output
 from playmate_jax.prepare.plan import Task, from_line, to_lines
 from playmate_jax.prepare.tasks import Job, Summary, Workshop
 
-LOCAL = "local"
+LOCAL = "local"  # this machine's cores
 PLAN = f"{WORK}/plan.jsonl"
 Place = tuple[int, int]  # where a task is in the plan, and of how many bytes
 
@@ -157,9 +156,3 @@ def _told(error: BaseException) -> BaseException:
     if isinstance(error, UserError) or not found:
         return error
     return UserError(re.sub(r" \[while running '.*|\\n.*", "", found[1]))
-
-
-def quiet_beam() -> None:
-    """Keeps the local runner's own remarks and tracebacks away: what matters is told."""
-    logging.getLogger().addHandler(logging.NullHandler())
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL + 1)
