@@ -14,7 +14,8 @@ above the brow: `sync_square`. The box is taken from the mesh's 468 points, whic
 hairline to the chin and from ear to ear as those boxes do.
 """
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +26,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.faces.crop import Square
+from playmate_jax.faces import Face, Square
+from playmate_jax.faces.track import SMOOTH_S, smooth_squares
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.mfcc import mfcc
 from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
 from playmate_jax.models.weights import check_tree, load_weights
+from playmate_jax.motion.layout import FPS
 
 REACH = 15  # frames to either side
 SAMPLES_PER_FRAME, STEPS_PER_FRAME = 640, 4
@@ -63,18 +66,6 @@ class SyncScore:
     def __init__(self, config: SyncNetConfig, variables: dict[str, Any]):
         self.config = config
         self._variables = jax.device_put(variables)
-        network = SyncNet(config)
-
-        @jax.jit
-        def lips(variables: dict, frames: UInt8[Array, "t h w 3"]) -> Float[Array, "n d"]:
-            pictures = frames[None].astype(jnp.float32) / 255.0
-            return network.apply(variables, pictures, method="embed_lips")[0]
-
-        @jax.jit
-        def audio(variables: dict, windows: Float[Array, "n 13 20"]) -> Float[Array, "n d"]:
-            return network.apply(variables, windows[..., None], method="embed_audio")
-
-        self._lips, self._audio = lips, audio
 
     def __call__(self, frames: Iterable[UInt8[np.ndarray, "h w 3"]], audio: np.ndarray) -> Sync:
         """Of RGB face crops at 25 fps and int16 speech at 16 kHz that begins with them.
@@ -92,30 +83,52 @@ class SyncScore:
         Raises:
           UserError: too short for one window.
         """
-        pictures = self._resized(frames)
-        length = min(len(pictures), len(audio) // SAMPLES_PER_FRAME)
+        lips, length = self._embed_lips(frames)
+        length = min(length, len(audio) // SAMPLES_PER_FRAME)
         if length < LEAST_FRAMES:
             raise UserError(
                 f"expected at least {LEAST_FRAMES} frames with their speech to compare the two, "
                 f"found {length}: give a longer clip"
             )
-        n = length - FRAMES
-        windows = speech_windows(audio, n)
-        lips, speech = [], []
-        with jax.default_matmul_precision("highest"):
-            for start in range(0, n, BATCH):
-                count = min(BATCH, n - start)
-                here = pictures[start : start + BATCH + FRAMES - 1]
-                seen = self._lips(self._variables, _filled(here, BATCH + FRAMES - 1))
-                heard = self._audio(self._variables, _filled(windows[start : start + BATCH], BATCH))
-                lips.append(np.asarray(seen)[:count])
-                speech.append(np.asarray(heard)[:count])
-        return np.concatenate(lips), np.concatenate(speech)
+        speech = self._embed_speech(speech_windows(audio, length - FRAMES))
+        return np.concatenate(lips)[: len(speech)], speech
 
-    def _resized(self, frames: Iterable[np.ndarray]) -> UInt8[np.ndarray, "t h w 3"]:
-        size = (self.config.image_size,) * 2
-        found = [x if x.shape[:2] == size else cv2.resize(x, size) for x in frames]
-        return np.stack(found) if found else np.zeros((0, *size, 3), np.uint8)
+    def _embed_lips(self, frames: Iterable[np.ndarray]) -> tuple[list[np.ndarray], int]:
+        """In batches, and how many frames there were; no more than a batch of them is held."""
+        size, whole = (self.config.image_size,) * 2, BATCH + FRAMES - 1
+        found, run, length = [], [], 0
+        for frame in frames:
+            length += 1
+            run.append(frame if frame.shape[:2] == size else cv2.resize(frame, size))
+            if len(run) == whole:
+                found.append(_lips(self.config, self._variables, np.stack(run)))
+                run = run[BATCH:]
+        if len(run) >= FRAMES:
+            seen = _lips(self.config, self._variables, _filled(np.stack(run), whole))
+            found.append(seen[: len(run) - FRAMES + 1])
+        return [np.asarray(x) for x in found], length
+
+    def _embed_speech(self, windows: Float[np.ndarray, "n 13 20"]) -> Float[np.ndarray, "n d"]:
+        batches = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
+        found = [_speech(self.config, self._variables, _filled(x, BATCH)) for x in batches]
+        return np.concatenate(found)[: len(windows)]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _lips(
+    config: SyncNetConfig, variables: dict, frames: UInt8[Array, "t h w 3"]
+) -> Float[Array, "n d"]:
+    pictures = frames[None].astype(jnp.float32) / 255.0
+    with jax.default_matmul_precision("highest"):  # TF32 would show in the third digit
+        return SyncNet(config).apply(variables, pictures, method="embed_lips")[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _speech(
+    config: SyncNetConfig, variables: dict, windows: Float[Array, "n 13 20"]
+) -> Float[Array, "n d"]:
+    with jax.default_matmul_precision("highest"):
+        return SyncNet(config).apply(variables, windows[..., None], method="embed_audio")
 
 
 def _filled(values: np.ndarray, length: int) -> np.ndarray:
@@ -157,6 +170,13 @@ def sync_square(points: Float[np.ndarray, "n 2"]) -> Square:
     half = float((high - low).max()) / 2
     x, y = (low + high) / 2
     return Square(float(x), float(y) + 0.4 * half, 2.8 * half, 0.0)
+
+
+def sync_squares(faces: Sequence[Face | None]) -> list[Square]:
+    """The steady crop of every frame of a clip; where the face was not seen, interpolated."""
+    seen = np.flatnonzero([face is not None for face in faces])
+    squares = [sync_square(face.points) for face in faces if face is not None]
+    return smooth_squares(squares, seen, len(faces), SMOOTH_S * FPS)
 
 
 def load_syncnet(directory: str | Path) -> SyncScore:

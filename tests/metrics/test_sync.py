@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
+from playmate_jax.faces import Face
 from playmate_jax.metrics import sync
-from playmate_jax.metrics.sync import Sync, SyncScore, compare, load_syncnet, sync_square
+from playmate_jax.metrics.sync import SyncScore, compare, load_syncnet, sync_square, sync_squares
 from playmate_jax.models.mfcc import mfcc
 from playmate_jax.models.syncnet import SyncNet, SyncNetConfig, shapes
 from playmate_jax.models.weights import save_weights
@@ -88,9 +89,10 @@ def test_batches_change_nothing(score, clip):
 def test_one_program_serves_every_length(score, clip):
     frames, audio = clip
     score(frames, audio)
-    before = score._lips._cache_size(), score._audio._cache_size()
-    assert isinstance(score(frames[:12], audio), Sync)
-    assert (score._lips._cache_size(), score._audio._cache_size()) == before
+    before = sync._lips._cache_size(), sync._speech._cache_size()
+    for length in (12, 20, 21, 24):
+        assert len(score.embed(iter(frames[:length]), audio)[0]) == length - 5
+    assert (sync._lips._cache_size(), sync._speech._cache_size()) == before
 
 
 def test_crops_of_another_size_are_resized(score, clip):
@@ -111,6 +113,16 @@ def test_the_crop_is_the_originals():
     points = np.array([[150.0, 230.0], [250.0, 370.0], [200.0, 300.0]])
     corners = sync_square(points).matrix(224) @ np.array([[0, 0, 1], [224, 224, 1]]).T
     np.testing.assert_allclose(corners.T, [[200 - 98, 230], [200 + 98, 300 + 126]])
+
+
+def test_the_crop_is_steady_and_goes_on_where_the_face_was_lost():
+    corners = np.array([[0, 0, 0], [100, 100, 0]], np.float32)
+    points = np.resize(corners, (468, 3))  # of a box 100 wide and high
+    faces = [Face(points + np.float32([t, 0, 0]), 1.0, 1.0) for t in range(60)]
+    squares = sync_squares([*faces[:30], *[None] * 9, *faces[39:]])
+    np.testing.assert_allclose([one.side for one in squares], 140.0, rtol=1e-6)
+    # away from the ends, a steady movement is kept: x is the box's middle
+    np.testing.assert_allclose([one.x for one in squares[25:35]], np.arange(75, 85), atol=0.01)
 
 
 def test_weights_come_back_from_their_directory(score, clip, tmp_path):
