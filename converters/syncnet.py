@@ -1,4 +1,4 @@
-"""SyncNet's `syncnet_v2.model`: four Sequentials, two for each stream.
+"""SyncNet's `syncnet_v2.model` (54,573,114 bytes): four Sequentials, two for each stream.
 
 There time is a third axis of the lips' windows: five long in the first convolution, where frames
 are channels here, and one in the others, where it is dropped.

@@ -6,16 +6,19 @@
 Every window of five frames is compared with the windows of speech up to 15 frames before and after
 it; the distance is averaged over the clip for each of the 31 shifts. Sync-D is the least of these
 means (lower is better), Sync-C their median less the least (higher is better), as in
-syncnet_python; with the published weights in-sync speech has 5 or more, and 1 says that lips and
-speech have nothing to do with each other. What is reported of a set of clips is the mean.
+syncnet_python (whose example of speech in sync has 10.0 and 5.4). Of a set of clips the mean is
+reported. A shift of sound against picture lowers neither: look at `offset` too.
 
-Face crops are framed as syncnet_python frames S3FD's boxes, upright, with more below the chin than
-above the brow: `sync_square`. The box is taken from the mesh's 468 points, which reach from the
-hairline to the chin and from ear to ear as those boxes do.
+Face crops are framed as syncnet_python's `run_pipeline` frames S3FD's boxes: upright, a square of
+1.4 times the box's larger side, with room below the chin and at the cheeks and none above the box.
+Here the box is that of the mesh's 468 points, which reach from the hairline to the chin and from
+ear to ear as those boxes do, smoothed over time by a Gaussian in place of a median of 13 frames;
+beyond the picture its edge goes on, where the original is grey. `sync_squares` has the framing,
+`sync_crops` cuts it.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +31,7 @@ from jaxtyping import Array, Float, Int, UInt8
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Face, Square
 from playmate_jax.faces.track import SMOOTH_S, smooth_squares
+from playmate_jax.faces.warp import sample
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.mfcc import mfcc
 from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
@@ -177,6 +181,14 @@ def sync_squares(faces: Sequence[Face | None]) -> list[Square]:
     seen = np.flatnonzero([face is not None for face in faces])
     squares = [sync_square(face.points) for face in faces if face is not None]
     return smooth_squares(squares, seen, len(faces), SMOOTH_S * FPS)
+
+
+def sync_crops(
+    images: Iterable[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Face | None], size: int = 224
+) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
+    """The crops of a clip's whole pictures at 25 fps, in which the faces were found."""
+    for image, square in zip(images, sync_squares(faces), strict=True):
+        yield sample(image, square.matrix(size), (size, size), "edge")
 
 
 def load_syncnet(directory: str | Path) -> SyncScore:
