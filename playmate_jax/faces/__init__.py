@@ -11,7 +11,7 @@ from playmate_jax.faces.crop import (
     face_square,
     pick_face,
 )
-from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_square
+from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_squares
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
 from playmate_jax.faces.tflite import TfliteLandmarker
@@ -36,7 +36,7 @@ __all__ = [
     "ffhq_square",
     "pick_face",
     "soft_mask",
-    "steady_ffhq_square",
+    "steady_ffhq_squares",
     "track_faces",
     "track_video",
 ]

@@ -26,7 +26,7 @@ from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncode
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
-from playmate_jax.prepare.crops import crops, driving_square, jpeg
+from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece, pieces
 from playmate_jax.prepare.probe import Probe, probe
 from playmate_jax.prepare.quality import failures, scores
@@ -110,7 +110,7 @@ class ClipMaker:
             shown.frames(piece), piece, self.framing, self.extractor.input_size,
             self.config.image_size, self.config.frames_per_clip,
         )  # fmt: skip
-        quality = scores(piece, seen, audio, driving_square(piece.seen, self.framing).side)
+        quality = scores(piece, seen, audio)
         if failed := failures(quality, self.config.quality):
             return Dropped(name, place, "quality", "; ".join(failed), quality)
         motion, keypoints = self.extractor.motion_and_keypoints(seen.driving)
