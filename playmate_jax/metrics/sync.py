@@ -9,16 +9,11 @@ means (lower is better), Sync-C their median less the least (higher is better), 
 syncnet_python (whose example of speech in sync has 10.0 and 5.4). Of a set of clips the mean is
 reported. A shift of sound against picture lowers neither: look at `offset` too.
 
-Face crops are framed as syncnet_python's `run_pipeline` frames S3FD's boxes: upright, a square of
-1.4 times the box's larger side, with room below the chin and at the cheeks and none above the box.
-Here the box is that of the mesh's 468 points, which reach from the hairline to the chin and from
-ear to ear as those boxes do, smoothed over time by a Gaussian in place of a median of 13 frames;
-beyond the picture its edge goes on, where the original is grey. `sync_squares` has the framing,
-`sync_crops` cuts it.
+Face crops are framed as the network was trained on them: `faces.sync_crops`.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +24,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.faces import Face, Square
-from playmate_jax.faces.track import SMOOTH_S, smooth_squares
-from playmate_jax.faces.warp import sample
 from playmate_jax.models.configuration import from_values
 from playmate_jax.models.mfcc import mfcc
 from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
 from playmate_jax.models.weights import check_tree, load_weights
-from playmate_jax.motion.layout import FPS
 
 REACH = 15  # frames to either side
 SAMPLES_PER_FRAME, STEPS_PER_FRAME = 640, 4
@@ -165,30 +156,6 @@ def compare(
     means = shift_distances(lips, speech, reach).mean(0)
     best = int(means.argmin())
     return Sync(reach - best, float(np.median(means) - means[best]), float(means[best]))
-
-
-def sync_square(points: Float[np.ndarray, "n 2"]) -> Square:
-    """Where SyncNet's crop of a face lies, of the mesh's points in pixels: upright, 1.4 of the
-    box's larger side, its lower edge 0.9 of that side under the box's middle."""
-    low, high = points.min(0), points.max(0)
-    half = float((high - low).max()) / 2
-    x, y = (low + high) / 2
-    return Square(float(x), float(y) + 0.4 * half, 2.8 * half, 0.0)
-
-
-def sync_squares(faces: Sequence[Face | None]) -> list[Square]:
-    """The steady crop of every frame of a clip; where the face was not seen, interpolated."""
-    seen = np.flatnonzero([face is not None for face in faces])
-    squares = [sync_square(face.points) for face in faces if face is not None]
-    return smooth_squares(squares, seen, len(faces), SMOOTH_S * FPS)
-
-
-def sync_crops(
-    images: Iterable[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Face | None], size: int = 224
-) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
-    """The crops of a clip's whole pictures at 25 fps, in which the faces were found."""
-    for image, square in zip(images, sync_squares(faces), strict=True):
-        yield sample(image, square.matrix(size), (size, size), "edge")
 
 
 def load_syncnet(directory: str | Path) -> SyncScore:
