@@ -11,7 +11,7 @@ import wave
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -79,7 +79,7 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
         stream = container.streams.audio[0]
         hz = audio_hz or _playable_hz(stream.rate)
         told_s = seconds(stream.duration, stream.time_base)
-        begin = None if moving_picture(container) is None else _picture_begins(path)
+        begin = _picture_begins(path)
         count, early = 0, None
         for samples, first in _decoded(container, stream, hz, path):
             if early is None:
@@ -100,12 +100,14 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
         raise _cut_short(path, f"{count / hz:.1f} s of {float(told_s):.1f} s are there")
 
 
-def _picture_begins(path: str | os.PathLike) -> Fraction:
-    """When the first picture is shown that can be decoded, as `VideoReader` counts."""
+def _picture_begins(path: str | os.PathLike) -> Fraction | None:
+    """When the first picture is shown that can be decoded, as `VideoReader` counts; None where
+    there is no moving picture."""
     with open_container(path, "a recording") as container:
-        stream = moving_picture(container)
+        if (stream := moving_picture(container)) is None:
+            return None
         try:
-            first = next(container.decode(stream))
+            first: Any = next(container.decode(stream))
             return seconds(first.pts, first.time_base) or Fraction(0)
         except (av.FFmpegError, OSError, StopIteration):
             return seconds(stream.start_time, stream.time_base) or Fraction(0)

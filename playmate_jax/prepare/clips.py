@@ -8,10 +8,12 @@ then their crops are cut. Neither keeps frames, so memory does not grow with the
 wrong with a file becomes `Dropped` with one sentence; what was good before the damage stays.
 """
 
+import errno
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import av
 import numpy as np
 from jaxtyping import Int
 
@@ -36,7 +38,8 @@ from playmate_jax.prepare.silences import Samples
 from playmate_jax.prepare.source import Source
 
 _MISSING = 2  # frames of sound that may lack at the end: the codec's
-_UNREADABLE = (UserError, ValueError, MemoryError, OSError)  # FFmpeg's errors are the last two
+_UNREADABLE = (UserError, ValueError, MemoryError, OSError, av.FFmpegError)
+_OURS = {errno.ENOSPC, errno.EMFILE, errno.ENFILE}  # says nothing of the file that is read
 
 
 class ClipMaker:
@@ -69,6 +72,8 @@ class ClipMaker:
             stage = "decode"
             yield from self._clips(source, found)
         except _UNREADABLE as error:
+            if getattr(error, "errno", None) in _OURS:
+                raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
             yield Dropped(source.id, source.path, stage, " ".join(reason.split()))
 
