@@ -4,6 +4,7 @@ import argparse
 import re
 
 import playmate_jax
+from playmate_jax.cli import data_arguments
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import EMOTIONS
 
@@ -119,6 +120,16 @@ def parser() -> argparse.ArgumentParser:
             "Weights by name: those that ship, and published ones, fetched once and converted.",
             _WEIGHTS_EXAMPLES,
         )
+    )
+    data_arguments.add_data(
+        _command(
+            commands,
+            "data",
+            "look at prepared training data, and verify it",
+            "Training data that 'playmate prepare' wrote: a page about it, and a check of it.",
+            data_arguments.EXAMPLES,
+        ),
+        _command,
     )
     return top
 
