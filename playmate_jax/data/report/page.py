@@ -13,7 +13,7 @@ import numpy as np
 from playmate_jax.data.records import NO_EMOTION, SPLITS
 from playmate_jax.data.report.faces import GRID
 from playmate_jax.data.report.moving import SHOWN_S
-from playmate_jax.data.report.plots import Plot, histogram, number
+from playmate_jax.data.report.plots import Plot, histogram, number, span
 from playmate_jax.data.report.remarks import remarks_of, split_speakers
 from playmate_jax.data.report.survey import COLUMNS, Clips, Survey, flat, survey
 from playmate_jax.errors import UserError
@@ -24,7 +24,7 @@ ROWS = 12  # of a table of counts
 # Of scores whose names do not say their unit.
 TITLES = {
     "face_px": "size of the face, pixels",
-    "blur": "sharpness (variance of the Laplacian)",
+    "blur": "blur (variance of the Laplacian)",
     "brightness": "brightness, 0 to 255",
     "pitch_deg": "pitch, degrees (95th percentile)",
     "yaw_deg": "yaw, degrees (95th percentile)",
@@ -217,7 +217,8 @@ def _splits(found: Survey) -> list[dict[str, Any]]:
 
 def _per_speaker(found: Survey) -> Plot:
     counts = np.array(list(Counter(found.clips.speakers).values()), float)
-    return histogram("clips of one speaker", {"kept": counts}, noun="speakers", bins=30)
+    limits = (0.0, span([counts])[1])
+    return histogram("clips of one speaker", {"kept": counts}, limits, noun="speakers", bins=30)
 
 
 def _group(group) -> dict[str, Any]:

@@ -126,10 +126,10 @@ def _of_quality(found: Survey) -> Iterator[Remark]:
         far = np.flatnonzero(finite & (np.abs(values - middle) > FAR * spread))
         if far.size:
             far = far[np.argsort(-np.abs(values[far] - middle), kind="stable")]
-            ids = [f"{found.clips.ids[k]} ({number(values[k])})" for k in far[:NAMED]]
+            ids = [f"{found.clips.ids[k]} ({number(values[k])})" for k in far]
             yield Remark(
-                "look", f"{far.size:,} kept {'clip is' if far.size == 1 else 'clips are'} far out "
-                f"in {name} (median {number(middle)}), such as {_and(ids)}."
+                "look", f"{_count(ids, 'kept clip')} {'is' if len(ids) == 1 else 'are'} far out in "
+                f"{name}, where the median is {number(middle)}{_such(ids)}"
             )  # fmt: skip
 
 
