@@ -99,8 +99,8 @@ def span(values: Iterable[np.ndarray], keep: Sequence[float] = ()) -> tuple[floa
         return min(keep, default=0.0), max(keep, default=1.0)
     low, high = np.percentile(every, [5, 95])
     width = high - low
-    least, most = max(every.min(), low - width), min(every.max(), high + width)
-    return float(min(least, *keep, least)), float(max(most, *keep, most))
+    usual = [*every[(every >= low - width) & (every <= high + width)], *keep]
+    return float(min(usual)), float(max(usual))
 
 
 def histogram(

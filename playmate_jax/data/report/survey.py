@@ -207,7 +207,7 @@ def _look_at_faces(found: Survey, records: DataSet, progress: Progress) -> None:
         found.people.append(Sheet(title, f"{len(places):,} clips", faces))
     for k in strips:
         record = records[k]
-        shown = np.unique(np.linspace(0, pictures[k] - 1, COLUMNS).round().astype(int))
+        shown = np.unique(np.linspace(0, pictures[k] - 1, COLUMNS).round().astype(int)).tolist()
         found.strips.append(Sheet(*_told(record), faces_of(record, shown)))
         progress("faces", done := done + 1, total)
 
