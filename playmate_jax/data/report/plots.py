@@ -99,8 +99,9 @@ def span(values: Iterable[np.ndarray], keep: Sequence[float] = ()) -> tuple[floa
         return min(keep, default=0.0), max(keep, default=1.0)
     low, high = np.percentile(every, [5, 95])
     width = high - low
-    usual = [*every[(every >= low - width) & (every <= high + width)], *keep]
-    return float(min(usual)), float(max(usual))
+    usual = every[(every >= low - width) & (every <= high + width)]
+    shown = np.concatenate([usual, np.asarray(keep, float)])
+    return float(shown.min()), float(shown.max())
 
 
 def histogram(
