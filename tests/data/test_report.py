@@ -144,13 +144,13 @@ def test_a_page_stays_small(tmp_path):
         (lambda c: dataclasses.replace(c, audio=c.audio[:-1]), "6,399 samples of audio for 10"),
         (lambda c: dataclasses.replace(c, speaker="speaker-1"), "1 speaker comes in more than one"),
         (lambda c: dataclasses.replace(c, quality={"face_px": 4e6}), "clip-003 (4,000,000)"),
-        (lambda c: dataclasses.replace(c, emotion=-1), "1 of 12 clips have no emotion label"),
+        (lambda c: dataclasses.replace(c, emotion=-1), "1 of 24 clips have no emotion label"),
         (lambda c: dataclasses.replace(c, id="clip-006"), "1 id comes more than once: clip-006"),
     ],
     ids=["still", "nan", "length", "speaker", "outlier", "label", "twin"],
 )  # fmt: skip
 def test_problems_are_told_on_top(tmp_path, change, told):
-    clips = varied_clips()
+    clips = varied_clips(24)
     clips[3] = change(clips[3])
     text = Page(write_report(write_prepared(tmp_path / "set", clips))).text
     assert told in text.partition("show landmarks")[0]

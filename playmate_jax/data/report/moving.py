@@ -112,11 +112,12 @@ def trace_of(record: Mapping[str, Any], caption: str) -> Trace:
 
 
 def envelope(audio: np.ndarray) -> Float[np.ndarray, "n"]:
-    """Root mean square of every half frame, of the loudest: square root, so that soft shows."""
+    """Root mean square of every half frame, 1 being as loud as the loudest hundredth."""
     size = 640 // PARTS
     sound = audio[: len(audio) // size * size].reshape(-1, size).astype(np.float64)
     level = np.sqrt(np.square(sound).mean(1))
-    return np.sqrt(level / level.max()) if level.size and level.max() > 0 else level * 0
+    loud = np.percentile(level, 99) if level.size else 0.0
+    return np.minimum(level / loud, 1.0) if loud > 0 else level * 0
 
 
 def _about_zero(values: np.ndarray, least: float) -> tuple[float, float]:

@@ -167,13 +167,14 @@ def _emotions(clips: Clips) -> dict[str, Any]:
         **{split: splits == split for split in SPLITS}, "all": np.ones(len(splits), bool),
     }  # fmt: skip
     rows = []
-    for emotion in (*range(len(EMOTIONS)), NO_EMOTION):
+    named = range(len(EMOTIONS)) if (clips.emotions != NO_EMOTION).any() else ()
+    for emotion in (*named, NO_EMOTION):
         of_emotion = clips.emotions == emotion
         counts = [int(np.sum(of_emotion & inside)) for inside in columns.values()]
         if emotion == NO_EMOTION:
             counts[:3] = [0] * 3  # no label, no intensity
         rows.append((EMOTIONS[emotion] if emotion != NO_EMOTION else "no label", counts))
-    most = [max(1, *(counts[k] for _, counts in rows)) for k in range(len(columns))]
+    most = [max([1, *(counts[k] for _, counts in rows)]) for k in range(len(columns))]
     most[:3] = [max(most[:3])] * 3  # intensities are compared with each other
     return dict(
         columns=list(columns),
@@ -217,7 +218,7 @@ def _splits(found: Survey) -> list[dict[str, Any]]:
 
 def _per_speaker(found: Survey) -> Plot:
     counts = np.array(list(Counter(found.clips.speakers).values()), float)
-    limits = (0.0, span([counts])[1])
+    limits = (0.0, max(span([counts])[1], 5.0))
     return histogram("clips of one speaker", {"kept": counts}, limits, noun="speakers", bins=30)
 
 

@@ -65,6 +65,8 @@ def number(value: float, step: float = 0.0) -> str:
     if not step:
         step = 10.0 ** (math.floor(math.log10(abs(value))) - 2) if value else 1.0
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    if digits > 6:
+        return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
     text = f"{value:,.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}") if float(text.replace(",", "")) else "0"
 
@@ -143,16 +145,10 @@ def histogram(
                 )
             )  # fmt: skip
         below = below + heights
-    lines = tuple(Tick(round(100 * (at - low) / (high - low), 2), number(at)) for at in thresholds)
-    return Plot(
-        title,
-        tuple(bars),
-        ticks,
-        f"{most:,}",
-        noun,
-        lines,
-        summary_of(finite.values()) + f"; {outside:,} beyond the axis" * (outside > 0),
-    )
+    lines = [Tick(round(100 * (at - low) / (high - low), 2), f"{at:g}") for at in thresholds]
+    summary = summary_of(finite.values()) + f"; {outside:,} beyond the axis" * (outside > 0)
+    unit = noun if most > 1 else noun.removesuffix("s")
+    return Plot(title, tuple(bars), ticks, f"{most:,}", unit, tuple(lines), summary)
 
 
 def summary_of(series: Iterable[np.ndarray]) -> str:

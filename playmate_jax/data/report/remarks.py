@@ -13,7 +13,8 @@ from playmate_jax.motion.layout import EMOTIONS
 
 FEW = 20  # clips of a class, or a tenth of the largest class
 MANY_DROPS = 0.3  # of everything
-FAR = 8.0  # scaled median deviations from the median
+FAR, FAR_SHARE = 8.0, 0.25  # from the median: in scaled median deviations, and in medians
+ENOUGH = 20  # clips that tell what is usual
 NAMED = 3  # ids told in a sentence
 
 
@@ -117,13 +118,14 @@ def _of_quality(found: Survey) -> Iterator[Remark]:
     """Scores of kept clips far from what is usual: a filter that is missing, or a broken score."""
     for name, values in found.clips.quality.items():
         finite = np.isfinite(values)
-        if not finite.any():
+        if finite.sum() < ENOUGH:
             continue
         middle = np.median(values[finite])
         spread = 1.4826 * np.median(np.abs(values[finite] - middle))
         if spread <= 0:
             continue
-        far = np.flatnonzero(finite & (np.abs(values - middle) > FAR * spread))
+        reach = max(FAR * spread, FAR_SHARE * abs(middle))
+        far = np.flatnonzero(finite & (np.abs(values - middle) > reach))
         if far.size:
             far = far[np.argsort(-np.abs(values[far] - middle), kind="stable")]
             ids = [f"{found.clips.ids[k]} ({number(values[k])})" for k in far]

@@ -170,7 +170,8 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
     order = draw_order([ids[k] for k in places], [speakers[k] for k in places])
     lengths = records.column("frames")
     usual = np.median(lengths)
-    traced = {k for k in [places[n] for n in order if lengths[places[n]] >= usual][:TRACES]}
+    order.sort(key=lambda n: lengths[places[n]] < usual)  # stable: the longer half first
+    traced = {places[n] for n in order[:TRACES]}
     for done, k in enumerate(places, 1):
         record = records[k]
         if faults := faults_of(record):
@@ -180,7 +181,9 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
             if what := stillness(record["motion"]):
                 found.still.append((record["id"], what))
             if k in traced:
-                found.traces.append(trace_of(record, " \N{MIDDLE DOT} ".join(_told(record))))
+                found.traces.append(
+                    trace_of(record, " \N{MIDDLE DOT} ".join(filter(None, _told(record))))
+                )
         progress("motion", done, count)
     found.looked_at = count
 
@@ -214,7 +217,7 @@ def _look_at_faces(found: Survey, records: DataSet, progress: Progress) -> None:
 
 def _told(record: Mapping[str, Any]) -> tuple[str, str]:
     """The id of a record, and whose it is in which mood."""
-    emotion, about = record["emotion"], record["speaker"]
-    if emotion != NO_EMOTION:
-        about += f", {EMOTIONS[emotion]} {record['intensity']:.2g}"
-    return record["id"], about
+    about = [record["speaker"]] * (not record["id"].startswith(record["speaker"]))
+    if (emotion := record["emotion"]) != NO_EMOTION:
+        about.append(f"{EMOTIONS[emotion]} {record['intensity']:.2g}")
+    return record["id"], ", ".join(about)
