@@ -26,7 +26,7 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
 # A clip moves less than this: a frozen picture or a broken extractor. The floors below which
 # normalisation takes motion to be at rest (expression units, degrees).
 STILL_EXPRESSION, STILL_DEG = 1e-4, 0.1
-SHOWN_S = 10  # of a clip over time
+SHOWN_S = 10  # of a clip over time, at most
 PARTS = 2  # of a frame, in the outline of the sound
 
 
@@ -39,8 +39,6 @@ def energy(motion: Float[np.ndarray, "t 70"]) -> dict[str, float]:
 
 def stillness(motion: Float[np.ndarray, "t 70"]) -> str:
     """What never moves, or ""."""
-    if not np.isfinite(motion).all():
-        return ""
     lips_still = energy(motion)["lips"] < STILL_EXPRESSION
     head_still = bool((motion[:, ANGLES].std(0) < STILL_DEG).all())
     return " and ".join(["the lips"] * lips_still + ["the head"] * head_still)
@@ -87,13 +85,13 @@ class Trace:
     width: float  # of the clip, as a share of the axis
 
 
-def trace_of(record: Mapping[str, Any], caption: str) -> Trace:
-    """The first `SHOWN_S` seconds: angles, heights of the lips' keypoints, the sound's outline.
+def trace_of(record: Mapping[str, Any], caption: str, shown_s: int = SHOWN_S) -> Trace:
+    """The first seconds: angles, heights of the lips' keypoints, the sound's outline.
 
     Angles are about the clip's medians, so that all three fit one axis; so are the lips.
     """
-    motion = record["motion"][: SHOWN_S * FPS].astype(np.float64)
-    length = SHOWN_S * FPS
+    length = shown_s * FPS
+    motion = record["motion"][:length].astype(np.float64)
     turned = motion[:, ANGLES] - np.nanmedian(motion[:, ANGLES], 0)
     low, high, ticks = axis(*_about_zero(turned, 2.0), count=3)
     points = motion[:, EXPRESSION].reshape(-1, KEYPOINTS, 3)[:, list(LIP_KEYPOINTS), 1]
@@ -105,8 +103,8 @@ def trace_of(record: Mapping[str, Any], caption: str) -> Trace:
         ticks,
         tuple(curve(column, -reach, reach, length) for column in lips.T),
         f"\N{PLUS-MINUS SIGN}{reach:.2g}",
-        band(envelope(record["audio"][: SHOWN_S * 16000]), length * PARTS),
-        tuple(Tick(100 * s / SHOWN_S, f"{s} s") for s in range(0, SHOWN_S + 1, 2)),
+        band(envelope(record["audio"][: shown_s * 16000]), length * PARTS),
+        tuple(Tick(100 * s / shown_s, f"{s} s") for s in range(0, shown_s + 1, 2)),
         100 * len(motion) / length,
     )
 

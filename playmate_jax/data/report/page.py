@@ -12,7 +12,6 @@ import numpy as np
 
 from playmate_jax.data.records import NO_EMOTION, SPLITS
 from playmate_jax.data.report.faces import GRID
-from playmate_jax.data.report.moving import SHOWN_S
 from playmate_jax.data.report.plots import Plot, histogram, number, span
 from playmate_jax.data.report.remarks import remarks_of, split_speakers
 from playmate_jax.data.report.survey import COLUMNS, Clips, Survey, flat, survey
@@ -104,7 +103,7 @@ def _context(found: Survey) -> dict[str, Any]:
         motion_note=_motion_note(found),
         pose=found.movement.plots_of_pose() if found.looked_at else [],
         expression=found.movement.plots_of_expression() if found.looked_at else [],
-        traces=found.traces, shown_s=SHOWN_S,
+        traces=found.traces,
         duration=histogram("length, seconds", {"kept": clips.seconds}, bins=30),
         tables=_tables(found),
         emotions=_emotions(found.clips),

@@ -105,7 +105,9 @@ def _of_labels(found: Survey) -> Iterator[Remark]:
         for k, name in enumerate(EMOTIONS)
         if counts[k] < max(FEW, counts.max() / 10)
     ]
-    if few:
+    if len(few) == len(EMOTIONS):
+        yield Remark("look", f"Every emotion has few clips: {_and(few)}.")
+    elif few:
         yield Remark(
             "look", f"Few clips of {_and(few)}; the largest class has {counts.max():,}."
         )  # fmt: skip

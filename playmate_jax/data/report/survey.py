@@ -6,6 +6,7 @@ faces and curves are of a few. Memory and the page stay small at any number of c
 """
 
 import dataclasses
+import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,8 +20,8 @@ from playmate_jax.data.record_faults import faults_of
 from playmate_jax.data.records import NO_EMOTION, Dropped
 from playmate_jax.data.report.drops import Group, group_drops
 from playmate_jax.data.report.faces import Face, draw_order, faces_of
-from playmate_jax.data.report.moving import Movement, Trace, stillness, trace_of
-from playmate_jax.motion.layout import EMOTIONS
+from playmate_jax.data.report.moving import SHOWN_S, Movement, Trace, stillness, trace_of
+from playmate_jax.motion.layout import EMOTIONS, FPS
 
 SAMPLE = 2000  # records whose motion is looked at
 COLUMNS, STRIPS, TRACES = 8, 4, 6  # faces of a row, rows through time, clips drawn as curves
@@ -172,19 +173,22 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
     usual = np.median(lengths)
     order.sort(key=lambda n: lengths[places[n]] < usual)  # stable: the longer half first
     traced = {places[n] for n in order[:TRACES]}
+    longest_s = max(lengths[k] for k in traced) / FPS
+    shown_s = min(SHOWN_S, 2 * math.ceil(longest_s / 2))
     for done, k in enumerate(places, 1):
         record = records[k]
+        progress("motion", done, count)
         if faults := faults_of(record):
             found.faults.append((record["id"], "; ".join(faults)))
-        if np.isfinite(record["motion"]).all():
-            found.movement.add(record["motion"])
-            if what := stillness(record["motion"]):
-                found.still.append((record["id"], what))
-            if k in traced:
-                found.traces.append(
-                    trace_of(record, " \N{MIDDLE DOT} ".join(filter(None, _told(record))))
-                )
-        progress("motion", done, count)
+        motion = record["motion"]
+        if not (len(motion) and np.isfinite(motion).all()):
+            continue
+        found.movement.add(motion)
+        if what := stillness(motion):
+            found.still.append((record["id"], what))
+        if k in traced:
+            caption = " \N{MIDDLE DOT} ".join(filter(None, _told(record)))
+            found.traces.append(trace_of(record, caption, shown_s))
     found.looked_at = count
 
 
