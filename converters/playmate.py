@@ -31,10 +31,10 @@ from playmate_jax.errors import UserError
 from playmate_jax.models import motion_model, renderer
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.generator import GeneratorConfig
-from playmate_jax.models.motion_model import MotionModelConfig, Statistics
+from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.motion.layout import EXPRESSION_SIZE, POSE_SIZE
-from playmate_jax.motion.normalization import MotionStatistics
+from playmate_jax.motion.normalization import MotionStatistics, Statistics
 
 STACK = "conformer/layers/"  # of the generator: a leading axis of layers
 # PyTorch's names of leaves, of a collection or of any.

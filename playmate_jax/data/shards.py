@@ -69,6 +69,19 @@ class Shard:
         return len(self.index["id"])
 
 
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A clip as it is written.
+
+    Attributes:
+      data: the record.
+      row: what index.json says of it, in the order of `COLUMNS`.
+    """
+
+    data: bytes
+    row: tuple[str, int, int, str, int]
+
+
 class ShardWriter:
     """Writes one shard under a temporary name, which takes its own when the block ends well.
 
@@ -97,11 +110,13 @@ class ShardWriter:
 
     def write(self, clip: Clip) -> None:
         """Appends a clip."""
-        record = record_of(self.kind, clip)
-        data = serialize(self._features, record)
-        self._file.write(data)
-        self._bytes += len(data)
-        for name, value in zip(COLUMNS, index_row(record), strict=True):
+        self.append(encode(self.kind, self._features, clip))
+
+    def append(self, record: "Record") -> None:
+        """Appends a clip that was encoded elsewhere."""
+        self._file.write(record.data)
+        self._bytes += len(record.data)
+        for name, value in zip(COLUMNS, record.row, strict=True):
             self._index[name].append(value)
 
     def __exit__(self, kind, error, trace) -> None:
@@ -112,6 +127,12 @@ class ShardWriter:
                 self._part.replace(self.path)
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def encode(kind: str, features: Any, clip: Clip) -> Record:
+    """A clip as a record of one kind of data set; `features` are those of `features_of`."""
+    record = record_of(kind, clip)
+    return Record(serialize(features, record), index_row(record))
 
 
 def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
@@ -201,10 +222,10 @@ def write_checksums(folder: str | os.PathLike, known: Mapping[str, str] | None =
     """Writes SHA256SUMS over everything in the folder: the last step of making one.
 
     Args:
-      known: file name -> checksum, of files that need not be read again.
+      known: file name -> checksum, of files that need not be read again, or lie elsewhere yet.
     """
     folder, known = Path(folder), known or {}
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    names = sorted({*known, *(path.name for path in folder.iterdir() if path.is_file())})
     lines = [f"{known.get(n) or sha256(folder / n)}  {n}\n" for n in names if n != CHECKSUMS]
     part = folder / f".{CHECKSUMS}.part"
     part.write_text("".join(lines), "utf-8")

@@ -33,7 +33,6 @@ from playmate_jax.models.emotion import per_frame
 from playmate_jax.models.motion_model import (
     Inputs,
     MotionModelConfig,
-    Statistics,
     init_emotion,
     init_generator,
     noise_predictor,
@@ -42,7 +41,7 @@ from playmate_jax.models.motion_model import (
 from playmate_jax.models.weights import check_tree, load_weights
 from playmate_jax.motion.continuity import BLEND_FRAMES, joined, smoothed
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE, POSE
-from playmate_jax.motion.normalization import bounds, denormalize
+from playmate_jax.motion.normalization import Statistics, bounds, denormalize
 from playmate_jax.motion.windows import previous_frames, window_at, window_starts
 
 # In std of a clip's own pose: no head in the training clips moves further.

@@ -20,7 +20,6 @@ from playmate_jax.models.log_mel import LogMelConfig
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.motion_model import (
     MotionModelConfig,
-    Statistics,
     init_emotion,
     init_generator,
 )
@@ -28,7 +27,7 @@ from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeConfig
 from playmate_jax.models.warping import WarpingConfig
 from playmate_jax.models.weights import save_weights
-from playmate_jax.motion.normalization import MotionStatistics
+from playmate_jax.motion.normalization import MotionStatistics, Statistics
 from playmate_jax.motion.windows import WindowConfig
 
 TINY_RENDERER = RendererConfig(

@@ -2,8 +2,8 @@
 predict.
 
 Parameters: {"generator": ..., "emotion": ... (once stage 2 is trained), "statistics": ...}. The
-statistics are what normalisation and the conditions need (`Statistics`); they travel with the
-weights because they mean nothing without them.
+statistics are what normalisation and the conditions need (`Statistics` of motion/normalization.py);
+they travel with the weights because they mean nothing without them.
 """
 
 import dataclasses
@@ -13,18 +13,13 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.schedule import Schedule, linear_schedule
-from playmate_jax.errors import UserError
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
 from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
-from playmate_jax.motion.normalization import MotionStatistics
-
-CONDITION_CLIP = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,57 +51,6 @@ class MotionModelConfig:
     schedule: ScheduleConfig = ScheduleConfig()
     speech: str = "wav2vec2"
     audio_scale: float = 1.5
-
-
-@flax.struct.dataclass
-class Statistics:
-    """Mean and std of everything that enters or leaves the networks.
-
-    Attributes:
-      motion: Eqs. 5 and 6.
-      speech_mean, speech_std: of the speech features, (f,).
-      identity_mean, identity_std: of the canonical keypoints, (63,).
-    """
-
-    motion: MotionStatistics
-    speech_mean: Float[ArrayLike, " f"]
-    speech_std: Float[ArrayLike, " f"]
-    identity_mean: Float[ArrayLike, " i"]
-    identity_std: Float[ArrayLike, " i"]
-
-    def normalized_speech(self, speech: Float[ArrayLike, "*b f"]) -> Float[ArrayLike, "*b f"]:
-        """Speech features in units of their std over the training set."""
-        return (speech - self.speech_mean) / self.speech_std
-
-    def normalized_identity(self, identity: Float[ArrayLike, "*b i"]) -> Float[ArrayLike, "*b i"]:
-        """Clipped: a face far outside the training set is treated as one at its edge."""
-        return ((identity - self.identity_mean) / self.identity_std).clip(
-            -CONDITION_CLIP, CONDITION_CLIP
-        )
-
-    def to_tree(self) -> dict[str, Any]:
-        """A plain dict of arrays, for the checkpoint."""
-        return flax.serialization.to_state_dict(self)
-
-    @classmethod
-    def from_tree(cls, tree: dict[str, Any]) -> "Statistics":
-        """The inverse of `to_tree`.
-
-        Raises:
-          UserError: statistics of another version; names every difference.
-        """
-        motion = tree.get("motion", {})
-        found = {*(tree.keys() - {"motion"}), *(f"motion/{name}" for name in motion)}
-        wanted = {field.name for field in dataclasses.fields(cls)} - {"motion"}
-        wanted |= {f"motion/{field.name}" for field in dataclasses.fields(MotionStatistics)}
-        if found != wanted:
-            differences = [f"+ {name}" for name in sorted(found - wanted)]
-            differences += [f"- {name}" for name in sorted(wanted - found)]
-            raise UserError(
-                "expected the statistics of this version of the model, found others (+ only in "
-                f"the weights, - only in the model): {', '.join(differences)}; train them anew"
-            )
-        return cls(**{**tree, "motion": MotionStatistics(**motion)})
 
 
 @flax.struct.dataclass

@@ -11,17 +11,26 @@ When generating there is no clip to take Eq. 6 from: pose is brought back around
 source portrait's own) with the training set's mean private std times a gain.
 """
 
+import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
+import flax.serialization
 import flax.struct
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
+from playmate_jax.motion.moments import Moments
 
+CONDITION_CLIP = 3.0
 EXPRESSION_STD_FLOOR = 1e-4
+SPEECH_STD_FLOOR = 1e-2
+# In head units. Numbers that are the same in all drawn faces vary in faces that M has seen.
+IDENTITY_STD_FLOOR = 0.03
 # Scale and translation in units of the image plane, angles in degrees: below this a clip's pose is
 # at rest.
 POSE_STD_FLOOR = np.array([1e-3, 1e-3, 1e-3, 1e-3, 0.1, 0.1, 0.1], np.float32)
@@ -45,29 +54,87 @@ class MotionStatistics:
     pose_std: Float[ArrayLike, "7"]
 
 
-def motion_statistics(
-    clips: Iterable[Float[np.ndarray, "_ 70"]], expression_floor: float = EXPRESSION_STD_FLOOR
-) -> MotionStatistics:
+@flax.struct.dataclass
+class Statistics:
+    """Mean and std of everything that enters or leaves the networks.
+
+    Attributes:
+      motion: Eqs. 5 and 6.
+      speech_mean, speech_std: of the speech features, (f,).
+      identity_mean, identity_std: of the canonical keypoints, (63,).
+    """
+
+    motion: MotionStatistics
+    speech_mean: Float[ArrayLike, " f"]
+    speech_std: Float[ArrayLike, " f"]
+    identity_mean: Float[ArrayLike, " i"]
+    identity_std: Float[ArrayLike, " i"]
+
+    @classmethod
+    def of(cls, motion: MotionStatistics, speech: Moments, identity: Moments) -> "Statistics":
+        """Of a training set's moments; stds are floored."""
+        return cls(
+            motion=motion,
+            speech_mean=speech.mean.astype(np.float32),
+            speech_std=np.maximum(speech.std, SPEECH_STD_FLOOR).astype(np.float32),
+            identity_mean=identity.mean.astype(np.float32),
+            identity_std=np.maximum(identity.std, IDENTITY_STD_FLOOR).astype(np.float32),
+        )
+
+    def normalized_speech(self, speech: Float[ArrayLike, "*b f"]) -> Float[ArrayLike, "*b f"]:
+        """Speech features in units of their std over the training set."""
+        return (speech - self.speech_mean) / self.speech_std
+
+    def normalized_identity(self, identity: Float[ArrayLike, "*b i"]) -> Float[ArrayLike, "*b i"]:
+        """Clipped: a face far outside the training set is treated as one at its edge."""
+        return ((identity - self.identity_mean) / self.identity_std).clip(
+            -CONDITION_CLIP, CONDITION_CLIP
+        )
+
+    def to_tree(self) -> dict[str, Any]:
+        """A plain dict of arrays, for the checkpoint."""
+        return flax.serialization.to_state_dict(self)
+
+    @classmethod
+    def from_tree(cls, tree: dict[str, Any]) -> "Statistics":
+        """The inverse of `to_tree`.
+
+        Raises:
+          UserError: statistics of another version; names every difference.
+        """
+        motion = tree.get("motion", {})
+        found = {*(tree.keys() - {"motion"}), *(f"motion/{name}" for name in motion)}
+        wanted = {field.name for field in dataclasses.fields(cls)} - {"motion"}
+        wanted |= {f"motion/{field.name}" for field in dataclasses.fields(MotionStatistics)}
+        if found != wanted:
+            differences = [f"+ {name}" for name in sorted(found - wanted)]
+            differences += [f"- {name}" for name in sorted(wanted - found)]
+            raise UserError(
+                "expected the statistics of this version of the model, found others (+ only in "
+                f"the weights, - only in the model): {', '.join(differences)}; train them anew"
+            )
+        return cls(**{**tree, "motion": MotionStatistics(**motion)})
+
+
+def motion_statistics(clips: Iterable[Float[np.ndarray, "_ 70"]]) -> MotionStatistics:
     """Eqs. 5 and 6 over clips of any length, one pass in float64."""
-    count, total, square, private = 0, np.zeros(63), np.zeros(63), []
-    low, high = np.full(63, np.inf), np.full(63, -np.inf)
-    for clip in clips:
-        expression = clip[:, EXPRESSION].astype(np.float64)
-        count += len(expression)
-        total += expression.sum(0)
-        square += (expression**2).sum(0)
-        low, high = np.minimum(low, expression.min(0)), np.maximum(high, expression.max(0))
-        private.append(clip_pose_statistics(clip)[1])
-    if not count:
+    parts = [
+        (Moments.of(clip[:, EXPRESSION]), Moments.of(clip_pose_statistics(clip)[1][None]))
+        for clip in clips
+    ]
+    if not parts:
         raise ValueError("expected at least one clip to take statistics from, found none")
-    mean = total / count
-    std = np.sqrt(np.maximum(square / count - mean**2, 0))
+    return motion_statistics_of(*map(Moments.merged, zip(*parts)))
+
+
+def motion_statistics_of(expression: Moments, pose_std: Moments) -> MotionStatistics:
+    """Eq. 5 from moments over all frames, Eq. 6 from moments over clips of their private stds."""
     return MotionStatistics(
-        expression_mean=mean.astype(np.float32),
-        expression_std=np.maximum(std, expression_floor).astype(np.float32),
-        expression_low=low.astype(np.float32),
-        expression_high=high.astype(np.float32),
-        pose_std=np.mean(private, 0).astype(np.float32),
+        expression_mean=expression.mean.astype(np.float32),
+        expression_std=np.maximum(expression.std, EXPRESSION_STD_FLOOR).astype(np.float32),
+        expression_low=expression.low.astype(np.float32),
+        expression_high=expression.high.astype(np.float32),
+        pose_std=pose_std.mean.astype(np.float32),
     )
 
 

@@ -13,13 +13,11 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.models.motion_model import Statistics
 from playmate_jax.motion.layout import EMOTIONS
-from playmate_jax.motion.normalization import motion_statistics, normalize
+from playmate_jax.motion.moments import Moments
+from playmate_jax.motion.normalization import Statistics, motion_statistics, normalize
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at
 
-# In head units. Numbers that are the same in all drawn faces vary in faces that M has seen.
-IDENTITY_STD_FLOOR = 0.03
 ARRAYS = ("features", "motion", "identity", "emotion")
 
 
@@ -67,13 +65,9 @@ def open_clips(folders: str) -> Clips:
 def clip_statistics(clips: Clips) -> Statistics:
     """Means and stds of a training set; stds are floored."""
     features = clips.features.reshape(-1, clips.features.shape[-1])
-    sample = features[:: max(1, len(features) // 200_000)].astype(np.float32)
-    return Statistics(
-        motion=motion_statistics(clips.motion),
-        speech_mean=sample.mean(0),
-        speech_std=np.maximum(sample.std(0), 1e-2),
-        identity_mean=clips.identity.mean(0).astype(np.float32),
-        identity_std=np.maximum(clips.identity.std(0), IDENTITY_STD_FLOOR).astype(np.float32),
+    sample = features[:: max(1, len(features) // 200_000)]
+    return Statistics.of(
+        motion_statistics(clips.motion), Moments.of(sample), Moments.of(clips.identity)
     )
 
 

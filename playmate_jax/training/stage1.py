@@ -14,9 +14,10 @@ import numpy as np
 
 from playmate_jax.data.drawn.expression import BASIS, LIPS, UNITS
 from playmate_jax.models.configuration import to_values
-from playmate_jax.models.motion_model import MotionModelConfig, Statistics, init_generator
+from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.models.weights import save_weights
 from playmate_jax.motion.layout import EXPRESSION
+from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.motion_clips import (
     Clips,

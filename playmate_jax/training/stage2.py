@@ -15,8 +15,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from playmate_jax.models.configuration import from_values, to_values
 from playmate_jax.models.emotion import EmotionConfig
-from playmate_jax.models.motion_model import MotionModelConfig, Statistics, init_emotion
+from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
 from playmate_jax.models.weights import load_weights
+from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.motion_clips import Clips, SpeechNoise, WindowBatches, open_clips
 from playmate_jax.training.motion_loss import LossConfig, motion_loss

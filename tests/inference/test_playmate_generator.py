@@ -12,9 +12,10 @@ from playmate_jax.inference.generate import MotionModel
 from playmate_jax.inference.generators import Request, load_generator
 from playmate_jax.inference.playmate_generator import LogMel, PlaymateGenerator
 from playmate_jax.models.configuration import to_values
-from playmate_jax.models.motion_model import MotionModelConfig, Statistics
+from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
 from playmate_jax.models.weights import save_weights
+from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.motion_clips import clip_statistics, random_clips
 
 OF_STAGE_1 = MotionModel(MotionModelConfig(), {"generator": {}}, clip_statistics(random_clips(0)))
