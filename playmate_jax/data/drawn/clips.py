@@ -35,6 +35,7 @@ def clip(
     augment: bool = True,
     features: Features | None = None,
     varied: bool = True,
+    person: int | None = None,
 ) -> dict:
     """Clip number `index` of the stream `seed`.
 
@@ -42,6 +43,7 @@ def clip(
       emotional: emotion number index % 8, with blends and changes over time where `varied`; else
         none.
       features: the front end, audio (s,) -> (t, d). None: no features.
+      person: number of the person whose face it is; None: every clip has a face of its own.
 
     Returns:
       audio (s,) float32 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8)
@@ -51,7 +53,7 @@ def clip(
     n = round(seconds * FPS)
     speech = utterance(seed, index, seconds, voice)
     rng, rng_track, rng_room = (np.random.default_rng((seed, index, k)) for k in (2, 4, 5))
-    face = emotions.face(seed, index)
+    face = emotions.face(seed, index if person is None else person)
     track = np.zeros((n, len(EMOTIONS)), np.float32)
     if emotional:
         track = emotions.sample_track(rng_track, n, index % len(EMOTIONS), varied)
