@@ -21,6 +21,7 @@ from absl import flags
 
 from playmate_jax.data.handover import Batch, Lender, Parcel, Receiver
 from playmate_jax.errors import UserError
+from playmate_jax.motion.normalization import Statistics
 
 READ_AHEAD = 2  # batches a thread or worker
 ENDLESS = 2**48  # examples
@@ -48,7 +49,7 @@ class Batches(Iterator[Batch]):
 
     Attributes:
       about: what the batches follow from; batches of another stream refuse its position.
-      more: what else the pipeline tells of them, statistics say.
+      statistics: what they are normalised with; None: with nothing.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Batches(Iterator[Batch]):
         *,
         rows: int = 1,
         loading: Loading = ALONE,
-        more: Any = None,
+        statistics: Statistics | None = None,
     ):
         """Args:
         rows: that one element of `examples` brings: on its leading axes, if more than one.
@@ -71,7 +72,7 @@ class Batches(Iterator[Batch]):
                 f"pieces of {rows}, found {batch_size}: take a multiple of "
                 f"{loading.process_count * rows}"
             )
-        self.more, self._loading = more, loading
+        self.statistics, self._loading = statistics, loading
         self.about = {"batch_size": batch_size, **about}
         stack = Stack(np.stack if rows == 1 else np.concatenate)
         self._blocks = examples.batch(share, batch_fn=stack)

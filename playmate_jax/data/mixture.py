@@ -10,6 +10,7 @@ Of several data sets everything is normalised by their statistics merged, as if 
 set: weights change how often something is seen, not in which units.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -21,10 +22,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from playmate_jax.data.record_source import Records, open_records
+from playmate_jax.data.record_source import Records, has_data_set, open_records
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.data.shards import CHECKSUMS
-from playmate_jax.data.statistics import SetStatistics, read_statistics
+from playmate_jax.data.statistics import (
+    STATISTICS_FILE,
+    SetStatistics,
+    read_statistics,
+    statistics_text,
+)
 from playmate_jax.errors import UserError
 
 Data = str | os.PathLike | Mapping[str, float] | Sequence[Any]
@@ -98,9 +104,19 @@ def _statistics(part: Part) -> SetStatistics:
     folder = part.records.folder
     if stored := read_statistics(folder).get("train"):
         return stored
-    print(f"no statistics of '{folder}' are stored: measuring its clips", file=sys.stderr)
+    print(f"no statistics are stored in '{folder}': measuring its clips", file=sys.stderr)
     fields = ("motion", "features", "identity")
-    return measured(Records(folder, part.records.kind, "train", fields))
+    found = measured(Records(folder, part.records.kind, "train", fields))
+    with contextlib.suppress(OSError):  # a folder that cannot be written is measured every time
+        part_file = folder / f".{STATISTICS_FILE}.{os.getpid()}.part"
+        part_file.write_text(statistics_text({"train": found}), "utf-8")
+        part_file.replace(folder / STATISTICS_FILE)
+    return found
+
+
+def names_data_set(data: str) -> bool:
+    """Whether a text names prepared data sets, rather than folders of other things."""
+    return any(has_data_set(folder) for folder in _named(data) or {})
 
 
 def _named(data: Any) -> dict[str | os.PathLike, float | None] | None:

@@ -44,7 +44,7 @@ class Windows:
     Attributes:
       first: share of windows at a clip's start, where nothing came before.
       identity_noise: std of the noise on the normalised identity: M's estimate is not the truth.
-      speech_noise: applied to the features (1, t, f) of a window.
+      speech_noise: applied to the features (b, t, f).
       audio: whether the sound comes along.
     """
 
@@ -53,6 +53,10 @@ class Windows:
     identity_noise: float = 0.0
     speech_noise: Noise | None = None
     audio: bool = False
+
+    def noised(self, rng: np.random.Generator, speech: np.ndarray) -> np.ndarray:
+        """Features (b, t, f) as the networks are to hear them."""
+        return speech if self.speech_noise is None else self.speech_noise(rng, speech)
 
 
 def stage1(
@@ -65,7 +69,7 @@ def stage1(
     statistics: Statistics | None = None,
     loading: Loading = ALONE,
 ) -> Batches:
-    """Endless batches for learning motion from speech; `more` of them is their `Statistics`.
+    """Endless batches for learning motion from speech.
 
     Args:
       data: a prepared folder, a mixture of them, or records in memory (data/mixture.py).
@@ -95,6 +99,8 @@ def stage2(
 def _batches(data, batch_size, seed, split, windows, statistics, loading, labelled) -> Batches:
     parts = open_mixture(data, split, KINDS, (*FIELDS, *(["audio"] if windows.audio else [])))
     used = statistics or mixture_statistics(parts).normalization()
+    for part in parts:
+        _check_speech(part, used)
     streams = [
         windows_of(part, windows, used, s, labelled)
         for part, s in zip(parts, seeds(seed, len(parts)), strict=True)
@@ -107,7 +113,7 @@ def _batches(data, batch_size, seed, split, windows, statistics, loading, labell
         "data": fingerprint([part.fingerprint() for part in parts], shares),
         "windows": fingerprint(repr(windows), labelled, _digits(used)),
     }
-    return Batches(examples, batch_size, about, loading=loading, more=used)
+    return Batches(examples, batch_size, about, loading=loading, statistics=used)
 
 
 def windows_of(
@@ -152,9 +158,7 @@ class Cut:
         motion = normalize(record["motion"], self.statistics.motion)
         start = random_start(rng, n_frames, how.window, how.first)
         window = window_at(start, n_frames, how.window)
-        speech = record["features"][window.rows].astype(np.float32)
-        if how.speech_noise is not None:
-            speech = how.speech_noise(rng, speech[None])[0]
+        speech = how.noised(rng, record["features"][window.rows].astype(np.float32)[None])[0]
         identity = self.statistics.normalized_identity(record["identity"])
         noise = how.identity_noise * rng.standard_normal(len(identity))
         example = {
@@ -186,6 +190,17 @@ def sound_of(audio: np.ndarray, start: int, window: Window) -> np.ndarray:
     first, last = max(start * SAMPLES, 0), min(start * SAMPLES + len(sound), len(audio))
     sound[first - start * SAMPLES : last - start * SAMPLES] = audio[first:last]
     return sound
+
+
+def _check_speech(part: Part, statistics: Statistics) -> None:
+    if not len(part.records):
+        return
+    found, wanted = part.records[0]["features"].shape[-1], len(statistics.speech_mean)
+    if found != wanted:
+        raise UserError(
+            f"expected speech features of {wanted} numbers a frame, found {found}: prepare the "
+            "data with the speech encoder that the model takes"
+        )
 
 
 def _digits(statistics: Statistics) -> str:
