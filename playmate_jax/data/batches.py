@@ -5,6 +5,7 @@ n B + B - 1, of which process p of P takes the p-th block. So the position is on
 the number of workers or hosts, a run goes on with the batch that an uninterrupted one would see.
 """
 
+import atexit
 import dataclasses
 import hashlib
 import json
@@ -12,6 +13,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -82,6 +84,7 @@ class Batches(Iterator[Batch]):
     def __next__(self) -> Batch:
         if self._inner is None:
             self._inner = self._started()
+            _OPEN.add(self)
         batch = next(self._inner)
         self._number += 1
         return self._receiver.unpacked(batch) if isinstance(batch, Parcel) else batch
@@ -98,7 +101,7 @@ class Batches(Iterator[Batch]):
             flags.FLAGS.mark_as_parsed()
         own = own.to_iter_dataset(grain.ReadOptions(0, 0))
         how = grain.MultiprocessingOptions(at.workers, per_worker_buffer_size=READ_AHEAD)
-        return iter(own.mp_prefetch(how, _prepare_worker(os.getpid())))
+        return iter(own.mp_prefetch(how, PrepareWorker(os.getpid())))
 
     def get_state(self) -> dict[str, Any]:
         """The position, for a checkpoint: plain values."""
@@ -169,19 +172,29 @@ class Stack:
         return {name: self.join([e[name] for e in examples]) for name in examples[0]}
 
 
-def _prepare_worker(parent: int) -> Callable[[int, int], None]:
+@dataclasses.dataclass(frozen=True)
+class PrepareWorker:
     """What each worker does first: Ctrl-C is its parent's business, and a worker whose parent was
     killed ends by itself."""
 
-    def prepare(index: int, count: int) -> None:
+    parent: int
+
+    def __call__(self, index: int, count: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         Stack.lender = Lender()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-        def watch() -> None:
-            while os.getppid() == parent:
-                time.sleep(1)
-            os._exit(1)
+    def _watch(self) -> None:
+        while os.getppid() == self.parent:
+            time.sleep(1)
+        os._exit(1)
 
-        threading.Thread(target=watch, daemon=True).start()
 
-    return prepare
+_OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """While the interpreter is still whole: Grain's own goodbye comes too late."""
+    for batches in list(_OPEN):
+        batches.close()

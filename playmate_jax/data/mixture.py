@@ -72,6 +72,8 @@ def open_mixture(data: Data, split: str, kinds: Iterable[str], fields: Sequence[
     weights = _named(data)
     if weights is None:
         records: Any = data
+        if not len(records):
+            raise UserError("expected records, found none: give some, or a prepared folder")
         return [Part(records, _index_of(records))]
     if not weights or any(w is not None and not w > 0 for w in weights.values()):
         raise UserError(f"expected data sets with weights above 0, found {data!r}")
@@ -149,4 +151,4 @@ def _index_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list]:
         "emotion": lambda _, record: int(record.get("emotion", NO_EMOTION)),
     }
     rows = [[of(n, records[n]) for of in columns.values()] for n in range(len(records))]
-    return dict(zip(columns, map(list, zip(*rows)), strict=True)) if rows else {}
+    return dict(zip(columns, map(list, zip(*rows)), strict=True))
