@@ -131,15 +131,6 @@ def parser() -> argparse.ArgumentParser:
         _natural,
         _gain,
     )
-    _weights(
-        _command(
-            commands,
-            "weights",
-            "fetch, list and remove weights, and what they say of themselves",
-            "Weights by name: those that ship, and published ones, fetched once and converted.",
-            _WEIGHTS_EXAMPLES,
-        )
-    )
     data_arguments.add_data(
         _command(
             commands,
@@ -149,6 +140,15 @@ def parser() -> argparse.ArgumentParser:
             data_arguments.EXAMPLES,
         ),
         _command,
+    )
+    _weights(
+        _command(
+            commands,
+            "weights",
+            "fetch, list and remove weights, and what they say of themselves",
+            "Weights by name: those that ship, and published ones, fetched once and converted.",
+            _WEIGHTS_EXAMPLES,
+        )
     )
     return top
 

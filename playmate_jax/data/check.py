@@ -37,7 +37,7 @@ def check_folder(
     """
     folder = Path(folder)
     read_wish(folder)
-    sets = data_sets(folder)
+    sets = data_sets(folder, whole=False)
     problems, damaged = [], set()
     for path, problem in _checksums(sets, progress):
         problems.append(problem)

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from playmate_jax.data.record_source import Records, find_data_set, open_records
+from playmate_jax.data.record_source import Records, find_data_set, open_records, split_names
 from playmate_jax.data.records import DATA_SETS, SPLITS
-from playmate_jax.data.shards import shard_name
 from playmate_jax.errors import UserError
 
 WISH, CLIPS, DROPPED = "prepare.json", "clips.jsonl", "dropped.jsonl"
@@ -46,29 +45,31 @@ class DataSet:
 
     def shards(self, split: str) -> list[tuple[Path, int]]:
         """The files of a split, each with the number of its records."""
-        (info,) = (info for info in _splits(self.folder) if info["name"] == split)
-        lengths = info["shardLengths"]
-        names = [shard_name(self.name, split, k, len(lengths)) for k in range(len(lengths))]
-        return [(self.folder / name, int(length)) for name, length in zip(names, lengths)]
+        infos = json.loads((self.folder / "dataset_info.json").read_text("utf-8"))["splits"]
+        (lengths,) = (info["shardLengths"] for info in infos if info["name"] == split)
+        return list(zip(self.splits[split].shards(), map(int, lengths), strict=True))
 
 
-def data_sets(folder: Path) -> list[DataSet]:
-    """The data sets of a prepared folder; raises as `find_data_set` for unfinished ones."""
-    return [_data_set(folder, kind) for kind in DATA_SETS if (folder / kind).is_dir()]
+def data_sets(folder: Path, whole: bool = True) -> list[DataSet]:
+    """The data sets of a prepared folder.
+
+    Args:
+      whole: none of their shards may be missing.
+
+    Raises:
+      UserError: as `open_records`.
+    """
+    return [_data_set(folder, kind, whole) for kind in DATA_SETS if (folder / kind).is_dir()]
 
 
-def _data_set(folder: Path, kind: str) -> DataSet:
+def _data_set(folder: Path, kind: str, whole: bool) -> DataSet:
     home = find_data_set(folder, (kind,))
-    order = sorted((info["name"] for info in _splits(home)), key=SPLITS.index)
     files = [path for path in home.iterdir() if path.is_file()]
-    return DataSet(
-        kind, home, len(files), sum(path.stat().st_size for path in files),
-        {split: open_records(home, split, (kind,)) for split in order},
-    )  # fmt: skip
-
-
-def _splits(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "dataset_info.json").read_text("utf-8")).get("splits", [])
+    splits = {
+        split: open_records(home, split) if whole else Records(home, kind, split, None)
+        for split in sorted(split_names(home), key=SPLITS.index)
+    }
+    return DataSet(kind, home, len(files), sum(path.stat().st_size for path in files), splits)
 
 
 def read_wish(folder: Path) -> dict[str, Any]:

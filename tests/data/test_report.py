@@ -207,6 +207,10 @@ def test_motion_and_sound_of_one_frame_stand_above_each_other():
 def test_what_is_no_prepared_folder_is_told(tmp_path, prepared):
     with pytest.raises(UserError, match=r"found no prepare\.json"):
         write_report(tmp_path)
+    broken = write_prepared(tmp_path / "broken", varied_clips(3))
+    next(broken.glob("talking_clips/*/*.array_record-*")).unlink()
+    with pytest.raises(UserError, match="1 missing"):
+        write_report(broken)
     (tmp_path / "prepare.json").write_text("{}")
     with pytest.raises(UserError, match="broken off"):
         write_report(tmp_path)
