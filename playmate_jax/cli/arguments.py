@@ -4,7 +4,7 @@ import argparse
 import re
 
 import playmate_jax
-from playmate_jax.cli import prepare_arguments
+from playmate_jax.cli import data_arguments, prepare_arguments
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import EMOTIONS
 
@@ -130,6 +130,16 @@ def parser() -> argparse.ArgumentParser:
         _positive,
         _natural,
         _gain,
+    )
+    data_arguments.add_data(
+        _command(
+            commands,
+            "data",
+            "look at prepared training data, and verify it",
+            "Training data that 'playmate prepare' wrote: a page about it, and a check of it.",
+            data_arguments.EXAMPLES,
+        ),
+        _command,
     )
     _weights(
         _command(
