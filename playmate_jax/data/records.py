@@ -11,8 +11,6 @@ its frames as JPEG, and what is known of it. Data sets on disk hold clips in thr
 one. Shards are written by `shards.py` and read by `record_source.py`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -51,7 +49,7 @@ class Clip:
       quality: the scores that the filters looked at.
       frames: JPEG pictures of the face crop, n of them.
       rows: which frames of the clip they are, rising.
-      landmarks: the mesh's 468 points in each of them, in pixels of the picture.
+      landmarks: the mesh's 468 points in each of them, in pixels of the picture; or none (m = 0).
       truth: of drawn faces alone: "units" (t, 18), "emotions" (t, 8), "phonemes" (p, 3) and
         "person" (2,); `features_of` says what they are.
     """
@@ -61,17 +59,17 @@ class Clip:
     speaker: str
     dataset: str
     split: str
-    audio: Int[np.ndarray, s]
+    audio: Int[np.ndarray, " s"]
     motion: Float[np.ndarray, "t 70"]
     features: Float[np.ndarray, "t f"]
-    identity: Float[np.ndarray, 63]
+    identity: Float[np.ndarray, " 63"]
     emotion: int = NO_EMOTION
     intensity: float = 0.0
     language: str = ""
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)
     frames: tuple[bytes, ...] = ()
-    rows: Int[np.ndarray, n] = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
-    landmarks: Float[np.ndarray, "n 468 2"] = dataclasses.field(
+    rows: Int[np.ndarray, " n"] = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
+    landmarks: Float[np.ndarray, "m 468 2"] = dataclasses.field(
         default_factory=lambda: np.zeros((0, 468, 2), np.float16)
     )
     truth: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -96,7 +94,7 @@ class Dropped:
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-def features_of(kind: str, speech_size: int = 768, image_size: int = 256) -> FeaturesDict:
+def features_of(kind: str, speech_size: int = 768, image_size: int = 256) -> "FeaturesDict":
     """The documented TFDS features of one kind of data set.
 
     Arrays are stored as their bytes, which writes and reads several times faster than TFDS's lists
