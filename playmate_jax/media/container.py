@@ -28,6 +28,8 @@ def check_readable(path: str | os.PathLike, what: str) -> Path:
     try:
         if path.is_dir():
             raise UserError(f"expected {what}, found the folder '{path}': give a file")
+        if path.exists() and not path.is_file():  # opening a pipe waits for somebody who writes
+            raise UserError(f"expected {what}, found a pipe or device, '{path}': give a file")
         with open(path, "rb") as file:
             if not file.read(1):
                 raise UserError(f"expected {what}, found the empty file '{path}': give another")
