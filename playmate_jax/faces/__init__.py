@@ -14,6 +14,7 @@ from playmate_jax.faces.crop import (
 from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_squares
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
+from playmate_jax.faces.sync_crop import sync_crops, sync_square, sync_squares
 from playmate_jax.faces.tflite import TfliteLandmarker
 from playmate_jax.faces.track import FaceFollower, FaceTrack, track_faces, track_video
 
@@ -37,6 +38,9 @@ __all__ = [
     "pick_face",
     "soft_mask",
     "steady_ffhq_squares",
+    "sync_crops",
+    "sync_square",
+    "sync_squares",
     "track_faces",
     "track_video",
 ]

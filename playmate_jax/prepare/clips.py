@@ -24,6 +24,7 @@ from playmate_jax.inference.bundles import PARTS, find_bundle
 from playmate_jax.inference.compilation import keep_compiled_programs
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.media import Still, audio_blocks
+from playmate_jax.metrics.sync import SyncScore, load_syncnet
 from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncoder
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS
@@ -47,6 +48,7 @@ class ClipMaker:
     Args:
       extractor: M, and `framing`, the crop it was trained with.
       encoder: speech to features.
+      sync: compares lips with speech, if it shall be.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class ClipMaker:
         extractor: FaceRenderer,
         framing: Mapping[str, Any],
         encoder: SpeechEncoder,
+        sync: SyncScore | None = None,
     ):
         self.config, self.landmarker = config, landmarker
         self.extractor, self.framing, self.encoder = extractor, dict(framing), encoder
+        self.sync = sync
 
     def __call__(self, source: Source) -> Iterator[Clip | Dropped]:
         """At least one of them for every source; the same ones every time."""
@@ -114,9 +118,15 @@ class ClipMaker:
         seen = crops(
             shown.frames(piece), piece, self.framing, self.extractor.input_size,
             self.config.image_size, self.config.frames_per_clip,
+            self.sync.config.image_size if self.sync else 0,
         )  # fmt: skip
         quality = scores(piece, seen, audio)
-        if failed := failures(quality, self.config.quality):
+        failed = failures(quality, self.config.quality)
+        if self.sync and not failed:  # it costs more than all the others
+            found = self.sync(seen.lips, audio)
+            quality |= {"sync": found.confidence, "sync_offset": float(abs(found.offset))}
+            failed = failures(quality, self.config.quality)
+        if failed:
             return Dropped(name, place, "quality", "; ".join(failed), quality)
         motion, keypoints = self.extractor.motion_and_keypoints(seen.driving)
         return Clip(
@@ -189,7 +199,9 @@ def load_maker(config: PrepareConfig) -> ClipMaker:
         values, params, str(parts[PARTS[0]]), config.batch, only=("motion",)
     )
     landmarker = TfliteLandmarker(config.face_models or None)
-    return ClipMaker(config, landmarker, extractor, values.get("crop", DRIVING), _encoder(config))
+    framing, encoder = values.get("crop", DRIVING), _encoder(config)
+    sync = load_syncnet(config.syncnet) if config.syncnet else None
+    return ClipMaker(config, landmarker, extractor, framing, encoder, sync)
 
 
 def _encoder(config: PrepareConfig) -> SpeechEncoder:

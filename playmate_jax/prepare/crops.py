@@ -14,7 +14,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from playmate_jax.faces import Crop, Face, Square, face_square, steady_ffhq_squares
+from playmate_jax.faces import (
+    Crop,
+    Face,
+    Square,
+    face_square,
+    steady_ffhq_squares,
+    sync_squares,
+)
 from playmate_jax.faces.track import smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media.video import Still
@@ -34,6 +41,7 @@ class Crops:
       rows: which frames `frames` are.
       frames: the aligned crops.
       landmarks: in them, in pixels.
+      lips: every frame, for SyncNet; no frame without it.
     """
 
     squares: list[Square]
@@ -41,6 +49,7 @@ class Crops:
     rows: Int[np.ndarray, "n"]
     frames: UInt8[np.ndarray, "n size size 3"]
     landmarks: Float[np.ndarray, "n 468 2"]
+    lips: UInt8[np.ndarray, "l s s 3"]
 
 
 def driving_squares(piece: Piece, framing: Mapping[str, Any]) -> list[Square]:
@@ -64,6 +73,7 @@ def crops(
     driving_size: int,
     image_size: int,
     count: int,
+    lip_size: int = 0,
 ) -> Crops:
     """Crops of a piece from its frames.
 
@@ -73,21 +83,27 @@ def crops(
       driving_size: side of the pictures that M takes.
       image_size: side of the aligned crops.
       count: of aligned crops, at most.
+      lip_size: side of the pictures that SyncNet takes, 0 without it.
     """
     rows = spread_rows(piece.faces, count)
     squares, aligned = driving_squares(piece, framing), steady_ffhq_squares(piece.faces, DWELL)
     driving = np.empty((len(piece.faces), driving_size, driving_size, 3), np.uint8)
+    mouths = sync_squares(piece.faces) if lip_size else []
+    lips = np.empty((len(mouths), lip_size, lip_size, 3), np.uint8)
     frames, landmarks, wanted = [], [], set(rows.tolist())
     for row, (still, face) in enumerate(zip(stills, piece.faces, strict=True)):
         image = still.image()
         matrix = squares[row].matrix(driving_size)
         driving[row] = sample(image, matrix, (driving_size,) * 2, "edge")
+        if mouths:
+            lips[row] = sample(image, mouths[row].matrix(lip_size), (lip_size,) * 2, "edge")
         if row in wanted and face is not None:
             matrix = aligned[row].matrix(image_size)
             crop = Crop(sample(image, matrix, (image_size,) * 2, "edge"), matrix)
             frames.append(crop.image)
             landmarks.append(crop.to_crop(face.points))
-    return Crops(squares, driving, rows, np.stack(frames), np.stack(landmarks).astype(np.float16))
+    points = np.stack(landmarks).astype(np.float16)
+    return Crops(squares, driving, rows, np.stack(frames), points, lips)
 
 
 def jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

@@ -46,6 +46,8 @@ class QualityConfig:
       most_clipping: share of samples at full scale.
       most_silence: share of frames 30 dB under the loud parts.
       least_sync: SyncNet's confidence (Sync-C); looked at only with SyncNet's weights.
+      most_sync_offset: frames by which lips and speech are apart, as SyncNet hears them; three are
+        120 ms, from which on viewers notice lips that come too early.
     """
 
     least_face_px: float = 64.0
@@ -64,6 +66,7 @@ class QualityConfig:
     most_clipping: float = 0.005
     most_silence: float = 0.7
     least_sync: float = 1.5
+    most_sync_offset: float = 2.0
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
@@ -77,7 +80,7 @@ class QualityConfig:
 
 
 def scores(piece: Piece, crops: Crops, audio: Int[np.ndarray, "s"]) -> dict[str, float]:
-    """Every score of a clip but `sync`."""
+    """Every score of a clip but `sync` and `sync_offset`."""
     return {**picture_scores(piece, crops), **sound_scores(audio)}
 
 
