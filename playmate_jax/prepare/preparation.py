@@ -37,6 +37,14 @@ class Progress:
     dropped: int | None = None
     lost: int = 0
 
+    @property
+    def note(self) -> str:
+        """The last three, for people."""
+        if self.clips is None:
+            return ""
+        lost = f" ({self.lost} crashed, hung or failed)" if self.lost else ""
+        return f"{self.clips} clips, {self.dropped} dropped{lost}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
