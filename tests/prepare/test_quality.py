@@ -7,10 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.errors import UserError
 from playmate_jax.faces import DRIVING, Face
 from playmate_jax.geometry import head_pose
-from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.crops import Crops, driving_squares
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.quality import (
@@ -26,14 +24,12 @@ from tests.prepare.conftest import speech_like
 
 def _scores(image: np.ndarray, faces: list[Face | None], counts=(1,)) -> dict[str, float]:
     piece = Piece(0, faces, list(counts))
-    seen = piece.seen[0].points
+    seen = piece.seen[0].points[None].astype(np.float16)
+    none = np.zeros((0, 8, 8, 3), np.uint8)
+    squares = driving_squares(piece, DRIVING)
     return picture_scores(
-        piece,
-        Crops(
-            driving_squares(piece, DRIVING), np.zeros((len(faces), 8, 8, 3), np.uint8),
-            np.zeros(1, np.int32), image[None], seen[None].astype(np.float16),
-        ),
-    )  # fmt: skip
+        piece, Crops(squares, none, np.zeros(1, np.int32), image[None], seen, none)
+    )
 
 
 def _noise(level: int = 120) -> np.ndarray:
@@ -107,16 +103,4 @@ def test_a_failure_tells_score_and_threshold():
 def test_every_score_has_a_threshold():
     scored = set(_scores(_noise(), [_face()] * 5)) | set(sound_scores(np.zeros(640, np.int16)))
     limits = {field.name.partition("_")[2] for field in dataclasses.fields(QualityConfig)}
-    assert scored | {"sync"} == limits
-
-
-def test_settings_go_through_json_and_are_checked():
-    config = PrepareConfig(image_size=512, quality=QualityConfig(least_blur=3))
-    assert PrepareConfig.from_values(config.to_values()) == config
-    assert PrepareConfig().speech_size == 96
-    for wrong in (
-        {"image_size": 300}, {"frames_per_clip": 0}, {"shortest_s": 20.0}, {"longest_s": 500.0},
-        {"frames": 3}, {"quality": {"least_blurr": 1}}, {"quality": {"least_blur": float("nan")}},
-    ):  # fmt: skip
-        with pytest.raises(UserError, match="expected"):
-            PrepareConfig.from_values(wrong)
+    assert scored | {"sync", "sync_offset"} == limits
