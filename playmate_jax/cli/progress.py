@@ -18,7 +18,7 @@ class ProgressBar:
     def __init__(self, stream=None, unit: str = "frames", often_s: float | None = None):
         self.unit, self.stream = unit, stream or sys.stderr
         self.live = self.stream.isatty()
-        self._every_s = self.INTERVAL_S if self.live else often_s
+        self._often_s = often_s
         self._phase, self._began, self._drawn = "", 0.0, 0.0
 
     def __call__(self, phase: str, done: int, total: int, before: int = 0, note: str = "") -> None:
@@ -32,7 +32,8 @@ class ProgressBar:
         if phase != self._phase:
             self._phase, self._began, self._drawn = phase, now, 0.0 if self.live else now
         finished = done >= total
-        if not finished and (self._every_s is None or now - self._drawn < self._every_s):
+        often = self.INTERVAL_S if self.live else self._often_s
+        if not finished and (often is None or now - self._drawn < often):
             return
         self._drawn = now
         line = self._line(done, total, now - self._began, before) + (note and f"; {note}")

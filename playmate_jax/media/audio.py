@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import moving_picture, open_container, seconds
+from playmate_jax.media.container import moving_picture, open_container, seconds, sound_track
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 HOLE_S = Fraction(1, 20)  # times jump by less where they are only rounded
@@ -74,9 +74,8 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
     with open_container(path, "a recording") as container:
         if container.format.name == "wav":
             _check_whole_wav(path)
-        if not container.streams.audio:
+        if (stream := sound_track(container)) is None:
             raise _no_sound(path)
-        stream = container.streams.audio[0]
         hz = audio_hz or _playable_hz(stream.rate)
         told_s = seconds(stream.duration, stream.time_base)
         begin = _picture_begins(path)

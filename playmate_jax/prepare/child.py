@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection
 
 from playmate_jax.data.records import Dropped
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.refusals import is_full, refusal
 from playmate_jax.prepare.source import Source
 
 _LEAST_BYTES = 1000  # of a second of video: a file that claims to be longer is not believed
@@ -88,8 +89,6 @@ def _length(source: Source) -> float:
 
 def _is_full(error: BaseException) -> str:
     """A sentence where the disk is full: that is not the source's fault."""
-    from playmate_jax.prepare.output import is_full, refusal
-
     return str(refusal(error, getattr(error, "filename", "") or "/tmp")) if is_full(error) else ""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import av
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.errors import UserError
@@ -85,7 +85,7 @@ class ClipMaker:
         spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
         shown = Shown(found)
         parts = pieces(
-            scenes(still.image() for still in stills(found)),
+            scenes(pictures(found)),
             self.landmarker, source, found.reader.size, heard, found.start, shortest, longest,
         )  # fmt: skip
         number, best = 0, 0
@@ -154,6 +154,23 @@ def stills(found: Probe) -> Iterator[Still]:
     """The source's span at 25 fps, undecided which frames are looked at."""
     count = None if found.stop is None else found.stop - found.start
     return islice(found.reader.stills_at(FPS, found.start), count)
+
+
+def pictures(found: Probe) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The source's span at 25 fps.
+
+    Raises:
+      UserError: the picture's size changes on the way: places in it would mean nothing.
+    """
+    size = found.reader.size
+    for t, still in enumerate(stills(found), found.start):
+        image = still.image()
+        if image.shape[1::-1] != size:
+            raise UserError(
+                f"expected one size of pictures in '{found.reader.path}', found {size} and "
+                f"{image.shape[1::-1]} after {t / FPS:.1f} s: convert it to one size"
+            )
+        yield image
 
 
 class Shown:

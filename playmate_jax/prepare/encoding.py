@@ -6,7 +6,6 @@ from typing import Any
 
 from playmate_jax.data.records import Clip, Dropped, features_of
 from playmate_jax.data.shards import Record, encode
-from playmate_jax.data.statistics import SetStatistics
 from playmate_jax.motion.layout import FPS
 
 
@@ -23,6 +22,8 @@ def load_encoder(
     kinds: tuple[str, ...], speech_size: int, image_size: int
 ) -> Callable[[Clip], Made]:
     """Clip -> Made; the sizes are those of `data.records.features_of`."""
+    from playmate_jax.data.statistics import SetStatistics  # and with it JAX: seconds
+
     features = {kind: features_of(kind, speech_size, image_size) for kind in kinds}
 
     def made(clip: Clip) -> Made:

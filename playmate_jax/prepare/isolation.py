@@ -68,6 +68,9 @@ class Children:
     Args:
       config: has `maker()`; it and its `maker` must be found under their names by an import.
       encoder: gives what is applied to each clip in the child, before it comes back.
+
+    Attributes:
+      stopped: the error that stopped it all; None while it goes on.
     """
 
     def __init__(
@@ -77,8 +80,9 @@ class Children:
         self._free = threading.Semaphore(size)
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
-        self._guard = threading.Lock()
-        self._stopped: BaseException | None = None
+        self._guard = threading.Condition()
+        self._lent = 0
+        self.stopped: BaseException | None = None
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[Callable[[Source], Iterator[Any]]]:
@@ -88,7 +92,7 @@ class Children:
           UserError: the child cannot start.
           Stopped: `stop` was called.
         """
-        with self._free:
+        with self._free, self._counted():
             lent: list[_Child] = []
 
             def child() -> _Child:
@@ -111,11 +115,27 @@ class Children:
     def stop(self, error: BaseException | None = None) -> None:
         """Ends all children; whoever waits for one gets `error`, of which the first one counts."""
         with self._guard:
-            self._stopped = self._stopped or error or Stopped()
+            self.stopped = self.stopped or error or Stopped()
             for child in self._all:
                 child.end()
             self._all.clear()
             self._idle.clear()
+
+    def wait_returned(self, limit_s: float) -> bool:
+        """Returns when none is lent any more, and whoever had one has cleared up."""
+        with self._guard:
+            return self._guard.wait_for(lambda: not self._lent, limit_s)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._guard:
+            self._lent += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._lent -= 1
+                self._guard.notify_all()
 
     def _make(self, source: Source, child: Callable, discard: Callable) -> Iterator[Any]:
         given = 0
@@ -129,8 +149,8 @@ class Children:
             except _Lost as lost:
                 hung = child().hung
                 discard()
-                if self._stopped:
-                    raise self._stopped from None
+                if self.stopped:
+                    raise self.stopped from None
                 LOG.warning("%s: %s", source.path, lost)
                 if hung or attempt:
                     yield Dropped(source.id, source.path, STAGE, str(lost))
@@ -138,8 +158,8 @@ class Children:
 
     def _take(self) -> "_Child":
         with self._guard:
-            if self._stopped:
-                raise self._stopped
+            if self.stopped:
+                raise self.stopped
             if self._idle:
                 return self._idle.pop()
             found = _Child(self._work)
@@ -148,8 +168,8 @@ class Children:
             found.wait_ready(self._limits.start_s)
         except _Lost as lost:
             self._end(found)
-            if self._stopped:
-                raise self._stopped from None
+            if self.stopped:
+                raise self.stopped from None
             raise UserError(
                 f"expected a process that prepares clips, found that it does not start: {lost}"
             ) from None

@@ -5,7 +5,6 @@ takes its place. What a preparation needs while it runs is kept in `WORK`, which
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -17,11 +16,11 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.refusals import is_full, refusal
 from playmate_jax.prepare.stores import Disk, Remote
 
 WORK = ".prepare"
 _LOCK = "lock"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Output:
@@ -141,23 +140,3 @@ class Output:
             if not isinstance(error, OSError) and not is_full(error):
                 raise
             raise refusal(error, self.root) from error
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether an error is that of a full disk."""
-    told = isinstance(error, RuntimeError) and os.strerror(errno.ENOSPC) in str(error)
-    return told or (isinstance(error, OSError) and error.errno in _FULL)  # ArrayRecord or Python
-
-
-def refusal(error: BaseException, root: str) -> UserError:
-    """What the system refused, in one sentence."""
-    if is_full(error):
-        return UserError(
-            f"expected room in {root}, found the disk full: free some; the same command goes on "
-            "from here"
-        )
-    reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return UserError(
-        f"expected to read and write in {root}, found: {reason}; check the folder and its rights, "
-        "and for an address such as gs:// that Beam's extra for it is installed"
-    )

@@ -23,36 +23,50 @@ from playmate_jax.prepare.tasks import Job, Summary, Workshop
 
 LOCAL = "local"  # this machine's cores
 PLAN = f"{WORK}/plan.jsonl"
+_CLEAR_S = 10.0  # what the threads of a stopped run have to clear up
 Place = tuple[int, int]  # where a task is in the plan, and of how many bytes
 
 
 class DoTask(beam.DoFn):
-    """Place -> the summary of the task that is there."""
+    """Place -> the summary of the task that is there.
 
-    def __init__(self, job: Job):
-        self._job = job
+    Args:
+      quiet: leave an error to the `Workshop` of this process, instead of raising it: Beam would
+        print it once for every layer that it goes through.
+    """
+
+    def __init__(self, job: Job, quiet: bool):
+        self._job, self._quiet = job, quiet
 
     def process(self, place: Place):
-        job = self._job
+        children = Workshop.of(self._job).children
+        if self._quiet and children.stopped:
+            return
         try:
-            line = Output(job.out).read(PLAN, *place)
-            if line is None:
-                raise UserError(
-                    f"expected the plan in {job.out}, found none: it must be a folder that every "
-                    "worker sees under this name"
-                )
-            summary = tasks.do(job, from_line(line))
+            summary = self._do(place)
         except BaseException as error:
-            Workshop.of(job).children.stop(error)  # the other threads need not go on
+            children.stop(error)  # the other threads need not go on
+            if self._quiet:
+                return
             raise
         for name in ("clips", "dropped"):
             beam.metrics.Metrics.counter("playmate", name).inc(len(summary[name]))
         yield summary
 
+    def _do(self, place: Place) -> Summary:
+        line = Output(self._job.out).read(PLAN, *place)
+        if line is None:
+            raise UserError(
+                f"expected the plan in {self._job.out}, found none: it must be a folder that every "
+                "worker sees under this name"
+            )
+        return tasks.do(self._job, from_line(line))
 
-def finish(summaries: list[Summary], job: Job) -> None:
-    """The last step."""
-    ledger.finish(job, summaries)
+
+def finish(summaries: list[Summary], job: Job, count: int) -> None:
+    """The last step, once all tasks are done; `count` of them were asked for."""
+    if len(summaries) == count:
+        ledger.finish(job, summaries)
 
 
 def write_plan(output: Output, planned: Sequence[Task]) -> list[Place]:
@@ -115,13 +129,14 @@ def run(
         while thread.is_alive():
             thread.join(0.1)
             watch()
-    except BaseException:  # Ctrl-C
-        if runner == LOCAL:
-            shop.children.stop()
-            thread.join(10)
-        raise
-    finally:
+        failed = shop.children.stopped
+    finally:  # at the end, or at Ctrl-C
         shop.children.stop()
+        shop.children.wait_returned(_CLEAR_S)
+        if runner == LOCAL:
+            thread.join(_CLEAR_S)
+    if failed is not None:
+        raise failed
     if ended[0] is not None:
         raise _told(ended[0]) from ended[0]
 
@@ -137,9 +152,9 @@ def _run(job: Job, places: Sequence[Place], runner: str, options: PipelineOption
         pipeline
         | "tasks" >> beam.Create(list(places), reshuffle=False)
         | "spread" >> beam.Reshuffle()
-        | "prepare" >> beam.ParDo(DoTask(job))
+        | "prepare" >> beam.ParDo(DoTask(job, quiet=runner == LOCAL))
         | "gather" >> beam.combiners.ToList()
-        | "finish" >> beam.Map(finish, job)
+        | "finish" >> beam.Map(finish, job, len(places))
     )
     result = pipeline.run()
     state = result.wait_until_finish()

@@ -47,11 +47,12 @@ def plan(sources: Sequence[Source], shards: int | None = None) -> list[Task]:
     """
     _check(sources)
     largest = max(sum(s.split == split for s in sources) for split in SPLITS)
-    each = -(-largest // min(shards, largest)) if shards else SOURCES_A_SHARD
+    if shards is None:
+        shards = min(-(-largest // SOURCES_A_SHARD), MOST_SHARDS)
     planned = []
     for split in SPLITS:
         of_split = in_order(source for source in sources if source.split == split)
-        count = min(-(-len(of_split) // each), shards or MOST_SHARDS)
+        count = -(-len(of_split) * min(shards, largest) // largest)
         for number in range(count):
             first, last = (len(of_split) * i // count for i in (number, number + 1))
             planned.append(Task(split, number, count, tuple(of_split[first:last])))
