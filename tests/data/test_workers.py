@@ -60,7 +60,13 @@ PROGRAM = textwrap.dedent(
 
 
 @needs_shared
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="ctrl-c"),
+        pytest.param(signal.SIGKILL, id="kill -9", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_stopped_leaves_nothing(number, tmp_path):
     before, root = segments(), Path(__file__).resolve().parents[2]
     (tmp_path / "program.py").write_text(PROGRAM)
