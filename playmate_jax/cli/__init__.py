@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from playmate_jax.errors import UserError
 
 _LAUNCHED = "PLAYMATE_LAUNCHED"
+_HEAVY = ("animate", "train", "prepare")
 _LINES = 5  # of a message: the rest is for --debug
 _LISTED = 100  # differences between two trees of names, a line each
 # XLA:CPU allocates its temporaries afresh each call, and glibc would map and unmap them every time:
@@ -32,7 +33,7 @@ _ENVIRONMENT = {
 
 def main() -> None:
     """Entry point of the console script."""
-    if len(sys.argv) > 1 and sys.argv[1] in ("animate", "train") and "--help" not in sys.argv:
+    if sys.argv[1:2] and sys.argv[1] in _HEAVY and "--help" not in sys.argv:
         _launch_once()
     sys.exit(run(sys.argv[1:]))
 
@@ -42,9 +43,9 @@ def run(argv: Sequence[str]) -> int:
     debug = "--debug" in argv
     try:
         _raise_on_terminate()
-        from playmate_jax.cli.arguments import parser  # Ctrl-C may come here already
+        from playmate_jax.cli.arguments import parse  # Ctrl-C may come here already
 
-        args = parser().parse_args(list(argv) or ["--help"])
+        args = parse(list(argv) or ["--help"])
         return int(args.command(args) or 0)
     except UserError as error:
         if debug:

@@ -4,6 +4,7 @@ import argparse
 import re
 
 import playmate_jax
+from playmate_jax.cli import prepare_arguments
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import EMOTIONS
 
@@ -83,6 +84,13 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=30, width=100)
 
 
+def parse(argv: list[str]) -> argparse.Namespace:
+    """What a command line asks for."""
+    argv, beam = prepare_arguments.split_beam(argv)
+    args = parser().parse_args(argv)
+    return argparse.Namespace(**vars(args) | ({"beam": beam} if beam else {}))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(
@@ -110,6 +118,18 @@ def parser() -> argparse.ArgumentParser:
         _command(
             commands, "convert", "weights between PyTorch and JAX", _CONVERT, _CONVERT_EXAMPLES
         )
+    )
+    prepare_arguments.add(
+        _command(
+            commands,
+            "prepare",
+            prepare_arguments.SHORT,
+            prepare_arguments.DESCRIPTION,
+            prepare_arguments.EXAMPLES,
+        ),
+        _positive,
+        _natural,
+        _gain,
     )
     _weights(
         _command(

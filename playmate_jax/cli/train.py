@@ -20,7 +20,7 @@ def command(args: argparse.Namespace) -> int:
     from playmate_jax.inference.compilation import keep_compiled_programs
 
     keep_compiled_programs()
-    overrides = dict(_field(text) for text in args.set)
+    overrides = overridden(args.set)
     if args.steps:
         overrides["steps"] = args.steps
     done = run_config(args.config, args.workdir, overrides)
@@ -34,13 +34,14 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _field(text: str) -> tuple[str, str]:
+def overridden(texts: list[str]) -> dict[str, str]:
+    """What --set FIELD=VALUE asks for, by field."""
     from playmate_jax.errors import UserError
 
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(f"expected --set FIELD=VALUE, found '{text}'")
-    return name, value
+    for text in texts:
+        if "=" not in text:
+            raise UserError(f"expected --set FIELD=VALUE, found '{text}'")
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
 def _replace(source: Path, target: Path) -> None:

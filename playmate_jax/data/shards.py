@@ -11,8 +11,9 @@ A folder DIR/talking_clips/1.0.0 holds
     SHA256SUMS                                        for `sha256sum -c SHA256SUMS`; written last,
                                                       so a folder that has it is whole
 
-The same clips in the same order give the same bytes. Records are not compressed again: pictures,
-sound and float16 features would shrink by 5 %, and reading would take four times as long.
+The same clips in the same order give the same bytes. Records are not compressed again: sound,
+motion and features would shrink by 5 to 20 %, pictures not, and reading would take four times as
+long.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ INDEX = "index.json"
 COLUMNS = ("id", "frames", "pictures", "speaker", "emotion")
 _OPTIONS = "group_size:1,uncompressed"  # one record at a time can be read
 
-HOMEPAGE = "https://arxiv.org/abs/2502.07203"
+HOMEPAGE = "https://playmate.github.io"
 CITATION = """@inproceedings{ma2025playmate,
   title={Playmate: Flexible Control of Portrait Animation via 3D-Implicit Space Guided Diffusion},
   author={Ma, Xingpei and Cai, Jiaran and Guan, Yuansheng and Huang, Shenneng and Zhang, Qiang and
@@ -69,6 +70,19 @@ class Shard:
         return len(self.index["id"])
 
 
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A clip as it is written.
+
+    Attributes:
+      data: the record.
+      row: what index.json says of it, in the order of `COLUMNS`.
+    """
+
+    data: bytes
+    row: tuple[str, int, int, str, int]
+
+
 class ShardWriter:
     """Writes one shard under a temporary name, which takes its own when the block ends well.
 
@@ -97,13 +111,13 @@ class ShardWriter:
 
     def write(self, clip: Clip) -> None:
         """Appends a clip."""
-        record = record_of(self.kind, clip)
-        data = serialize(self._features, record)
-        self._file.write(data)
-        self._bytes += len(data)
-        pictures = len(record.get("frames", ()))
-        row = (clip.id, len(record["motion"]), pictures, clip.speaker, clip.emotion)
-        for name, value in zip(COLUMNS, row, strict=True):
+        self.append(encode(self.kind, self._features, clip))
+
+    def append(self, record: "Record") -> None:
+        """Appends a clip that was encoded elsewhere."""
+        self._file.write(record.data)
+        self._bytes += len(record.data)
+        for name, value in zip(COLUMNS, record.row, strict=True):
             self._index[name].append(value)
 
     def __exit__(self, kind, error, trace) -> None:
@@ -114,6 +128,18 @@ class ShardWriter:
                 self._part.replace(self.path)
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def encode(kind: str, features: Any, clip: Clip) -> Record:
+    """A clip as a record of one kind of data set; `features` are those of `features_of`."""
+    record = record_of(kind, clip)
+    return Record(serialize(features, record), index_row(record))
+
+
+def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
+    """What index.json says of a record, in the order of `COLUMNS`."""
+    pictures = len(record.get("frames", ()))
+    return record["id"], len(record["motion"]), pictures, record["speaker"], record["emotion"]
 
 
 def serialize(features: Any, record: Mapping[str, Any]) -> bytes:
@@ -197,10 +223,10 @@ def write_checksums(folder: str | os.PathLike, known: Mapping[str, str] | None =
     """Writes SHA256SUMS over everything in the folder: the last step of making one.
 
     Args:
-      known: file name -> checksum, of files that need not be read again.
+      known: file name -> checksum, of files that need not be read again, or lie elsewhere yet.
     """
     folder, known = Path(folder), known or {}
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    names = sorted({*known, *(path.name for path in folder.iterdir() if path.is_file())})
     lines = [f"{known.get(n) or sha256(folder / n)}  {n}\n" for n in names if n != CHECKSUMS]
     part = folder / f".{CHECKSUMS}.part"
     part.write_text("".join(lines), "utf-8")

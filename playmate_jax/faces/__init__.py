@@ -11,10 +11,11 @@ from playmate_jax.faces.crop import (
     face_square,
     pick_face,
 )
+from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_square
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
 from playmate_jax.faces.tflite import TfliteLandmarker
-from playmate_jax.faces.track import FaceTrack, track_faces, track_video
+from playmate_jax.faces.track import FaceFollower, FaceTrack, track_faces, track_video
 
 __all__ = [
     "DRAWN",
@@ -22,6 +23,7 @@ __all__ = [
     "SOURCE",
     "Crop",
     "Face",
+    "FaceFollower",
     "FaceTrack",
     "Landmarker",
     "Paster",
@@ -31,8 +33,10 @@ __all__ = [
     "crop_face",
     "face_square",
     "paste_back",
+    "ffhq_square",
     "pick_face",
     "soft_mask",
+    "steady_ffhq_square",
     "track_faces",
     "track_video",
 ]

@@ -5,7 +5,7 @@ there; memory holds landmarks only. The crop's square is then smoothed over time
 ways: this is offline), or one square is held for the whole clip, as LivePortrait does for driving.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -49,23 +49,47 @@ class FaceTrack:
             yield sample(image, square.matrix(size), (size, size), border)
 
 
+class FaceFollower:
+    """One face, frame by frame.
+
+    Args:
+      choose: picks the face to follow among those found, the largest first; None: none of them.
+    """
+
+    def __init__(self, landmarker: Landmarker, choose: Callable[[list[Face]], Face | None]):
+        self.landmarker = landmarker
+        self._choose = choose
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets where the face was: what comes next is another scene."""
+        self._last: Face | None = None
+        self._lost = 0
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Face | None:
+        """The face in the next frame, None where it is not seen."""
+        face = None
+        if self._last is not None and not self._lost:
+            face = self.landmarker.track(image, self._last)
+        if face is None and (not self._lost or self._lost % _RETRY == 0):
+            found = self.landmarker.detect(image)
+            face = self._choose(found) if self._last is None else _nearest(found, self._last)
+        self._lost = 0 if face is not None else self._lost + 1
+        self._last = face or self._last
+        return face
+
+
 def track_faces(
     frames: Iterable[UInt8[np.ndarray, "h w 3"]], landmarker: Landmarker, number: int | None = None
 ) -> list[Face | None]:
     """The face of that number in the first frame that shows one (default: the largest), in every
     frame; None where it is not seen."""
-    faces: list[Face | None] = []
-    last, lost = None, 0
-    for image in frames:
-        face = None
-        if last is not None and not lost:
-            face = landmarker.track(image, last)
-        if face is None and (not lost or lost % _RETRY == 0):
-            face = _found(landmarker.detect(image), last, number)
-        lost = 0 if face is not None else lost + 1
-        last = face or last
-        faces.append(face)
-    return faces
+
+    def choose(found: list[Face]) -> Face | None:
+        return found[min(number or 1, len(found)) - 1] if found else None
+
+    follower = FaceFollower(landmarker, choose)
+    return [follower(image) for image in frames]
 
 
 def track_video(
@@ -126,13 +150,9 @@ def _gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
     return np.stack([np.convolve(one, weights)[inside] / total for one in values.T], axis=1)
 
 
-def _found(faces: list[Face], last: Face | None, number: int | None) -> Face | None:
-    """At first the face that is asked for; later the one nearest to where it was, if near."""
-    if not faces:
-        return None
-    if last is None:
-        return faces[min(number or 1, len(faces)) - 1]
+def _nearest(faces: list[Face], last: Face) -> Face | None:
+    """The face nearest to where it was, if near."""
     size = np.sqrt(last.area)
     away = [float(np.hypot(*(face.points.mean(0) - last.points.mean(0)))) for face in faces]
-    nearest = int(np.argmin(away))
-    return faces[nearest] if away[nearest] <= _NEAR * size else None
+    nearest = int(np.argmin(away)) if away else 0
+    return faces[nearest] if away and away[nearest] <= _NEAR * size else None

@@ -148,12 +148,12 @@ def speech_directory(name: str, generator: Path) -> Path:
 
 def _speech_of(generator: Path) -> str:
     """The speech encoder that a generator's configuration names; a layer may follow a slash."""
-    return str(_config(generator).get("speech", "none")).partition("/")[0]
+    return str(read_config(generator).get("speech", "none")).partition("/")[0]
 
 
 def part_of(directory: Path) -> str:
     """What a weights directory is a part of: "renderer", "generator" or "speech"."""
-    kind = _config(directory).get("kind", PARTS[0])
+    kind = read_config(directory).get("kind", PARTS[0])
     if kind in KINDS_OF_SPEECH:
         return SPEECH
     return PARTS[0] if kind == PARTS[0] else PARTS[1]
@@ -164,7 +164,7 @@ def read_card(directory: Path) -> dict[str, Any]:
     return _read(directory / "card.json")
 
 
-def _config(directory: Path) -> dict[str, Any]:
+def read_config(directory: Path) -> dict[str, Any]:
     return _read(directory / "config.json")
 
 

@@ -73,15 +73,21 @@ class FaceRenderer:
         self.input_size = config.image_size
         self._params = jax.device_put(params)
         self._look = jax.jit(lambda p, image: _look(config, p, image))
-        self._motion = jax.jit(lambda p, images: _motion(config, p, images)[0])
+        self._motion = jax.jit(lambda p, images: _motion(config, p, images))
         self._draw = jax.jit(lambda p, *inputs: _draw(config, p, *inputs))
         self._offsets = jax.jit(lambda p, *inputs: _opening_offsets(config, p, *inputs))
 
     @classmethod
     def from_weights(
-        cls, config: Mapping[str, Any], params: Mapping[str, Any], source: str, batch: int = 8
+        cls,
+        config: Mapping[str, Any],
+        params: Mapping[str, Any],
+        source: str,
+        batch: int = 8,
+        only: tuple[str, ...] | None = None,
     ) -> "FaceRenderer":
-        """From a loaded weights directory; `source` names it in errors.
+        """From a loaded weights directory; `source` names it in errors. `only` these networks are
+        kept in memory: ("motion",) for whoever draws nothing.
 
         Raises:
           UserError: these are the weights of something else.
@@ -95,7 +101,8 @@ class FaceRenderer:
         optional = renderer.retargeting_shapes(sizes)
         expected = renderer.shapes(sizes) | {n: optional[n] for n in optional if n in params}
         check_tree(params, expected, f"the renderer's weights in {source}")
-        return cls(sizes, params, batch)
+        kept = params if only is None else {name: params[name] for name in only}
+        return cls(sizes, kept, batch)
 
     @cached_property
     def drawn_size(self) -> int:
@@ -121,17 +128,28 @@ class FaceRenderer:
 
     def motion_of(self, faces: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b m"]:
         """M alone: the motion of face crops, for driving; always the same number of crops."""
-        return np.asarray(self._motion(self._params, faces))
+        return np.asarray(self._motion(self._params, faces)[0])
 
     def motion_of_all(
         self, faces: Iterable[UInt8[np.ndarray, "h w 3"]]
     ) -> Float[np.ndarray, "t m"]:
         """`motion_of` for a stream of crops, a batch at a time; there is at least one."""
-        faces, found = iter(faces), []
+        return self.motion_and_keypoints(faces)[0]
+
+    def motion_and_keypoints(
+        self, faces: Iterable[UInt8[np.ndarray, "h w 3"]]
+    ) -> tuple[Float[np.ndarray, "t m"], Float[np.ndarray, "t k 3"]]:
+        """All that M says of a stream of crops: their motion, and the canonical keypoints x_c,
+        which should be those of one person."""
+        faces = iter(faces)
+        motion: list[np.ndarray] = []
+        keypoints: list[np.ndarray] = []
         while chunk := list(islice(faces, self.batch)):
             padded, count = next(_padded(np.stack(chunk), self.batch))
-            found.append(self.motion_of(padded)[:count])
-        return np.concatenate(found)
+            found = self._motion(self._params, padded)
+            for part, rows in zip((motion, keypoints), found, strict=True):
+                part.append(np.asarray(rows)[:count])
+        return np.concatenate(motion), np.concatenate(keypoints)
 
     def draw(
         self,

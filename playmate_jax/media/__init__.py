@@ -1,16 +1,18 @@
 """Pictures, videos and sound in and out: uint8 RGB and float32 samples at the borders."""
 
-from playmate_jax.media.audio import Sound, read_audio, read_sound, write_wav
+from playmate_jax.media.audio import Sound, audio_blocks, read_audio, read_sound, write_wav
 from playmate_jax.media.container import is_film, kind
 from playmate_jax.media.image import read_image, write_image
-from playmate_jax.media.video import VideoFrame, VideoReader, open_video
+from playmate_jax.media.video import Still, VideoFrame, VideoReader, open_video
 from playmate_jax.media.writer import VideoWriter, check_writable
 
 __all__ = [
     "Sound",
+    "Still",
     "VideoFrame",
     "VideoReader",
     "VideoWriter",
+    "audio_blocks",
     "check_writable",
     "is_film",
     "kind",

@@ -8,6 +8,7 @@ import os
 import secrets
 import struct
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from playmate_jax.errors import UserError
 from playmate_jax.media.container import moving_picture, open_container, seconds
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
+HOLE_S = Fraction(1, 20)  # times jump by less where they are only rounded
+LONGEST_HOLE_S = 600
 
 
 class Sound(NamedTuple):
@@ -44,50 +47,103 @@ def read_sound(path: str | os.PathLike) -> Sound:
     return _read(path, None, mono=False)
 
 
+def audio_blocks(
+    path: str | os.PathLike, audio_hz: int = 16000
+) -> Iterator[Float[np.ndarray, "s"]]:
+    """`read_audio` in parts as they are decoded: memory does not grow with the recording. What is
+    wrong with a file may be found late, after good parts."""
+    for block in _blocks(path, audio_hz, mono=True):
+        yield block.samples[:, 0]
+
+
 def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
-    with open_container(path, "a recording") as container:
-        if container.format.name == "wav":
-            _check_whole_wav(path)
-        if not container.streams.audio:
-            raise UserError(
-                f"expected a recording, found no sound in '{path}': give a file with speech"
-            )
-        stream = container.streams.audio[0]
-        hz = audio_hz or _playable_hz(stream.rate)
-        picture = moving_picture(container)
-        first: Fraction | None = None
-        parts = []
-        # stereo is kept here and averaged below: FFmpeg's own sum of two channels can overflow
-        layout = "mono" if stream.channels == 1 else "stereo"
-        resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
-        try:
-            for frame in container.decode(stream):
-                if first is None:
-                    first = seconds(frame.pts, frame.time_base)
-                _check_numbers(frame, path)
-                frame.pts = None  # rounded times (Matroska's) would look like gaps to the resampler
-                parts += [part.to_ndarray() for part in resampler.resample(frame)]
-            parts += [part.to_ndarray() for part in resampler.resample(None)] if parts else []
-        except (av.FFmpegError, OSError, EOFError) as error:
-            raise _cut_short(path, getattr(error, "strerror", None) or str(error)) from None
-        told_s = seconds(stream.duration, stream.time_base)
-        late_s = Fraction(0)
-        if picture is not None:
-            late_s = (first or late_s) - (seconds(picture.start_time, picture.time_base) or late_s)
-    channels = 1 if layout == "mono" else 2
-    samples = np.concatenate(parts, axis=1).reshape(-1, channels) if parts else None
-    if samples is None or not len(samples):
-        raise UserError(f"expected a recording, found no sound in '{path}': give another file")
-    # what a file tells may be an estimate (mp3 without an index), hence the tenth
-    if told_s and len(samples) / hz < 0.9 * told_s - SHORTEST_S:
-        raise _cut_short(path, f"{len(samples) / hz:.1f} s of {float(told_s):.1f} s are there")
-    samples = _aligned(samples.mean(axis=1, keepdims=True) if mono else samples, hz, told_s, late_s)
+    blocks = list(_blocks(path, audio_hz, mono))
+    samples = np.concatenate([block.samples for block in blocks])
+    hz = blocks[0].hz
     if len(samples) < SHORTEST_S * hz:
         raise UserError(
             f"expected at least {SHORTEST_S} s of sound, found {len(samples) / hz:.3f} s in "
             f"'{path}': give a longer recording"
         )
-    return Sound(np.clip(samples, -1, 1), hz)
+    return Sound(samples, hz)
+
+
+def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterator[Sound]:
+    """At least one part, the first beginning at the picture's first moment; without the padding
+    behind the told duration."""
+    with open_container(path, "a recording") as container:
+        if container.format.name == "wav":
+            _check_whole_wav(path)
+        if not container.streams.audio:
+            raise _no_sound(path)
+        stream = container.streams.audio[0]
+        hz = audio_hz or _playable_hz(stream.rate)
+        told_s = seconds(stream.duration, stream.time_base)
+        # of the picture where there is one
+        picture = moving_picture(container)
+        begin = None if picture is None else seconds(picture.start_time, picture.time_base)
+        count, early = 0, None
+        for samples, first in _decoded(container, stream, hz, path):
+            if early is None:
+                early = 0
+                if picture is not None:
+                    early = round(((begin or Fraction(0)) - (first or begin or Fraction(0))) * hz)
+                if early < 0:
+                    _check_hole(Fraction(-early, hz), Fraction(0), path)
+                    yield Sound(np.zeros((-early, 1 if mono else samples.shape[1]), np.float32), hz)
+            inside = samples[: max(1, round(told_s * hz)) - count] if told_s else samples
+            count += len(samples)
+            inside, early = inside[max(early, 0) :], max(early, 0) - len(inside)
+            inside = inside.mean(axis=1, keepdims=True) if mono else inside
+            yield Sound(np.clip(inside, -1, 1), hz)
+    if not count:
+        raise _no_sound(path)
+    # what a file tells may be an estimate (mp3 without an index), hence the tenth
+    if told_s and count / hz < 0.9 * told_s - SHORTEST_S:
+        raise _cut_short(path, f"{count / hz:.1f} s of {float(told_s):.1f} s are there")
+
+
+def _decoded(
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    hz: int,
+    path: str | os.PathLike,
+) -> Iterator[tuple[Float[np.ndarray, "s channels"], Fraction | None]]:
+    """Samples at `hz`, silence where the file tells of a hole; with each the time of the first."""
+    # stereo is kept here and averaged later: FFmpeg's own sum of two channels can overflow
+    layout = "mono" if stream.channels == 1 else "stereo"
+    channels = 1 if layout == "mono" else 2
+    resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
+    first: Fraction | None = None
+    heard_s, any_frame = Fraction(0), False
+    try:
+        for frame in container.decode(stream):
+            at = seconds(frame.pts, frame.time_base)
+            first = at if not any_frame else first
+            any_frame = True
+            _check_numbers(frame, path)
+            if at is not None and first is not None and (hole := at - first - heard_s) > HOLE_S:
+                _check_hole(hole, heard_s, path)
+                yield np.zeros((round(hole * hz), channels), np.float32), first
+                heard_s += hole
+            heard_s += Fraction(frame.samples, frame.sample_rate)
+            frame.pts = None  # rounded times (Matroska's) would look like gaps to the resampler
+            for part in resampler.resample(frame):
+                yield part.to_ndarray().reshape(-1, channels), first
+        if any_frame:
+            for part in resampler.resample(None):
+                yield part.to_ndarray().reshape(-1, channels), first
+    except (av.FFmpegError, OSError, EOFError) as error:
+        raise _cut_short(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _no_sound(path: str | os.PathLike) -> UserError:
+    return UserError(f"expected a recording, found no sound in '{path}': give a file with speech")
+
+
+def _check_hole(hole_s: Fraction, at_s: Fraction, path: str | os.PathLike) -> None:
+    if hole_s > LONGEST_HOLE_S:
+        raise _cut_short(path, f"nothing for {float(hole_s):.0f} s after {float(at_s):.1f} s")
 
 
 def _cut_short(path: str | os.PathLike, reason: str) -> UserError:
@@ -117,16 +173,6 @@ def _check_numbers(frame: av.AudioFrame, path: str | os.PathLike) -> None:
             f"expected a recording, but '{path}' holds samples that are no numbers (NaN or "
             f"infinite) at {float(frame.time or 0):.2f} s: export it again"
         )
-
-
-def _aligned(samples: np.ndarray, hz: int, told_s: Fraction | None, late_s: Fraction) -> np.ndarray:
-    """Cuts the codec's padding behind the told duration; begins at the picture's first moment."""
-    if told_s:
-        samples = samples[: max(1, round(told_s * hz))]
-    late = round(late_s * hz)
-    if late < 0:
-        return samples[-late:]
-    return np.pad(samples, ((late, 0), (0, 0))) if late else samples
 
 
 def _playable_hz(hz: int) -> int:

@@ -28,6 +28,10 @@ _RATES = [Fraction(n, 1001) for n in (12000, 15000, 24000, 30000, 48000, 60000, 
 _RATES += [Fraction(n) for n in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)]
 
 _UNSPECIFIED = 2  # of H.273's colour matrices
+LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
+LONGEST_FRAME_S = 60
+_SEEK_S = Fraction(10)  # nearer to the beginning nothing is gained by looking up a place
+_INDEXED = {"mp4", "matroska", "webm"}
 _HD_LINES = 720  # untagged video is BT.709 from here on, BT.601 below: what players assume
 
 
@@ -50,14 +54,17 @@ class VideoReader:
         with self._open() as container:
             stream = self._stream(container)
             self.fps = frame_rate(stream)
-            self._aspect = exact(stream.sample_aspect_ratio) or Fraction(1)
+            aspect = exact(stream.sample_aspect_ratio) or Fraction(1)
+            # 16:9 in DV's and DVD's pixels is 64:45 at most; what is far from it is a defect
+            self._aspect = aspect if Fraction(1, 4) <= aspect <= 4 else Fraction(1)
             self.has_audio = bool(container.streams.audio)
             told = seconds(stream.duration, stream.time_base)
             told = told or seconds(container.duration, Fraction(1, av.time_base))
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise self._damaged("it holds no frame")
-            picture, _ = first
+            picture, origin = first
+            self._origin = origin or Fraction(0)
             self.rotation_deg = picture.rotation % 360
             self.size = _upright(picture, self._aspect).shape[1::-1]
             self.frame_count = stream.frames or max(1, round((told or 0) * self.fps))
@@ -74,30 +81,46 @@ class VideoReader:
     def frames_at(self, fps: Fraction | int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """Frames at a constant rate (default: the clip's own): frame t shows the source frame that
         is nearest to t / fps. Their number is the duration times `fps`, rounded."""
+        return (still.image() for still in self.stills_at(fps))
+
+    def stills_at(self, fps: Fraction | int | None = None, start: int = 0) -> Iterator["Still"]:
+        """`frames_at` from frame `start` on, to be converted to RGB only where they are looked at.
+
+        Raises `UserError` where a frame would last longer than a minute: no film does that.
+        """
         fps = Fraction(fps or self.fps)
-        t, held, end = 0, None, Fraction(0)
-        for picture, start, stop in self._timed():
+        t, held, end = start, None, Fraction(0)
+        for picture, begin, stop in self._timed(start / fps):
             if held is not None:
-                middle = (held.start + start) / 2
+                self._check_pause(held.start_s, begin)
+                middle = (held.start_s + begin) / 2
                 while t / fps < middle:
-                    yield held.image()
+                    yield held
                     t += 1
-            held, end = _Held(picture, start, self._aspect), stop
+            held, end = Still(picture, begin, self._aspect), stop
+        if held is not None:
+            self._check_pause(held.start_s, end)
         while held is not None and t < max(1, round(end * fps)):
-            yield held.image()
+            yield held
             t += 1
 
-    def _timed(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
-        """(decoded frame, start, end) in seconds after the first frame, strictly increasing."""
-        origin, last, lasts = None, Fraction(-1), Fraction(0)
+    def _check_pause(self, start_s: Fraction, stop_s: Fraction) -> None:
+        if stop_s - start_s > LONGEST_FRAME_S:
+            where = f"nothing between {float(start_s):.1f} s and {float(stop_s):.1f} s"
+            raise self._damaged(where)
+
+    def _timed(
+        self, after: Fraction = Fraction(0)
+    ) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+        """(decoded frame, start, end) in seconds after the first frame, strictly increasing; may
+        leave out frames that end before `after`."""
+        origin, last, lasts = self._origin, Fraction(-1), Fraction(0)
         with self._open() as container:
             stream = self._stream(container)
             whole = seconds(stream.duration, stream.time_base) or Fraction(0)
-            for picture, told in self._decode(container, stream):
-                after = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is told
-                if origin is None:
-                    origin = told or Fraction(0)
-                start = after if told is None else told - origin
+            for picture, told in self._from(container, stream, after):
+                untold = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is told
+                start = untold if told is None else told - origin
                 if start <= last:
                     continue
                 last = start
@@ -106,6 +129,27 @@ class VideoReader:
             if last + lasts < whole * Fraction(9, 10) - Fraction(1, 5):
                 raise self._damaged(f"{float(last):.1f} s of {float(whole):.1f} s are there")
 
+    def _from(self, container, stream, after: Fraction):
+        """Pictures and their times, from shortly before `after` where the file has an index."""
+        names = set(container.format.name.split(","))
+        base = exact(stream.time_base)
+        if after < _SEEK_S or base is None or not names & _INDEXED:
+            yield from self._decode(container, stream)
+            return
+        ticks = int((after - _SEEK_S / 2 + self._origin) / base)
+        try:
+            container.seek(ticks, stream=stream)
+        except (av.FFmpegError, OSError):
+            container.seek(0)
+        pictures = self._decode(container, stream)
+        first = next(pictures, None)
+        if first is None or first[1] is None or first[1] - self._origin > after - 1:
+            container.seek(0)  # a false index
+            pictures = self._decode(container, stream)
+        else:
+            yield first
+        yield from pictures
+
     def _open(self):
         return open_container(self.path, "a video")
 
@@ -113,8 +157,18 @@ class VideoReader:
         stream = moving_picture(container)
         if stream is None:
             raise UserError(f"expected a video, found no moving picture in '{self.path}': give one")
+        self._check_size(stream.width, stream.height)
         stream.thread_type = "AUTO"
+        # a header may lie: the decoder refuses larger frames before it makes room for them
+        stream.codec_context.options = {"max_pixels": str(LARGEST_PIXELS)}
         return stream
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > LARGEST_PIXELS:
+            raise UserError(
+                f"expected a video of at most {LARGEST_PIXELS // 10**6} million pixels, found "
+                f"{width}x{height} in '{self.path}': reduce it"
+            )
 
     def _decode(self, container, stream) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
         try:
@@ -130,15 +184,16 @@ class VideoReader:
         )
 
 
-class _Held:
-    """A decoded frame that is converted to RGB once, and only if it is shown."""
+class Still:
+    """A decoded frame that is converted to RGB once, and only if it is looked at."""
 
-    def __init__(self, picture: av.VideoFrame, start: Fraction, aspect: Fraction):
-        self.start = start
+    def __init__(self, picture: av.VideoFrame, start_s: Fraction, aspect: Fraction):
+        self.start_s = start_s
         self._picture, self._aspect = picture, aspect
         self._image: np.ndarray | None = None
 
-    def image(self) -> np.ndarray:
+    def image(self) -> UInt8[np.ndarray, "h w 3"]:
+        """Upright RGB."""
         if self._image is None:
             self._image = _upright(self._picture, self._aspect)
         return self._image

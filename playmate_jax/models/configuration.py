@@ -2,7 +2,8 @@
 
 `config.json` of a weights directory holds `to_values(config)`; `from_values(Config, values)` builds
 the dataclass again. An unknown key is an error that suggests the nearest name, so that a file of
-another model is never half understood; absent keys keep the dataclass's defaults.
+another model is never half understood; absent keys keep the dataclass's defaults. On the command
+line single fields are replaced by their dotted names (`with_overrides`).
 """
 
 import dataclasses
@@ -68,3 +69,37 @@ def _as(hint: Any, value: Any, where: str) -> Any:
     if hint in (bool, int, float, str) and not isinstance(value, hint):
         raise UserError(f"expected {where} as {hint.__name__}, found {value!r:.60}")
     return value
+
+
+def with_overrides(config: Any, overrides: Mapping[str, Any]) -> Any:
+    """A copy of a (nested) frozen dataclass, fields replaced by dotted name; text is converted.
+
+    Raises:
+        UserError: an unknown field; suggests the nearest name.
+    """
+    for name, value in overrides.items():
+        head, _, rest = name.partition(".")
+        fields = [field.name for field in dataclasses.fields(config)]
+        if head not in fields:
+            raise UserError(
+                f"expected one of {', '.join(fields)}, found {head!r}{nearest(head, fields)}"
+            )
+        old = getattr(config, head)
+        new = with_overrides(old, {rest: value}) if rest else _as_type_of(old, value, name)
+        config = dataclasses.replace(config, **{head: new})
+    return config
+
+
+def _as_type_of(old: Any, value: Any, name: str) -> Any:
+    if not isinstance(value, str) or isinstance(old, str) or old is None:
+        return value
+    try:
+        if isinstance(old, bool):
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
+        if isinstance(old, tuple):
+            return tuple(type(old[0])(part) for part in value.split(","))
+        return type(old)(value)
+    except (ValueError, KeyError) as error:
+        raise UserError(
+            f"expected {name} as {type(old).__name__}, found {value!r}; give one like {old!r}"
+        ) from error

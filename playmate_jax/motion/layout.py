@@ -5,6 +5,7 @@ Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 
 `pack`/`unpack`; nobody indexes the vector.
 """
 
+import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,21 @@ MOTION_SIZE = 70
 LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
 EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 
-EMOTIONS = ("neutral", "angry", "disgusted", "contempt", "fear", "happy", "sad", "surprised")
+
+class Emotion(enum.IntEnum):
+    """The eight emotions, in the order of the controller's condition; the one list of them."""
+
+    NEUTRAL = 0
+    ANGRY = 1
+    DISGUSTED = 2
+    CONTEMPT = 3
+    FEAR = 4
+    HAPPY = 5
+    SAD = 6
+    SURPRISED = 7
+
+
+EMOTIONS = tuple(emotion.name.lower() for emotion in Emotion)
 
 
 def pack(parts: Mapping) -> Float[Any, "*batch 70"]:

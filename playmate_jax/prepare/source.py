@@ -19,6 +19,8 @@ class Source:
       start_s, end_s: the span to use; None: to the end.
       face: where the speaker's face is at the start, x and y as shares of the picture's size.
       box: left, top, right, bottom of the speaker's face, in pixels.
+      box_height: the picture's height that `box` was measured at: of a file of another height, its
+        numbers are to be scaled by the ratio of the two; None: of this file's own.
       emotion, intensity, language: as in `data.records.Clip`.
     """
 
@@ -32,6 +34,7 @@ class Source:
     end_s: float | None = None
     face: tuple[float, float] | None = None
     box: tuple[float, float, float, float] | None = None
+    box_height: int | None = None
     emotion: int = NO_EMOTION
     intensity: float = 0.0
     language: str = ""

@@ -7,7 +7,6 @@ can be overridden by its dotted name.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import runpy
@@ -18,7 +17,8 @@ from typing import Any
 
 import jax
 
-from playmate_jax.errors import UserError, nearest
+from playmate_jax.errors import UserError
+from playmate_jax.models.configuration import with_overrides
 from playmate_jax.models.weights import add_to_card, load_weights
 from playmate_jax.training.loop import Trained, train
 
@@ -36,40 +36,6 @@ def load_config(path: str | Path) -> Any:
     if "config" not in names:
         raise UserError(f"expected {path} to define config(), found none; see configs/")
     return names["config"]()
-
-
-def with_overrides(config: Any, overrides: Mapping[str, Any]) -> Any:
-    """A copy of a (nested) frozen dataclass, fields replaced by dotted name; text is converted.
-
-    Raises:
-        UserError: an unknown field; suggests the nearest name.
-    """
-    for name, value in overrides.items():
-        head, _, rest = name.partition(".")
-        fields = [field.name for field in dataclasses.fields(config)]
-        if head not in fields:
-            raise UserError(
-                f"expected one of {', '.join(fields)}, found {head!r}{nearest(head, fields)}"
-            )
-        old = getattr(config, head)
-        new = with_overrides(old, {rest: value}) if rest else _as_type_of(old, value, name)
-        config = dataclasses.replace(config, **{head: new})
-    return config
-
-
-def _as_type_of(old: Any, value: Any, name: str) -> Any:
-    if not isinstance(value, str) or isinstance(old, str) or old is None:
-        return value
-    try:
-        if isinstance(old, bool):
-            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
-        if isinstance(old, tuple):
-            return tuple(type(old[0])(part) for part in value.split(","))
-        return type(old)(value)
-    except (ValueError, KeyError) as error:
-        raise UserError(
-            f"expected {name} as {type(old).__name__}, found {value!r}; give one like {old!r}"
-        ) from error
 
 
 def run_config(

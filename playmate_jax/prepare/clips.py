@@ -1,0 +1,197 @@
+"""The stages put together: one source in, its clips out, each with everything that is stored of it.
+
+    probe -> frames at 25 fps -> scenes -> pieces (one face, 3 to 30 s) -> sound -> crops
+          -> motion by M, speech features -> scores -> clip
+
+The file is decoded twice, the second time behind the first: pieces are found from whole frames,
+then their crops are cut. Neither keeps frames, so memory does not grow with the video. Whatever is
+wrong with a file becomes `Dropped` with one sentence; what was good before the damage stays.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from playmate_jax.data.records import Clip, Dropped
+from playmate_jax.errors import UserError
+from playmate_jax.faces import DRIVING, Landmarker, TfliteLandmarker
+from playmate_jax.inference.bundles import PARTS, find_bundle
+from playmate_jax.inference.compilation import keep_compiled_programs
+from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.media import Still, audio_blocks
+from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncoder
+from playmate_jax.models.weights import load_weights
+from playmate_jax.motion.layout import FPS
+from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
+from playmate_jax.prepare.crops import crops, driving_square, jpeg
+from playmate_jax.prepare.pieces import Piece, pieces
+from playmate_jax.prepare.probe import Probe, probe
+from playmate_jax.prepare.quality import failures, scores
+from playmate_jax.prepare.scenes import scenes
+from playmate_jax.prepare.silences import Samples
+from playmate_jax.prepare.source import Source
+
+_MISSING = 2  # frames of sound that may lack at the end: the codec's
+_UNREADABLE = (UserError, ValueError, MemoryError, OSError)  # FFmpeg's errors are the last two
+
+
+class ClipMaker:
+    """`Source` -> `Clip`s and `Dropped`s, with the models loaded.
+
+    Args:
+      extractor: M, and `framing`, the crop it was trained with.
+      encoder: speech to features.
+    """
+
+    def __init__(
+        self,
+        config: PrepareConfig,
+        landmarker: Landmarker,
+        extractor: FaceRenderer,
+        framing: Mapping[str, Any],
+        encoder: SpeechEncoder,
+    ):
+        self.config, self.landmarker = config, landmarker
+        self.extractor, self.framing, self.encoder = extractor, dict(framing), encoder
+
+    def __call__(self, source: Source) -> Iterator[Clip | Dropped]:
+        """At least one of them for every source; the same ones every time."""
+        stage = "probe"
+        try:
+            found = probe(source)
+            stage = "decode"
+            yield from self._clips(source, found)
+        except _UNREADABLE as error:
+            reason = str(error) or f"expected a readable file, found {type(error).__name__}"
+            yield Dropped(source.id, source.path, stage, " ".join(reason.split()))
+
+    def _clips(self, source: Source, found: Probe) -> Iterator[Clip | Dropped]:
+        shortest, longest = (
+            round(s * FPS) for s in (self.config.shortest_s, self.config.longest_s)
+        )
+        heard = Samples(audio_blocks(found.sound, AUDIO_HZ))  # for cutting, ahead of the clips
+        spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
+        shown = Shown(found)
+        parts = pieces(
+            scenes(still.image() for still in stills(found)),
+            self.landmarker, source, found.reader.size, heard, found.start, shortest, longest,
+        )  # fmt: skip
+        number, best = 0, 0
+        for piece in parts:
+            best = max(best, len(piece.seen))
+            if len(piece.faces) < shortest:  # passers-by: told of only where there is nothing else
+                continue
+            name = f"{source.id}-{number:03d}"
+            number += 1
+            yield self._clip(source, piece, name, shown, spoken)
+        if not number:
+            yield Dropped(
+                source.id, source.path, "track",
+                f"expected a face for {self.config.shortest_s:g} s on end, found one for "
+                f"{best / FPS:.1f} s at most: nothing to cut a clip from",
+            )  # fmt: skip
+
+    def _clip(
+        self, source: Source, piece: Piece, name: str, shown: "Shown", spoken: Samples
+    ) -> Clip | Dropped:
+        place = f"{source.path} {piece.start / FPS:.2f}-{piece.stop / FPS:.2f} s"
+        if piece.faceless:
+            return Dropped(name, place, "track", f"no face is seen for {piece.seconds:.1f} s")
+        audio = speech(spoken, piece)
+        if len(audio) < SAMPLES_PER_FRAME * len(piece.faces):
+            del piece.faces[len(audio) // SAMPLES_PER_FRAME :]
+            if piece.seconds < self.config.shortest_s:
+                reason = f"the sound ends {piece.seconds:.1f} s after its beginning"
+                return Dropped(name, place, "sound", reason)
+        seen = crops(
+            shown.frames(piece), piece, self.framing, self.extractor.input_size,
+            self.config.image_size, self.config.frames_per_clip,
+        )  # fmt: skip
+        quality = scores(piece, seen, audio, driving_square(piece.seen, self.framing).side)
+        if failed := failures(quality, self.config.quality):
+            return Dropped(name, place, "quality", "; ".join(failed), quality)
+        motion, keypoints = self.extractor.motion_and_keypoints(seen.driving)
+        return Clip(
+            id=name,
+            source=place,
+            speaker=source.speaker,
+            dataset=source.dataset,
+            split=source.split,
+            audio=audio,
+            motion=motion,
+            features=np.asarray(self.encoder(audio.astype(np.float32) / 32768), np.float32),
+            # a median: M's canonical keypoints waver where the head is turned away
+            identity=np.median(keypoints.reshape(len(keypoints), -1), axis=0).astype(np.float32),
+            emotion=source.emotion,
+            intensity=source.intensity,
+            language=source.language,
+            quality=quality,
+            frames=tuple(map(jpeg, seen.frames)),
+            rows=seen.rows,
+            landmarks=seen.landmarks,
+        )
+
+
+def stills(found: Probe) -> Iterator[Still]:
+    """The source's span at 25 fps, undecided which frames are looked at."""
+    count = None if found.stop is None else found.stop - found.start
+    return islice(found.reader.stills_at(FPS, found.start), count)
+
+
+class Shown:
+    """The second reading of a source: frames of pieces, in their order."""
+
+    def __init__(self, found: Probe):
+        self._stills = enumerate(stills(found), found.start)
+
+    def frames(self, piece: Piece) -> Iterator[Still]:
+        """The piece's frames; others on the way are decoded and let go."""
+        for t, still in self._stills:
+            if t >= piece.start:
+                yield still
+            if t + 1 >= piece.stop:
+                return
+
+
+def speech(samples: Samples, piece: Piece) -> Int[np.ndarray, "s"]:
+    """The piece's sound, int16, 640 samples a frame; less where it ends before."""
+    start, stop = (SAMPLES_PER_FRAME * t for t in (piece.start, piece.stop))
+    audio = samples.span(start, stop)
+    if 0 < stop - start - len(audio) <= _MISSING * SAMPLES_PER_FRAME:
+        audio = np.pad(audio, (0, stop - start - len(audio)))
+    whole = audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME]
+    return np.rint(np.clip(whole, -1, 1) * 32767).astype(np.int16)
+
+
+def load_maker(config: PrepareConfig) -> ClipMaker:
+    """Loads the models of a configuration.
+
+    Raises:
+      UserError: weights that are not there, or are those of something else.
+    """
+    keep_compiled_programs()
+    parts = find_bundle(config.motion_weights)
+    if PARTS[0] not in parts:
+        raise UserError(
+            f"expected a renderer in '{config.motion_weights}', whose M tells motion, found only "
+            f"{', '.join(parts)}: give demo, liveportrait or a folder with one"
+        )
+    values, params, _ = load_weights(parts[PARTS[0]])
+    extractor = FaceRenderer.from_weights(
+        values, params, str(parts[PARTS[0]]), config.batch, only=("motion",)
+    )
+    landmarker = TfliteLandmarker(config.face_models or None)
+    return ClipMaker(config, landmarker, extractor, values.get("crop", DRIVING), _encoder(config))
+
+
+def _encoder(config: PrepareConfig) -> SpeechEncoder:
+    if config.speech == LOG_MEL:
+        from playmate_jax.inference.playmate_generator import LogMel
+
+        return LogMel()
+    from playmate_jax.models.pretrained_speech import load_speech
+
+    return load_speech(*config.speech_place())

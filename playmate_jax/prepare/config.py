@@ -1,0 +1,124 @@
+"""What preparation shall do: one frozen value, checked here, that travels to every worker.
+
+config = PrepareConfig(motion_weights="liveportrait", speech="wav2vec2")
+make = config.maker()                  # loads the models, once in a process
+for item in make(source): ...          # `Clip` or `Dropped`
+PrepareConfig.from_values(config.to_values()) == config         # through JSON
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playmate_jax.errors import UserError
+from playmate_jax.models.configuration import from_values, to_values
+from playmate_jax.prepare.quality import QualityConfig
+
+if TYPE_CHECKING:
+    from playmate_jax.prepare.clips import ClipMaker
+
+IMAGE_SIZES = (256, 512)
+LOG_MEL = "log_mel"
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareConfig:
+    """Settings of the way from videos to clips.
+
+    Attributes:
+      motion_weights: where M is: a name, a folder or a hub id, as `playmate animate` takes them.
+      speech: "log_mel", or a pretrained encoder's name or folder, with "/layer" where it is not the
+        last: "wav2vec2", "hubert/9", "weights/speech/mean".
+      image_size: of the frames that are kept, 256 or 512.
+      frames_per_clip: that many of them, spread over the clip.
+      shortest_s, longest_s: of a clip.
+      quality: thresholds.
+      syncnet: weights of SyncNet, a folder; "" scores no sync.
+      face_models: folder of the face finder's files; "" fetches them once.
+      batch: crops that M sees at a time.
+    """
+
+    motion_weights: str = "demo"
+    speech: str = LOG_MEL
+    image_size: int = 256
+    frames_per_clip: int = 16
+    shortest_s: float = 3.0
+    longest_s: float = 30.0
+    quality: QualityConfig = QualityConfig()
+    syncnet: str = ""
+    face_models: str = ""
+    batch: int = 16
+
+    def __post_init__(self):
+        for wrong, sentence in (
+            (self.image_size not in IMAGE_SIZES,
+             f"expected frames of 256 or 512 pixels, found {self.image_size}: choose one"),
+            (not 1 <= self.frames_per_clip <= 1000,
+             f"expected 1 to 1000 frames per clip, found {self.frames_per_clip}: correct it"),
+            (not 1 <= self.shortest_s <= self.longest_s / 2,
+             f"expected clips of at least a second and at most half of the longest, found "
+             f"{self.shortest_s} s and {self.longest_s} s: correct them"),
+            (not self.longest_s <= 120,
+             f"expected clips of at most 120 s, found {self.longest_s} s: make them shorter"),
+            (not 1 <= self.batch <= 4096,
+             f"expected 1 to 4096 crops at a time, found {self.batch}: correct it"),
+        ):  # fmt: skip
+            if wrong:
+                raise UserError(sentence)
+
+    def to_values(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return to_values(self)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "PrepareConfig":
+        """The inverse of `to_values`; raises `UserError` for unknown names and wrong values."""
+        return from_values(cls, values, "the settings of preparation")
+
+    def maker(self) -> "ClipMaker":
+        """`Source` -> clips, with all models; loaded once in a process.
+
+        Raises:
+          UserError: weights that are not there.
+        """
+        return _maker(self)
+
+    @property
+    def speech_size(self) -> int:
+        """Numbers a frame of the speech features."""
+        if self.speech == LOG_MEL:
+            from playmate_jax.models.log_mel import LogMelConfig
+
+            return LogMelConfig().size
+        from playmate_jax.inference.bundles import read_config
+
+        return int(read_config(self.speech_place()[0])["width"])
+
+    def speech_place(self) -> tuple[Path, str]:
+        """Folder and layer of a pretrained encoder.
+
+        Raises:
+          UserError: there is none.
+        """
+        from playmate_jax.inference.bundles import SPEECH, find_bundle
+
+        name, _, layer = self.speech.rpartition("/")
+        # "weights/speech" is a folder, "hubert/9" a layer of one
+        if Path(self.speech).is_dir() or not name:
+            name, layer = self.speech, "last"
+        parts = find_bundle(name)
+        if SPEECH not in parts:
+            raise UserError(
+                f"expected a speech encoder as '{name}', found {', '.join(parts)}: give log_mel, "
+                "wav2vec2, hubert or a folder with one"
+            )
+        return parts[SPEECH], layer
+
+
+@functools.lru_cache(2)
+def _maker(config: PrepareConfig) -> "ClipMaker":
+    from playmate_jax.prepare.clips import load_maker
+
+    return load_maker(config)

@@ -1,0 +1,126 @@
+"""What a preparation does, settled before it begins: tasks, and a record of the wish.
+
+A task is a fixed list of sources of one split, which become one shard of each data set: whatever
+the workers, and however often a run is broken off, shard 3 of 7 comes of the same sources and is
+the same file. Sources are dealt out in the order of their ids' hashes: every shard is a mixture.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from playmate_jax.data.records import SPLITS
+from playmate_jax.errors import UserError
+from playmate_jax.models.configuration import from_values, to_values
+from playmate_jax.prepare.source import Source
+
+SOURCES_A_SHARD = 16  # minutes of work: what a broken-off run loses at most, for each worker
+MOST_SHARDS = 10_000  # of one split
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """The sources of shard `number` of the `count` shards of a split."""
+
+    split: str
+    number: int
+    count: int
+    sources: tuple[Source, ...]
+
+    @property
+    def name(self) -> str:
+        """Unique in the preparation, and in the order of the records."""
+        return f"{self.split}-{self.number:05d}-of-{self.count:05d}"
+
+
+def plan(sources: Sequence[Source], shards: int | None = None) -> list[Task]:
+    """The tasks of a listing.
+
+    Args:
+      shards: how many, of the largest split; the others have as many as befits them. None: one
+        for every `SOURCES_A_SHARD` sources.
+
+    Raises:
+      UserError: no sources, two of one id, or a speaker in two splits.
+    """
+    _check(sources)
+    largest = max(sum(s.split == split for s in sources) for split in SPLITS)
+    each = -(-largest // min(shards, largest)) if shards else SOURCES_A_SHARD
+    planned = []
+    for split in SPLITS:
+        of_split = in_order(source for source in sources if source.split == split)
+        count = min(-(-len(of_split) // each), shards or MOST_SHARDS)
+        for number in range(count):
+            first, last = (len(of_split) * i // count for i in (number, number + 1))
+            planned.append(Task(split, number, count, tuple(of_split[first:last])))
+    return planned
+
+
+def in_order(sources: Iterable[Source]) -> list[Source]:
+    """Mixed, and always in the same way."""
+    return sorted(sources, key=lambda s: (hashlib.sha256(_bytes(s.id)).digest(), s.id))
+
+
+def _check(sources: Sequence[Source]) -> None:
+    if not sources:
+        raise UserError("expected sources to prepare, found none: check the folder")
+    homes: dict[str, Source] = {}
+    ids: dict[str, Source] = {}
+    for source in sources:
+        if source.split not in SPLITS:
+            raise UserError(
+                f"expected a split out of {', '.join(SPLITS)} for '{source.path}', found "
+                f"'{source.split}'"
+            )
+        twin = ids.setdefault(source.id, source)
+        if twin is not source:
+            raise UserError(
+                f"expected an id of its own for every source, found '{source.id}' for "
+                f"'{twin.path}' and '{source.path}': rename one of them"
+            )
+        other = homes.setdefault(source.speaker, source)
+        if other.split != source.split:
+            raise UserError(
+                f"expected every speaker in one split, found '{source.speaker}' in {other.split} "
+                f"('{other.path}') and in {source.split} ('{source.path}')"
+            )
+
+
+def to_lines(tasks: Iterable[Task]) -> list[bytes]:
+    """A plan as JSON, a task a line."""
+    return [
+        json.dumps(to_values(task), separators=(",", ":")).encode("ascii") + b"\n" for task in tasks
+    ]
+
+
+def from_line(line: bytes) -> Task:
+    """The inverse of `to_lines`, of one line."""
+    return from_values(Task, json.loads(line), "the plan")
+
+
+def digest(sources: Iterable[Source]) -> str:
+    """The same for the same sources, in any order."""
+    lines = sorted(json.dumps(to_values(source)) for source in sources)
+    return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
+
+
+def differences(before: Any, now: Any, where: str = "") -> list[str]:
+    """Where two tables of plain values differ, one `~ name: then, now` a line."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [*before, *(name for name in now if name not in before)]
+        return [
+            line
+            for name in names
+            for line in differences(
+                before.get(name), now.get(name), f"{where}.{name}" if where else name
+            )
+        ]
+    if before == now:
+        return []
+    return [f"~ {where}: {json.dumps(before)} then, {json.dumps(now)} now"]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

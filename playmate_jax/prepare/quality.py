@@ -1,0 +1,163 @@
+"""Is a clip good enough to learn from? Scores, and the thresholds that they have to meet.
+
+Every score is a number with a unit that a person can check against the picture or the sound. Pose
+comes from the mesh's three-dimensional landmarks, not from M: so it means degrees with any weights.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from playmate_jax.errors import UserError
+from playmate_jax.faces import Face, face_square
+from playmate_jax.faces.openings import lip_opening
+from playmate_jax.models.speech import SAMPLES_PER_FRAME
+from playmate_jax.prepare.crops import Crops
+from playmate_jax.prepare.pieces import Piece
+from playmate_jax.prepare.silences import loudness_db
+
+_TEMPLES, _FOREHEAD, _CHIN = (234, 454), 10, 152
+_FACE_SIDE = 128  # pixels at which blur is judged
+_SILENT_DB = 30.0  # under the clip's loud level: pauses and the room
+_FULL_SCALE = 32767 * 0.999
+
+
+@dataclasses.dataclass(frozen=True)
+class QualityConfig:
+    """A clip is kept when no score is under its `least_` or over its `most_`.
+
+    Attributes:
+      least_face_px: side of the face, brows to chin or temple to temple, in the video's pixels.
+      least_blur: variance of the Laplacian of the face at 128 pixels; less is out of focus, or
+        enlarged.
+      least_brightness, most_brightness: mean luma of the face, 0 to 255.
+      most_pitch_deg, most_yaw_deg, most_roll_deg: of the head, exceeded in a twentieth of frames.
+      most_faces: mean number of faces of at least a quarter of the speaker's size.
+      least_seen: share of frames in which the face was found.
+      least_presence: the mesh's certainty that this is a face, undercut in a twentieth of frames: a
+        hand or a microphone before the mouth lowers it.
+      most_travel: how far the face's middle goes from its mean, in sides of M's crop.
+      least_lips: standard deviation of the lips' opening, in lengths of the nose: a photograph or
+        a silent listener has none.
+      least_level_db: of the loud parts of the sound, of full scale.
+      most_clipping: share of samples at full scale.
+      most_silence: share of frames 30 dB under the loud parts.
+      least_sync: SyncNet's confidence (Sync-C); looked at only with SyncNet's weights.
+    """
+
+    least_face_px: float = 64.0
+    least_blur: float = 12.0
+    least_brightness: float = 40.0
+    most_brightness: float = 225.0
+    most_pitch_deg: float = 40.0
+    most_yaw_deg: float = 50.0
+    most_roll_deg: float = 40.0
+    most_faces: float = 1.2
+    least_seen: float = 0.95
+    least_presence: float = 0.7
+    most_travel: float = 0.35
+    least_lips: float = 0.01
+    least_level_db: float = -45.0
+    most_clipping: float = 0.005
+    most_silence: float = 0.7
+    least_sync: float = 1.5
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            if not np.isfinite(value):
+                raise UserError(f"expected the threshold {name} as a number, found {value}")
+        if self.least_brightness >= self.most_brightness:
+            raise UserError(
+                f"expected least_brightness under most_brightness, found {self.least_brightness} "
+                f"and {self.most_brightness}: correct the thresholds"
+            )
+
+
+def scores(
+    piece: Piece, crops: Crops, audio: Int[np.ndarray, "s"], side: float
+) -> dict[str, float]:
+    """Every score of a clip but `sync`.
+
+    Args:
+      side: of M's crop in the video's pixels.
+    """
+    return {**picture_scores(piece, crops, side), **sound_scores(audio)}
+
+
+def picture_scores(piece: Piece, crops: Crops, side: float) -> dict[str, float]:
+    """What the face's track and its crops tell."""
+    seen = piece.seen
+    sizes = [face_square(face, scale=1.0, rotate=False).side for face in seen]
+    angles = np.abs([head_angles(face) for face in seen])
+    pitch, yaw, roll = np.percentile(angles, 95, axis=0)
+    middles = np.array([face.points.mean(0) for face in seen])
+    travel = np.hypot(*(middles - middles.mean(0)).T).max() / side
+    blurs, lumas = zip(*map(_face_look, crops.frames, crops.landmarks), strict=True)
+    return {
+        "face_px": float(np.median(sizes)),
+        "blur": float(np.median(blurs)),
+        "brightness": float(np.mean(lumas)),
+        "pitch_deg": float(pitch),
+        "yaw_deg": float(yaw),
+        "roll_deg": float(roll),
+        "faces": float(np.mean(piece.counts or [1])),
+        "seen": len(seen) / len(piece.faces),
+        "presence": float(np.percentile([face.presence for face in seen], 5)),
+        "travel": float(travel),
+        "lips": float(np.std([lip_opening(face.landmarks) for face in seen])),
+    }
+
+
+def sound_scores(audio: Int[np.ndarray, "s"]) -> dict[str, float]:
+    """What the samples tell: int16, or silence where there are none."""
+    level = loudness_db(audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME] / 32768)
+    loud = float(np.percentile(level, 90))
+    return {
+        "level_db": loud,
+        "clipping": float(np.mean(np.abs(audio.astype(np.int32)) >= _FULL_SCALE)),
+        "silence": float(np.mean(level < loud - _SILENT_DB)),
+    }
+
+
+def head_angles(face: Face) -> Float[np.ndarray, "3"]:
+    """Pitch, yaw and roll in degrees from the mesh's temples, forehead and chin."""
+    points = np.asarray(face.landmarks, np.float64)
+    across = points[_TEMPLES[1]] - points[_TEMPLES[0]]
+    down = points[_CHIN] - points[_FOREHEAD]
+    pitch = np.arctan2(down[2], np.hypot(down[0], down[1]))
+    yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
+    roll = np.arctan2(across[1], across[0])
+    return np.degrees([pitch, yaw, roll])
+
+
+def _face_look(
+    frame: UInt8[np.ndarray, "h w 3"], landmarks: Float[np.ndarray, "468 2"]
+) -> tuple[float, float]:
+    """Sharpness and brightness of the face in an aligned crop."""
+    low = np.clip(np.floor(landmarks.min(0)).astype(int), 0, len(frame) - 2)
+    high = np.clip(np.ceil(landmarks.max(0)).astype(int), low + 2, len(frame))
+    face = frame[low[1] : high[1], low[0] : high[0]]
+    method = cv2.INTER_AREA if min(face.shape[:2]) > _FACE_SIDE else cv2.INTER_LINEAR
+    small = cv2.resize(face, (_FACE_SIDE, _FACE_SIDE), interpolation=method)
+    luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(luma, cv2.CV_64F).var()), float(luma.mean())
+
+
+def failures(scores: Mapping[str, float], config: QualityConfig) -> list[str]:
+    """A sentence for every threshold that a clip misses; none for a clip to keep."""
+    return list(_failures(scores, config))
+
+
+def _failures(scores: Mapping[str, float], config: QualityConfig) -> Iterator[str]:
+    for field in dataclasses.fields(config):
+        kind, _, name = field.name.partition("_")
+        limit = getattr(config, field.name)
+        if name not in scores:
+            continue
+        if kind == "least" and not scores[name] >= limit:
+            yield f"{name} {scores[name]:.4g} is under {limit:g}"
+        if kind == "most" and not scores[name] <= limit:
+            yield f"{name} {scores[name]:.4g} is over {limit:g}"

@@ -1,0 +1,95 @@
+"""Readers of published data sets and of plain folders: a table, and the one way to call it.
+
+    listing = read("mead", "/data/MEAD", views="front,left_30")
+
+A reader says what each file is; here every source gets its id (unique, stable, fit for a file name)
+and its split (no speaker is in two), in the order of ids. What does not depend on the data set is
+decided here and nowhere else.
+"""
+
+import dataclasses
+import os
+
+from playmate_jax.data.records import SPLITS
+from playmate_jax.errors import UserError, nearest
+from playmate_jax.prepare.readers import (
+    acappella,
+    avspeech,
+    celebv_text,
+    folder,
+    hdtf,
+    mafw,
+    mead,
+)
+from playmate_jax.prepare.readers.identifiers import identify
+from playmate_jax.prepare.readers.reader import Reader
+from playmate_jax.prepare.readers.splits import assign
+from playmate_jax.prepare.readers.tree import scan
+from playmate_jax.prepare.source import Listing
+
+READERS: dict[str, Reader] = {
+    "avspeech": avspeech.READER,
+    "celebv-text": celebv_text.READER,
+    "acappella": acappella.READER,
+    "mead": mead.READER,
+    "mafw": mafw.READER,
+    "hdtf": hdtf.READER,
+    "folder": folder.READER,
+}
+
+
+def read(name: str, root: str | os.PathLike, *, split: str | None = None, **options) -> Listing:
+    """All that can be prepared in a folder.
+
+    Args:
+      name: of the data set, out of `READERS`.
+      root: its folder.
+      split: puts everything into this one split (a set that is for testing alone, say).
+      options: of its reader, `READERS[name].options`; None means not given.
+
+    Raises:
+      UserError: there is no such reader, option or folder, or nothing in it can be used.
+    """
+    if name not in READERS:
+        raise UserError(
+            f"expected a data set out of {', '.join(READERS)}, found '{name}'"
+            f"{nearest(name, READERS)}"
+        )
+    reader = READERS[name]
+    options = {key: value for key, value in options.items() if value is not None}
+    for option in sorted(options.keys() - reader.options.keys()):
+        known = ", ".join(reader.options) or "none"
+        raise UserError(f"expected an option of '{name}' ({known}), found '{option}': leave it out")
+    if split is not None and split not in SPLITS:
+        raise UserError(
+            f"expected a split out of {', '.join(SPLITS)}, found '{split}'{nearest(split, SPLITS)}"
+        )
+    tree = scan(root)
+    found = reader.read(tree, **options)
+    dropped = tree.dropped + found.dropped
+    if not found.sources:
+        why = f" ({dropped[0].reason})" if dropped else ""
+        raise UserError(
+            f"expected {name} in '{tree.root}', found none of its videos among {len(tree.files):,} "
+            f"files{why}: give a folder with\n{_indented(reader.layout, '  - ')}"
+        )
+    ids = identify([source.id for source in found.sources])
+    splits = assign(name, (source.speaker for source in found.sources), found.official)
+    sources = []
+    for source, id in zip(found.sources, ids, strict=True):
+        where = split or splits[source.speaker]
+        same = (id, where) == (source.id, source.split)
+        sources.append(source if same else dataclasses.replace(source, id=id, split=where))
+    return Listing(sorted(sources, key=lambda source: source.id), dropped)
+
+
+def describe() -> str:
+    """Every data set with its layout and licence, for the help of the command line."""
+    return "\n\n".join(
+        f"{name}: {reader.title}\n{_indented(reader.layout)}\n{_indented(reader.licence)}"
+        for name, reader in READERS.items()
+    )
+
+
+def _indented(text: str, margin: str = "  ") -> str:
+    return "\n".join(margin + line for line in text.splitlines())

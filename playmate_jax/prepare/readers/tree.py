@@ -1,0 +1,143 @@
+"""A folder of a data set, seen once: the names of all its files.
+
+One pass with `os.scandir` and not a single `stat` per file, so that millions of files are listed in
+seconds. Nothing is opened: what a file holds is found out when it is prepared.
+"""
+
+import os
+import posixpath
+from dataclasses import dataclass, field
+
+from playmate_jax.data.records import Dropped
+from playmate_jax.errors import UserError
+
+VIDEOS = frozenset(
+    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+SOUNDS = frozenset(".aac .flac .m4a .mp3 .ogg .opus .wav".split())
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All files under `root`.
+
+    Attributes:
+      root: absolute.
+      files: relative to the root, with `/`, sorted.
+      dropped: what could not be read.
+    """
+
+    root: str
+    files: list[str]
+    dropped: list[Dropped] = field(default_factory=list)
+
+    def path(self, file: str) -> str:
+        """Where a file of the tree lies."""
+        return os.path.join(self.root, file)
+
+    def videos(self) -> list[str]:
+        """The files with a video's extension."""
+        return [file for file in self.files if suffix(file) in VIDEOS]
+
+    def named(self, *names: str) -> dict[str, str]:
+        """Of the files called one of `names`: name -> file, the one nearest to the root."""
+        found: dict[str, str] = {}
+        for file in sorted(self.files, key=lambda file: file.count("/")):
+            name = posixpath.basename(file)
+            if name in names:
+                found.setdefault(name, file)
+        return {name: found[name] for name in names if name in found}
+
+
+def suffix(file: str) -> str:
+    """The extension, in small letters, with its dot."""
+    return posixpath.splitext(file)[1].lower()
+
+
+def stem(file: str) -> str:
+    """The name without folders and extension."""
+    return posixpath.splitext(posixpath.basename(file))[0]
+
+
+def by_stem(files: list[str]) -> dict[str, str]:
+    """Files by their stem; the first of two with one stem."""
+    found: dict[str, str] = {}
+    for file in files:
+        found.setdefault(stem(file), file)
+    return found
+
+
+def scan(root: str | os.PathLike) -> Tree:
+    """Every file under a folder, hidden ones left out; links are followed, loops are not.
+
+    Raises:
+      UserError: `root` is no folder or cannot be read.
+    """
+    root = os.path.abspath(os.path.expanduser(root))
+    files: list[str] = []
+    dropped: list[Dropped] = []
+    seen: set[tuple[int, int]] = set()
+    folders: list[str] = [""]
+    links: list[str] = []  # after all folders: a link then adds only what has no other way
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
+        where = os.path.join(root, folder)
+        try:
+            status = os.stat(where)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(where) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            if not folder:
+                raise UserError(_no_folder(root, error)) from None
+            dropped.append(_left_out(folder, where, f"this folder cannot be read ({_why(error)})"))
+            continue
+        for entry in found:
+            name = posixpath.join(folder, entry.name)
+            if entry.name.startswith("."):
+                continue
+            if not name.isascii() and not _is_text(name):
+                dropped.append(_left_out(ascii(name), where, "its name is not valid UTF-8"))
+                continue
+            kind = _kind(entry)
+            if kind == "folder":
+                (links if entry.is_symlink() else folders).append(name)
+            elif kind == "file":
+                files.append(name)
+            elif suffix(name) in VIDEOS:
+                dropped.append(
+                    _left_out(name, where, "it is no file, or a link that leads nowhere")
+                )
+    return Tree(root, sorted(files), dropped)
+
+
+def _kind(entry: os.DirEntry) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link to itself
+        return ""
+
+
+def _left_out(id: str, source: str, reason: str) -> Dropped:
+    return Dropped(id, source, "listing", reason)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _no_folder(root: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"expected a folder, found nothing at '{root}': check the path"
+    if isinstance(error, NotADirectoryError):
+        return f"expected a folder, found the file '{root}': give the folder it lies in"
+    return f"expected a folder, but '{root}' cannot be read ({_why(error)}): check its permissions"

@@ -1,0 +1,60 @@
+"""Where speech pauses: the sound of a source in order, its loudness, and where to cut.
+
+Energy is enough here: a clip that is too long is cut at the quietest fifth of a second near its
+longest length. Music or noise under the speech only makes the best place less quiet.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from playmate_jax.models.speech import SAMPLES_PER_FRAME
+
+FLOOR_DB = -100.0  # of digital silence
+_PAUSE = 5  # frames: 0.2 s, a pause between words; closures within words are shorter
+_PREFERENCE_DB = 1.0  # a place a second before the limit has to be quieter by this
+
+
+class Samples:
+    """Spans of a stream of samples, asked for in rising order; what lies before is forgotten."""
+
+    def __init__(self, blocks: Iterator[Float[np.ndarray, "s"]]):
+        self._blocks = blocks
+        self._held: deque[np.ndarray] = deque()
+        self._first = self._end = 0  # of what is held
+
+    def span(self, start: int, stop: int) -> Float[np.ndarray, "s"]:
+        """Samples [start, stop), or fewer where the sound ends before."""
+        self._forget(start)
+        while self._end < stop and (block := next(self._blocks, None)) is not None:
+            self._held.append(block)
+            self._end += len(block)
+            self._forget(start)
+        held = np.concatenate([np.zeros(0, np.float32), *self._held])
+        return held[start - self._first : max(start, stop) - self._first]
+
+    def _forget(self, start: int) -> None:
+        while self._held and self._first + len(self._held[0]) <= start:
+            self._first += len(self._held.popleft())
+
+
+def loudness_db(audio: Float[np.ndarray, "s"]) -> Float[np.ndarray, "t"]:
+    """Level of every whole frame (40 ms) in decibels of full scale."""
+    frames = audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME]
+    power = np.square(frames.reshape(-1, SAMPLES_PER_FRAME), dtype=np.float64).mean(1)
+    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+
+
+def quietest(audio: Float[np.ndarray, "s"], least: int, most: int) -> int:
+    """The frame between `least` and `most` at which to cut: the middle of the quietest pause, late
+    ones preferred. Where the sound is shorter than that, `most`."""
+    level = loudness_db(audio)
+    half = _PAUSE // 2
+    if len(level) < least + half + 1:
+        return most
+    power = np.convolve(10 ** (level / 10), np.ones(_PAUSE) / _PAUSE, mode="same")
+    places = np.arange(least, min(most, len(level) - 1) + 1)
+    cost = 10 * np.log10(power[places]) + _PREFERENCE_DB * (most - places) / 25
+    return int(places[np.argmin(cost)])
