@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import grain
@@ -65,7 +65,7 @@ class Batches(Iterator[Batch]):
         statistics: Statistics | None = None,
     ):
         """Args:
-        rows: that one element of `examples` brings: on its leading axes, if more than one.
+        rows: examples that one element of the stream brings, as a list if more than one.
         """
         share, odd = divmod(batch_size, loading.process_count * rows)
         if odd or not share:
@@ -76,8 +76,7 @@ class Batches(Iterator[Batch]):
             )
         self.statistics, self._loading = statistics, loading
         self.about = {"batch_size": batch_size, **about}
-        stack = Stack(np.stack if rows == 1 else np.concatenate)
-        self._blocks = examples.batch(share, batch_fn=stack)
+        self._blocks = examples.batch(share, batch_fn=Stack())
         self._inner: Any = None
         self._number, self._receiver = 0, Receiver()
 
@@ -161,15 +160,19 @@ def seeds(seed: int, count: int) -> list[int]:
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """Makes a batch of examples; in a worker one that is ready to be handed over."""
+    """Makes a batch of what a stream gives; in a worker one that is ready to be handed over."""
 
-    join: Callable[..., Any]
     lender: ClassVar[Lender | None] = None
 
-    def __call__(self, examples: Sequence[Batch]) -> Batch | Parcel:
+    def __call__(self, elements: Sequence[Any]) -> Batch | Parcel:
+        examples = [e for element in elements for e in _examples(element)]
         if self.lender is not None:
-            return self.lender.stacked(examples, self.join)
-        return {name: self.join([e[name] for e in examples]) for name in examples[0]}
+            return self.lender.stacked(examples)
+        return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+
+
+def _examples(element: Any) -> Sequence[Batch]:
+    return element if isinstance(element, list) else [element]
 
 
 @dataclasses.dataclass(frozen=True)

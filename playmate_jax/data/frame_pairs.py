@@ -11,8 +11,9 @@
 
 Rows come in couples: of rows 2k and 2k + 1 one shows another speaker than the other, so
 `across(batch["driving"])` are drivers of another identity. They cost neither reading nor decoding.
-Each visit of a clip gives several pairs of it (`PAIRS`), in different couples. Nothing is flipped:
-the motion of a mirrored face is not its motion mirrored.
+Two clips that are visited together give several couples (`pairs`): more cost less reading, fewer
+show more people in a batch. Nothing is flipped: the motion of a mirrored face is not its motion
+mirrored.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ from playmate_jax.errors import UserError
 
 KINDS = ("portrait_pairs", "drawn_faces")
 FIELDS = ("motion", "frames", "rows", "landmarks", "identity", "id")
-PAIRS = 2  # of a clip at a visit: reading the record is paid by four pictures instead of two
+PAIRS = 4  # of a clip at a visit; reading a record of 16 pictures costs about one decoding
 
 
 def face_space(
@@ -46,6 +47,7 @@ def face_space(
     Args:
       data: a prepared folder, a mixture of them, or records in memory (data/mixture.py).
       batch_size: over all processes; a multiple of 2 `pairs` for each.
+      pairs: of a clip at a visit.
 
     Raises:
       UserError: no such data, or of one speaker only.
@@ -70,16 +72,18 @@ def across(array: Any) -> Any:
 
 def couples_of(part: Part, pairs: int, seed: int) -> grain.MapDataset:
     """The endless stream of one data set's couples: each clip with one of another speaker."""
-    usable = np.flatnonzero(np.asarray(part.index.get("pictures", ()), int) > 1)
-    speakers = np.asarray(part.index.get("speaker", ()))[usable]
-    if len(np.unique(speakers)) < 2:
+    usable = np.flatnonzero(np.asarray(part.index["pictures"], int) > 1)
+    names, speakers = np.unique(np.asarray(part.index["speaker"])[usable], return_inverse=True)
+    if len(names) < 2:
         raise UserError(
-            f"expected clips of at least two speakers with two pictures each, found "
-            f"{len(usable)} clips of {len(np.unique(speakers))}: prepare more"
+            f"expected clips of at least two speakers with two pictures each, found {len(usable)} "
+            f"of {len(names)}: prepare more"
         )
+    by_speaker = np.argsort(speakers, kind="stable")
+    couple = Couple(part.records, usable[by_speaker], np.bincount(speakers).cumsum(), pairs)
     order, choice = seeds(seed, 2)
     return endless(grain.MapDataset.range(len(usable)).shuffle(order)).random_map(
-        Couple(part.records, usable, speakers, pairs), seed=choice
+        couple, seed=choice
     )
 
 
@@ -88,27 +92,31 @@ class Couple:
     """Pairs of a clip and of one of another speaker, in turn.
 
     Attributes:
-      usable: numbers of records.
-      speakers: of them.
+      numbers: of records, those of one speaker beside each other.
+      ends: where the next speaker's begin.
     """
 
     records: Any
-    usable: np.ndarray
-    speakers: np.ndarray
+    numbers: np.ndarray
+    ends: np.ndarray
     pairs: int
 
-    def __call__(self, place: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        others = np.flatnonzero(self.speakers != self.speakers[place])
-        clips = [self.records[int(self.usable[n])] for n in (place, rng.choice(others))]
-        rows = [pair_of(clip, rng) for _ in range(self.pairs) for clip in clips]
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    def __call__(self, place: int, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+        speaker = int(np.searchsorted(self.ends, place, side="right"))
+        end = self.ends[speaker]
+        own = end - (self.ends[speaker - 1] if speaker else 0)
+        other = (end + rng.integers(len(self.numbers) - own)) % len(self.numbers)
+        clips = [self.records[int(self.numbers[n])] for n in (place, other)]
+        return [pair_of(clip, rng) for _ in range(self.pairs) for clip in clips]
 
 
 def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Two different pictures of a record, decoded, with what is known of them."""
     frames, motion, landmarks = record["frames"], record["motion"], record["landmarks"]
     pair = {"identity": record["identity"], "has_landmarks": np.bool_(len(landmarks) > 0)}
-    for name, n in zip(("source", "driving"), rng.choice(len(frames), 2, replace=False)):
+    source = rng.integers(len(frames))
+    driving = (source + rng.integers(1, len(frames))) % len(frames)
+    for name, n in (("source", source), ("driving", driving)):
         pair[name] = decoded(frames[n], record)
         # A set of pairs stores the motion of its pictures, one of drawn faces that of every frame.
         pair[f"motion_{name}"] = motion[n if len(motion) == len(frames) else record["rows"][n]]

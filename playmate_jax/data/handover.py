@@ -9,9 +9,8 @@ segment's first byte. What the receiver holds is ordinary memory: nothing of it 
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from multiprocessing import shared_memory, util
-from typing import Any
 
 import numpy as np
 
@@ -40,17 +39,16 @@ class Lender:
         self._lock = threading.Lock()
         util.Finalize(self, self._unlink, exitpriority=10)
 
-    def stacked(self, examples: Sequence[Batch], join: Callable[..., Any]) -> Parcel:
-        """Examples as a batch in a segment; `join` is np.stack or np.concatenate."""
+    def stacked(self, examples: Sequence[Batch]) -> Parcel:
+        """Examples as a batch in a segment."""
         arrays, end = [], ALIGNMENT
-        for name in examples[0]:
-            some = join([example[name] for example in examples[:1]])
-            shape = (len(some) * len(examples), *some.shape[1:])
+        for name, some in examples[0].items():
+            shape = (len(examples), *np.shape(some))
             arrays.append((name, shape, some.dtype.str, end))
             end += -(-some.nbytes * len(examples) // ALIGNMENT) * ALIGNMENT
         segment = self._free(end)
         for name, array in _views(segment, tuple(arrays)).items():
-            join([example[name] for example in examples], out=array)
+            np.stack([example[name] for example in examples], out=array)
         return Parcel(segment.name, tuple(arrays))
 
     def _free(self, size: int) -> shared_memory.SharedMemory:

@@ -68,11 +68,11 @@ def test_one_speaker_alone_is_told(portrait_records):
 
 
 def test_a_batch_that_couples_do_not_fill_is_told(portrait_records):
-    with pytest.raises(UserError, match="a multiple of 4"):
+    with pytest.raises(UserError, match="a multiple of 8"):
         face_space(portrait_records, 6)
 
 
 def test_bytes_that_are_no_picture_are_told(portrait_records):
     broken = [dict(record, frames=[b"no", b"picture", b"!"]) for record in portrait_records]
     with pytest.raises(UserError, match="clip-"):
-        next(face_space(broken, 4))
+        next(face_space(broken, 8))
