@@ -6,6 +6,7 @@ import secrets
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -38,9 +39,10 @@ def read_image(
                 _check_size(image.size, path)
                 if max_side:
                     image.draft("RGB" if image.mode == "YCbCr" else image.mode, (max_side,) * 2)
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                rgb = _to_rgb(image, background)
+                picture = _by_opencv(path) if _is_plain_ycbcr(image) else image
+                picture.load()
+                ImageOps.exif_transpose(picture, in_place=True)
+                rgb = _to_rgb(picture, background)
     except UserError:
         raise
     except UnidentifiedImageError:
@@ -59,6 +61,19 @@ def read_image(
         size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     return np.array(rgb)
+
+
+def _is_plain_ycbcr(image: Image.Image) -> bool:
+    """A TIFF of uncompressed luma and chroma: Pillow before 13 takes it for RGB and fails."""
+    tags = getattr(image, "tag_v2", {})
+    return image.format == "TIFF" and (tags.get(259, 1), tags.get(262)) == (1, 6)
+
+
+def _by_opencv(path: Path) -> Image.Image:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        raise OSError("no whole TIFF")
+    return Image.fromarray(pixels)
 
 
 def _check_size(size: tuple[int, int], path: Path) -> None:
