@@ -71,16 +71,18 @@ class Records:
             record["quality"] = {s.decode(): float(v) for s, v in zip(scores, values, strict=True)}
         return record
 
+    def shards(self) -> dict[Path, int]:
+        """The files that hold records, and how many each."""
+        count = len(self._lengths)
+        names = [shard_name(self.kind, self.split, i, count) for i in range(count)]
+        return {self.folder / name: n for name, n in zip(names, self._lengths, strict=True) if n}
+
     @functools.cached_property
     def _source(self):
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-        count = len(self._lengths)
-        names = [shard_name(self.kind, self.split, i, count) for i in range(count)]
         # With the lengths told, no shard is opened before it is needed.
-        return ArrayRecordDataSource(
-            [f"{self.folder / name}[0:{n}]" for name, n in zip(names, self._lengths) if n]
-        )
+        return ArrayRecordDataSource([f"{path}[0:{n}]" for path, n in self.shards().items()])
 
     @functools.cached_property
     def _reading(self):
@@ -97,6 +99,9 @@ class Records:
         from tensorflow_datasets.core import features as tfds
 
         return [name for name, f in self._reading.items() if isinstance(f, tfds.Text)]
+
+    def __repr__(self) -> str:
+        return f"Records({str(self.folder)!r}, {self.kind!r}, {self.split!r}, {self.fields})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {n: getattr(self, n) for n in ("folder", "kind", "split", "fields", "_lengths")}
@@ -116,7 +121,8 @@ def open_records(
       fields: which fields to parse; None: all.
 
     Raises:
-      UserError: no such data set, an unfinished one, one of another version, no such split.
+      UserError: no such data set, an unfinished one, one of another version or with shards
+        missing; no such split.
     """
     folder = find_data_set(folder, kinds)
     splits = split_names(folder)
@@ -128,7 +134,13 @@ def open_records(
             "read another split, or prepare more clips"
         )
     kind, _ = _read_identity(folder / "dataset_info.json")
-    return Records(folder, kind, split, tuple(fields) if fields else None)
+    records = Records(folder, kind, split, tuple(fields) if fields else None)
+    if missing := [path.name for path in records.shards() if not path.is_file()]:
+        raise UserError(
+            f"expected {len(records.shards())} shards of '{split}' in '{folder}', found "
+            f"{len(missing)} missing, like {missing[0]}: copy the whole folder, or prepare it again"
+        )
+    return records
 
 
 def split_names(folder: Path) -> list[str]:

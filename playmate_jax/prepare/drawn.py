@@ -30,6 +30,7 @@ from playmate_jax.motion.layout import EMOTIONS, FPS, unpack
 from playmate_jax.prepare.source import Listing, Source
 
 JPEG_QUALITY = 95
+_PHONEMES = tuple(PHONEMES)
 _SPLITS = ("train",) * 18 + ("validation", "test")  # of people in the order of their numbers
 
 
@@ -123,7 +124,7 @@ def make_clips(
     if 0 < config.frames < len(rows):
         rows = ((np.arange(config.frames) + 0.5) * n / config.frames).astype(int)
     drawn = draw_motion(config.seed, person, made["units"][rows], motion[rows], config.image_size)
-    phonemes = [(list(PHONEMES).index(p.name), p.start, p.end) for p in made["phonemes"]]
+    phonemes = [(_PHONEMES.index(p.name), p.start, p.end) for p in made["phonemes"]]
     yield Clip(
         id=source.id,
         source=f"drawn world {config.seed}, clip {number}",

@@ -112,6 +112,10 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         open_records(folder, "test")
     with pytest.raises(UserError, match="'tran' out of train, validation, test"):
         open_records(folder, "tran")
+    shard = folder / "talking_clips-train.array_record-00000-of-00001"
+    shard.rename(folder / "elsewhere")
+    with pytest.raises(UserError, match=f"1 missing, like {shard.name}: copy the whole folder"):
+        open_records(folder)
     (folder / "SHA256SUMS").unlink()
     with pytest.raises(UserError, match=r"without SHA256SUMS: run `playmate prepare` again"):
         open_records(tmp_path)

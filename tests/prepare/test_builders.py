@@ -10,6 +10,7 @@ import pytest
 
 from playmate_jax.data.record_source import open_records
 from playmate_jax.data.records import record_of
+from playmate_jax.data.statistics import read_statistics
 from playmate_jax.errors import UserError
 from tests.data.made_up_clips import SIZE, SPEECH, assert_same, made_up_clip, write_data_set
 
@@ -41,13 +42,19 @@ def by_id(records):
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_a_drawn_set_holds_what_the_world_draws(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(clip_builder.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(clip_builder, "CLIPS_A_SHARD", 2)
     config = ClipConfig(name="tiny", drawn=DRAWN)
     builder = build(kind, config, tmp_path)
+    assert builder.info.splits["train"].shard_lengths == [2, 1]
     found = by_id(open_records(tmp_path, "train"))
+    assert list(found) == ["drawn-000000", "drawn-000001", "drawn-000002"]
     make = config.drawn.maker(pictures=kind != "talking_clips")
     for source in config.drawn.sources().sources:
         (clip,) = make(source)
         assert_same(found[clip.id], record_of(kind, clip))
+    statistics = read_statistics(builder.data_dir)
+    frames = {"train": 75} if kind != "portrait_pairs" else {}
+    assert {split: part.frames for split, part in statistics.items()} == frames
     through_tfds = builder.as_data_source("train")
     assert {record["id"].decode() for record in through_tfds} == set(found)
     subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=builder.data_dir, check=True)
@@ -86,20 +93,28 @@ def test_prepared_folders_that_do_not_fit_are_refused(tmp_path):
     assert not list((tmp_path / "built").rglob("*.array_record*"))
 
 
+def run_command(*words):
+    """What `python -m playmate_jax.prepare.builders` says and does."""
+    command = [sys.executable, "-m", "playmate_jax.prepare.builders", *map(str, words)]
+    root = Path(__file__).parents[2]
+    return subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+
+
 def test_the_command_builds_without_tensorflow(tmp_path):
     clip = made_up_clip(7)
     write_data_set(tmp_path / "mein Ordner", "portrait_pairs", [[clip]])
     config = json.dumps({"name": "small", "speech_size": SPEECH, "image_size": SIZE})
-    words = ["portrait_pairs", "--config", config, "--data_dir", tmp_path / "out"]
-    command = [sys.executable, "-m", "playmate_jax.prepare.builders", *words]
-    subprocess.run(
-        [*command, "--manual_dir", tmp_path / "mein Ordner"],
-        check=True,
-        capture_output=True,
-        cwd=Path(__file__).parents[2],
-    )
+    words = ["portrait_pairs", "--data_dir", tmp_path / "out", "--config", config]
+    done = run_command(*words, "--manual_dir", tmp_path / "mein Ordner")
+    assert done.returncode == 0, done.stderr
     (record,) = by_id(open_records(tmp_path / "out")).values()
     assert_same(record, record_of("portrait_pairs", clip))
+
+
+def test_the_command_names_what_it_knows():
+    done = run_command("drawn_face")
+    assert done.returncode == 2
+    assert done.stderr.endswith("found 'drawn_face' (did you mean 'drawn_faces'?)\n")
 
 
 def test_shipped_configurations_are_what_they_say():

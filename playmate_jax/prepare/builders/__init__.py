@@ -4,7 +4,7 @@
     python -m playmate_jax.prepare.builders talking_clips --config prepared --manual_dir data/mine
 
 These are TFDS's own `tfds build`, with all its options; `tfds build
-playmate_jax/prepare/builders/drawn_faces.py` does the same where TensorFlow is installed (TFDS
-4.9.10's command cannot start without it, although nothing of building needs it). What they write,
-`data.record_source.open_records` and `tfds.data_source` read alike.
+playmate_jax/prepare/builders/drawn_faces.py` does the same where `tfds` starts: the command of TFDS
+4.9.10 needs TensorFlow and mlcroissant for that, although nothing of building does. What they
+write, `data.record_source.open_records` and `tfds.data_source` read alike.
 """

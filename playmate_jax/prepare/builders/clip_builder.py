@@ -1,8 +1,8 @@
 """What the three builders share: where clips come from, and how a finished folder explains itself.
 
 A configuration either draws its clips (`drawn`) or takes those that `playmate prepare` has written
-under --manual_dir: several prepared folders become one, shuffled and sharded anew by TFDS. Any
-other configuration can be given as JSON:
+under --manual_dir: several prepared folders become one, sharded anew. Any other configuration can
+be given as JSON:
 
     --config '{"name": "tiny", "drawn": {"identities": 4, "hours": 0.01}}'
     --config '{"name": "prepared_log_mel", "speech_size": 96}'
@@ -11,10 +11,11 @@ other configuration can be given as JSON:
 import collections
 import contextlib
 import dataclasses
+import functools
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,14 @@ from playmate_jax.data.shards import (
     write_checksums,
     write_index,
 )
+from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
 from playmate_jax.prepare.drawn import DrawnConfig
 from playmate_jax.prepare.source import Source
+
+Example = tuple[str, dict[str, Any]]  # its name and its record
+CLIPS_A_SHARD = 128  # TFDS holds one shard in memory: at most 0.4 GB, of clips of 30 s
 
 # As many numbers a frame as wav2vec2 gives: what the paper's configuration takes.
 STANDARD = DrawnConfig(speech=LogMelConfig(bands=48, subframes=16))
@@ -75,9 +80,12 @@ PREPARED = ClipConfig(
 
 
 class ClipBuilder(  # type: ignore[call-arg]  # what TFDS's own __init_subclass__ takes
-    tfds.core.GeneratorBasedBuilder, skip_registration=True
+    tfds.core.ShardBasedBuilder, skip_registration=True
 ):
-    """Writes clips as ArrayRecord; a subclass is named after the kind of its data set."""
+    """Writes clips as ArrayRecord; a subclass is named after the kind of its data set.
+
+    Shard by shard, because the builder that TFDS shuffles for needs TensorFlow above 1 GB.
+    """
 
     VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES = {"1.0.0": "First release."}
@@ -101,40 +109,60 @@ class ClipBuilder(  # type: ignore[call-arg]  # what TFDS's own __init_subclass_
             citation=CITATION,
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, list[Callable[[], Iterator[Example]]]]:
         if drawn := self.builder_config.drawn:
             sources = drawn.sources().sources
             parts = {split: [s for s in sources if s.split == split] for split in SPLITS}
-            return {name: self._draw(part) for name, part in parts.items() if part}
+            return {name: _shards(self._draw, part) for name, part in parts.items() if part}
         found = find_prepared(Path(dl_manager.manual_dir), self.name)
         for records in (records for parts in found.values() for records in parts):
             check_sizes(records, self.builder_config)
-        return {split: self._generate_examples(parts) for split, parts in found.items()}
+        every = {
+            split: [(records, number) for records in parts for number in range(len(records))]
+            for split, parts in found.items()
+        }
+        return {split: _shards(_read, numbered) for split, numbered in every.items()}
 
-    def _generate_examples(self, parts: list[Records]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Names and records of prepared data sets."""
-        for records in parts:
-            for number in range(len(records)):
-                record = records[number]
-                scores = record["quality"]
-                record["quality"] = {"score": [*scores], "value": [*scores.values()]}
-                yield record["id"], record
-
-    def _draw(self, sources: list[Source]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Names and records of drawn people, drawn by all cores."""
+    def _draw(self, sources: Sequence[Source]) -> Iterator[Example]:
         draw = _DrawOne(self.builder_config.drawn, self.name != "talking_clips")
-        processes = min(os.cpu_count() or 1, len(sources))
-        # Fresh processes: forked ones would share the threads of whoever builds.
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(processes) if processes > 1 else contextlib.nullcontext() as pool:
-            for clip in pool.imap(draw, sources) if pool else map(draw, sources):
-                yield clip.id, record_of(self.name, clip)
+        for clip in self._map(draw, sources):
+            yield clip.id, record_of(self.name, clip)
 
     def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Builds the data set as TFDS does; then its index and checksums."""
-        super().download_and_prepare(*args, **kwargs)
+        """Builds the data set as TFDS does; then its index, statistics and checksums."""
+        with _workers(os.cpu_count() if self.builder_config.drawn else 1) as self._map:
+            super().download_and_prepare(*args, **kwargs)
         if not (self.data_path / CHECKSUMS).exists():
             complete(Path(self.data_path), self.name, list(self.info.splits))
+
+
+def _shards(
+    make: Callable[[Sequence[Any]], Iterator[Example]], items: Sequence[Any]
+) -> list[Callable[[], Iterator[Example]]]:
+    """What makes the examples of each shard."""
+    parts = [items[i : i + CLIPS_A_SHARD] for i in range(0, len(items), CLIPS_A_SHARD)]
+    return [functools.partial(make, part) for part in parts]
+
+
+def _read(numbered: Sequence[tuple[Records, int]]) -> Iterator[Example]:
+    for records, number in numbered:
+        record = records[number]
+        scores = record["quality"]
+        record["quality"] = {"score": [*scores], "value": [*scores.values()]}
+        yield record["id"], record
+
+
+@contextlib.contextmanager
+def _workers(count: int | None) -> Iterator[Callable[..., Iterator]]:
+    """A `map` that keeps the order of its results and uses `count` processes."""
+    if (count or 1) == 1:
+        yield map
+        return
+    # Fresh processes: forked ones would share the threads of whoever builds.
+    with multiprocessing.get_context("spawn").Pool(count) as pool:
+        yield pool.imap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,11 +216,20 @@ def check_sizes(records: Records, config: ClipConfig) -> None:
 
 def complete(folder: Path, kind: str, splits: Iterable[str]) -> None:
     """Adds to a folder that TFDS has built what `playmate prepare` would have added."""
-    index = {}
+    index: dict[str, list[dict[str, list]]] = {}
+    statistics: dict[str, SetStatistics] = {}
     for split in splits:
         records = Records(folder, kind, split, None)
-        rows = [index_row(records[n]) for n in range(len(records))]
+        rows = []
+        for record in map(records.__getitem__, range(len(records))):
+            rows.append(index_row(record))
+            if "features" in record:
+                arrays = record["motion"], record["features"], record["identity"], record["id"]
+                part = SetStatistics.of_arrays(*arrays)
+                statistics[split] = statistics[split].merge(part) if split in statistics else part
         columns = [list(column) for column in zip(*rows, strict=True)]
         index[split] = [dict(zip(COLUMNS, columns, strict=True))]
     write_index(folder, index)
+    if statistics:
+        (folder / STATISTICS_FILE).write_text(statistics_text(statistics), "utf-8")
     write_checksums(folder)
