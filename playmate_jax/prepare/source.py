@@ -5,7 +5,7 @@ import dataclasses
 from playmate_jax.data.records import NO_EMOTION, Dropped
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # there may be millions
 class Source:
     """What the readers give and the stages take.
 

@@ -81,5 +81,7 @@ def test_missing_videos_and_bad_times_are_told(tmp_path):
 
 def test_a_foreign_train_csv_is_not_taken_for_the_table(tmp_path):
     made_up.text(tmp_path, "train.csv", "name,score\na,1\n")
-    with pytest.raises(UserError, match="expected full_dataset.csv with the columns ID, Init"):
+    with pytest.raises(
+        UserError, match="there is no full_dataset.csv with times in the columns ID, Init"
+    ):
         read("acappella", tmp_path)

@@ -84,5 +84,5 @@ def test_missing_and_unlabelled_clips_are_told(tmp_path):
 
 def test_clips_without_any_labels_ask_for_them(tmp_path):
     made_up.files(tmp_path, ["clips/00001.mp4"])
-    with pytest.raises(UserError, match="expected MAFW's labels as single_label.txt"):
+    with pytest.raises(UserError, match="there are 1 clips, but no labels as text"):
         read("mafw", tmp_path)

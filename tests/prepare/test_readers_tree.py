@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import random
+import re
 
 import pytest
 
@@ -69,7 +71,11 @@ def test_a_folder_of_something_else_is_told_what_is_expected(tmp_path, name):
     made_up.text(tmp_path, "readme.txt", "hello")
     with pytest.raises(UserError) as told:
         readers.read(name, tmp_path)
-    assert str(told.value).startswith("expected ") and "found n" in str(told.value)
+    sentence, *layout = str(told.value).splitlines()
+    assert sentence.startswith("expected ") and "found nothing to use among 1 files" in sentence
+    assert [line.removeprefix("  - ") for line in layout] == (
+        readers.READERS[name].layout.splitlines()
+    )
 
 
 @pytest.mark.parametrize("name", readers.READERS)
@@ -202,3 +208,53 @@ def test_mafw_has_eleven_emotions_of_which_three_have_no_class():
     ]  # fmt: skip
     assert set(emotions.MAFW.values()) - {None} == set(Emotion)
     assert set(emotions.MEAD_FOLDERS.values()) == set(Emotion)
+
+
+def made_up_set(name: str, root) -> list:
+    """A small data set of every kind, and its tables."""
+    video = "HRLcWZinlIE"
+    if name == "avspeech":
+        made_up.avspeech(root, f"{video},1,5,0.5,0.5\n" * 3, f"{video},5,9,0,1\n")
+    elif name == "celebv-text":
+        made_up.celebv_text(root, {"clips": {f"{video}_0": made_up.celebv_clip(video)}}, [])
+    elif name == "acappella":
+        made_up.acappella(root, [(video, "0.31", "3.2", "Ann", "Hindi")], [], ["x"])
+    elif name == "mafw":
+        made_up.mafw(root, {"00001": "fear"}, {"00002": "fear_anger"}, ["00001", "00002"])
+    elif name == "hdtf":
+        made_up.hdtf(root, ["Radio11.mp4"])
+    else:
+        rows = "a.mp4,happy,0.5,ann,Hindi,test,1,5\n"
+        made_up.text(
+            root, "labels.csv", f"file,emotion,intensity,speaker,language,split,start,end\n{rows}"
+        )
+        made_up.files(root, ["a.mp4"])
+    made_up.files(root, [f"{video}.mp4"])
+    return [path for path in root.rglob("*") if path.suffix in (".csv", ".json", ".txt")]
+
+
+@pytest.mark.parametrize("name", [name for name in readers.READERS if name != "mead"])
+def test_broken_tables_are_read_as_far_as_they_go_or_told(tmp_path, name):
+    """60 mutations of each table: cut, bytes flipped, lines twice, huge numbers, wrong bytes."""
+    rng = random.Random(0)
+    for table in made_up_set(name, tmp_path):
+        good = table.read_bytes()
+        for _ in range(60):
+            at = rng.randrange(len(good))
+            table.write_bytes(
+                rng.choice(
+                    (
+                        good[:at],
+                        good[:at] + bytes([rng.randrange(256)]) + good[at + 1 :],
+                        good[:at] + rng.randbytes(rng.randrange(9)) + good[at:],
+                        good + good[at:],
+                        re.sub(rb"\d+", b"9" * rng.choice((1, 400, 5000)), good),
+                        re.sub(rb"\d+", rng.choice((b"-1", b"nan", b"1e999", b"")), good),
+                    )
+                )
+            )
+            try:
+                assert readers.read(name, tmp_path).sources
+            except UserError as told:
+                assert str(told).startswith("expected ")
+        table.write_bytes(good)

@@ -68,10 +68,11 @@ def read(name: str, root: str | os.PathLike, *, split: str | None = None, **opti
     found = reader.read(tree, **options)
     dropped = tree.dropped + found.dropped
     if not found.sources:
-        why = f" ({dropped[0].reason})" if dropped else ""
+        why = [line.reason for line in (*found.dropped, *tree.dropped)][:1]
         raise UserError(
-            f"expected {name} in '{tree.root}', found none of its videos among {len(tree.files):,} "
-            f"files{why}: give a folder with\n{_indented(reader.layout, '  - ')}"
+            f"expected {reader.title.partition(':')[0]} in '{tree.root}', found nothing to use "
+            f"among {len(tree.files):,} files{''.join(f' ({reason})' for reason in why)}: give a "
+            f"folder with\n{_indented(reader.layout, '  - ')}"
         )
     ids = identify([source.id for source in found.sources])
     splits = assign(name, (source.speaker for source in found.sources), found.official)

@@ -18,7 +18,7 @@ import json
 import math
 
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark, table
 from playmate_jax.prepare.readers.tree import Tree, by_stem
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -32,6 +32,8 @@ _COLUMNS = {"ID", "Init", "Fin"}
 def read(tree: Tree) -> Found:
     """All rows whose clip or video is there."""
     rows, unseen, bad = _rows(tree)
+    if not rows:
+        return nothing(tree, f"there is no {TABLES[0]} with times in the columns ID, Init and Fin")
     cut, whole = by_stem(tree.videos()), whole_videos(tree)
     sources, official, missing = [], {}, Missing()
     for name, row in rows.items():
@@ -71,18 +73,17 @@ def seconds(text: str) -> float:
         raise ValueError
     minutes = math.floor(value)
     rest = round((value - minutes) * 100)
-    if rest >= 60:  # noqa: PLR2004
+    if rest >= 60:
         raise ValueError
     return 60.0 * minutes + rest
 
 
 def _rows(tree: Tree) -> tuple[dict[str, dict[str, str]], set[str], list[str]]:
     """Rows by the clip's name, the names of the unseen test set, and rows without a span."""
-    tables = tree.named(*TABLES)
     rows: dict[str, dict[str, str]] = {}
     unseen, bad = _unseen(tree), []
-    for table, file in tables.items():
-        with open(tree.path(file), encoding="utf-8-sig", errors="replace", newline="") as lines:
+    for csv_name, file in tree.named(*TABLES).items():
+        with table(tree.path(file)) as lines:
             reader = csv.DictReader(lines)
             if not _COLUMNS <= set(reader.fieldnames or ()):
                 continue  # someone else's train.csv
@@ -92,15 +93,11 @@ def _rows(tree: Tree) -> tuple[dict[str, dict[str, str]], set[str], list[str]]:
                         raise ValueError
                     name = f"{row['ID']}_{_as_named(row['Init'])}_to_{_as_named(row['Fin'])}"
                 except (TypeError, ValueError):
-                    bad.append(f"{table} line {reader.line_num}")
+                    bad.append(f"{csv_name} line {reader.line_num}")
                     continue
                 rows.setdefault(name, row)
-                if table == f"{UNSEEN}.csv":
+                if csv_name == f"{UNSEEN}.csv":
                     unseen.add(name)
-    if not rows:
-        raise UserError(
-            f"expected {TABLES[0]} with the columns ID, Init and Fin in '{tree.root}', found none"
-        )
     return rows, unseen, bad
 
 
@@ -116,7 +113,7 @@ def _unseen(tree: Tree) -> set[str]:
     try:
         with open(tree.path(table[SPLITS]), encoding="utf-8-sig") as file:
             return set(json.load(file).get(UNSEEN, ()))
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         raise UserError(
             f"expected clips by split as JSON, found something else in "
             f"'{tree.path(table[SPLITS])}': download it again, or remove it"

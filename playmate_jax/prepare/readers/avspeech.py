@@ -14,10 +14,11 @@ video that were in both tables would be test. One person in two videos cannot be
 """
 
 import csv
+import operator
 import re
+from collections.abc import Iterator
 
-from playmate_jax.errors import UserError
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark, table
 from playmate_jax.prepare.readers.tree import Tree, stem
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -29,69 +30,79 @@ _CUT = re.compile(r"([A-Za-z0-9_-]{11})_(\d+(?:\.\d+)?)[_-](\d+(?:\.\d+)?)")
 def read(tree: Tree) -> Found:
     """All rows whose video is there."""
     cut = _cut_files(tree)
-    whole = whole_videos(tree)
-    present = {video for video, _, _ in cut} | whole.keys()
+    whole = {video: tree.path(file) for video, file in whole_videos(tree).items()}
+    present = {video: video for video in (*whole, *(video for video, _, _ in cut))}
     tables = tree.named(*TABLES)
     if not tables:
-        raise UserError(f"expected {' or '.join(TABLES)} in '{tree.root}', found neither")
+        return nothing(tree, f"there is neither {' nor '.join(TABLES)}")
     sources, official, bad, missing, total = [], {}, [], Missing(), 0
-    rows_seen: set[tuple] = set()
-    for table, file in tables.items():
-        with open(tree.path(file), encoding="utf-8-sig", errors="replace", newline="") as lines:
-            for number, row in enumerate(csv.reader(lines), 1):
-                if not row or (number == 1 and row[1:2] and not _is_number(row[1])):
-                    continue  # a blank line; a header, in copies that were given one
-                total += 1
-                if row[0] not in present:
-                    missing.add("_".join(row[:3]), row[0])
-                    continue
-                parsed = _parse(row)
-                if parsed is None:
-                    bad.append(f"{table} line {number}")
-                    continue
-                if parsed in rows_seen:
-                    continue
-                rows_seen.add(parsed)
-                video, start, end, x, y = parsed
-                file_cut = cut.get((video, _ms(start), _ms(end)))
-                if file_cut is None and video not in whole:
-                    missing.add("_".join(row[:3]), video)
-                    continue
-                if TABLES[table]:
-                    official[video] = TABLES[table]
-                sources.append(
-                    Source(
-                        id=f"{video}_{_ms(start)}_{_ms(end)}",
-                        path=tree.path(file_cut or whole[video]),
-                        dataset="avspeech",
-                        speaker=video,
-                        start_s=0.0 if file_cut else start,
-                        end_s=None if file_cut else end,
-                        face=(x, y),
-                    )
+    for name, file in tables.items():
+        for line, row in _rows(tree.path(file)):
+            total += 1
+            video = present.get(row[0])  # one string for all rows of a video
+            if video is None:
+                missing.add("_".join(row[:3]), row[0])
+                continue
+            parsed = _parse(row)
+            if parsed is None:
+                bad.append(f"{name} line {line}")
+                continue
+            start, end, *face = parsed
+            path = cut.get((video, _ms(start), _ms(end)))
+            if path is None and video not in whole:
+                missing.add("_".join(row[:3]), video)
+                continue
+            if TABLES[name]:
+                official[video] = TABLES[name]
+            sources.append(
+                Source(
+                    id=f"{video}_{_ms(start)}_{_ms(end)}",
+                    path=path or whole[video],
+                    dataset="avspeech",
+                    speaker=video,
+                    start_s=0.0 if path else start,
+                    end_s=None if path else end,
+                    face=(face[0], face[1]),
                 )
+            )
     dropped = missing.told(tree, total)
     if bad:
         dropped += remark(tree, "bad-rows", f"{len(bad):,} rows are not 'id,start,end,x,y'", bad)
-    return Found(sources, official, dropped)
+    return Found(_once(sources), official, dropped)
+
+
+def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Line and row, without blank ones and without the header of copies that were given one."""
+    with table(path) as lines:
+        for line, row in enumerate(csv.reader(lines), 1):
+            if row and not (line == 1 and row[1:2] and not _is_number(row[1])):
+                yield line, row
+
+
+def _once(sources: list[Source]) -> list[Source]:
+    """Without rows that are there twice; two faces of one span are two sources."""
+    key = operator.attrgetter("id", "face")
+    sources.sort(key=key)
+    return [s for i, s in enumerate(sources) if not i or key(s) != key(sources[i - 1])]
 
 
 def _cut_files(tree: Tree) -> dict[tuple[str, int, int], str]:
-    """Files by video, start and end in ms: however many digits their names give the seconds."""
+    """Paths by video, start and end in ms: however many digits their names give the seconds."""
     found: dict[tuple[str, int, int], str] = {}
     for file in tree.videos():
         if named := _CUT.fullmatch(stem(file)):
-            found.setdefault((named[1], _ms(float(named[2])), _ms(float(named[3]))), file)
+            span = _ms(float(named[2])), _ms(float(named[3]))
+            found.setdefault((named[1], *span), tree.path(file))
     return found
 
 
-def _parse(row: list[str]) -> tuple[str, float, float, float, float] | None:
+def _parse(row: list[str]) -> tuple[float, float, float, float] | None:
     try:
         start, end, x, y = map(float, row[1:5])
     except ValueError:
         return None
     good = 0 <= start < end < float("inf") and 0 <= x <= 1 and 0 <= y <= 1
-    return (row[0], start, end, x, y) if good else None
+    return (start, end, x, y) if good else None
 
 
 def _is_number(text: str) -> bool:

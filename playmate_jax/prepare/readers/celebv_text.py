@@ -29,7 +29,7 @@ from collections import defaultdict
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.readers.emotions import CELEBV_TEXT
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark
 from playmate_jax.prepare.readers.tree import SOUNDS, Tree, by_stem, stem, suffix
 from playmate_jax.prepare.readers.youtube import whole_videos
 from playmate_jax.prepare.source import Source
@@ -41,7 +41,10 @@ _Box = tuple[float, float, float, float]
 
 def read(tree: Tree) -> Found:
     """All clips that are there, cut or in their whole video."""
-    clips = _load(tree)
+    table = tree.named(TABLE)
+    if not table:
+        return nothing(tree, f"there is no {TABLE}")
+    clips = _load(tree.path(table[TABLE]))
     whole = whole_videos(tree)
     cut = _numbered(tree.videos())
     sounds = by_stem([file for file in tree.files if suffix(file) in SOUNDS])
@@ -61,7 +64,7 @@ def read(tree: Tree) -> Found:
                 video = str(entry["ytb_id"])
                 start, end = _span(entry["duration"])
                 face, box = _place(entry["bbox"])
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, OverflowError):
                 bad.append(name)
                 continue
             if not file and video not in whole:
@@ -92,16 +95,12 @@ def read(tree: Tree) -> Found:
         dropped += remark(tree, "bad-entries", reason, bad)
     if several:
         reason = f"{len(several):,} clips change their emotion and are kept without one"
-        dropped += remark(tree, "no-emotion", reason, several)
+        dropped += remark(tree, "no-emotion", reason, several, stage="label")
     return Found(sources, dropped=dropped)
 
 
-def _load(tree: Tree) -> dict[str, list[dict]]:
+def _load(path: str) -> dict[str, list[dict]]:
     """Clips by name; of a name that both sets have, the entries in the order of time."""
-    table = tree.named(TABLE)
-    if not table:
-        raise UserError(f"expected {TABLE} in '{tree.root}', found none")
-    path = tree.path(table[TABLE])
     try:
         with open(path, encoding="utf-8-sig") as file:
             content = json.load(file)
@@ -110,7 +109,7 @@ def _load(tree: Tree) -> dict[str, list[dict]]:
         for clips_of_set in sets:
             for name, entry in clips_of_set.items():
                 clips[name.removesuffix(".mp4")].append(entry)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise UserError(
             f"expected clips by name as JSON, found something else in '{path}': download it again"
         ) from None
@@ -123,7 +122,7 @@ def _load(tree: Tree) -> dict[str, list[dict]]:
 def _start(entry) -> float:
     try:
         return _span(entry["duration"])[0]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return math.inf
 
 
@@ -140,7 +139,7 @@ def _place(bbox: dict) -> tuple[_Point | None, _Box | None]:
     """The face's centre in shares, or its box in pixels."""
     left, top = float(bbox["left"]), float(bbox["top"])
     right, bottom = float(bbox["right"]), float(bbox["bottom"])
-    if not (left < right and top < bottom):
+    if not (-math.inf < left < right < math.inf and -math.inf < top < bottom < math.inf):
         raise ValueError
     if max(right, bottom) <= 1:
         return ((left + right) / 2, (top + bottom) / 2), None

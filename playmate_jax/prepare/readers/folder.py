@@ -61,12 +61,14 @@ def _names(files: list[str]) -> dict[str, str]:
 
 
 READER = Reader(
-    title="a folder of your own videos, with labels or without",
+    title="videos of your own: any folder, with labels or without",
     licence="Yours to know.",
     layout=f"""\
 anything.mp4, .mov, .mkv, .webm, ...      videos, in any folders
-{TABLE}                                if wanted, with a header of {", ".join(COLUMNS[:3])},
-                                          {", ".join(COLUMNS[3:])}""",
+{TABLE}                                who and what is in each, if wanted""",
     read=read,
-    options={"labels": f"the table of labels (default {TABLE} in the folder, if there is one)"},
+    options={
+        "labels": f"CSV of {', '.join(COLUMNS)}, all but file as wanted (default {TABLE} in the "
+        "folder, if there is one)"
+    },
 )

@@ -22,18 +22,20 @@ that none of them is in two splits. No split is published; the Playmate paper ta
 testing, which the option `split` does.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark
+from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table
 from playmate_jax.prepare.readers.tree import Tree, by_stem
 from playmate_jax.prepare.readers.youtube import video_id, whole_videos
 from playmate_jax.prepare.source import Source
 
 PARTS = ("RD", "WDA", "WRA")
 _CUT = re.compile(r"(?:(?:RD|WDA|WRA)_)?(?P<name>\D.*?)_\d{1,3}")
-_SPAN = re.compile(r"(?:(\d+):)?(\d+):(\d+)-(?:(\d+):)?(\d+):(\d+)")
+_TIME = r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2})"
+_SPAN = re.compile(f"{_TIME}-{_TIME}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,6 @@ def read(tree: Tree) -> Found:
                     end_s=None if cut else seconds[1],
                     box=None if cut else span.box,
                     box_height=None if cut else span.height,
-                    language="English",
                 )
             )
     dropped = missing.told(tree, len(spans))
@@ -123,7 +124,7 @@ def _table(tree: Tree, part: str, kind: str) -> dict[str, list[str]]:
     """Name without .mp4 -> the columns after it."""
     rows: dict[str, list[str]] = {}
     for file in tree.named(f"{part}_{kind}.txt").values():
-        with open(tree.path(file), encoding="utf-8-sig", errors="replace") as lines:
+        with table(tree.path(file)) as lines:
             for line in lines:
                 if words := line.split():
                     rows[words[0].removesuffix(".mp4")] = words[1:]
@@ -142,12 +143,12 @@ def _seconds(text: str) -> tuple[float, float] | None:
 def _box(crop: list[str], height: list[str]):
     """Left, top, right, bottom, and the height they hold at; twice None where that is not told."""
     try:
-        (left, width, top, tall), (of,) = map(int, crop), map(int, height)
+        (left, width, top, tall), (of,) = map(float, crop), map(int, height)
     except ValueError:
         return None, None
-    if of <= 0 or width <= 0 or tall <= 0:
+    if of <= 0 or not (0 < width < math.inf and 0 < tall < math.inf):
         return None, None
-    return (float(left), float(top), float(left + width), float(top + tall)), of
+    return (left, top, left + width, top + tall), of
 
 
 def _speakers(spans: list[Span]) -> dict[str, str]:
@@ -178,7 +179,6 @@ def _unannotated(tree: Tree, files: dict[str, str]) -> Iterator[Source]:
                 path=tree.path(file),
                 dataset="hdtf",
                 speaker=speaker_of(found["name"]),
-                language="English",
             )
 
 

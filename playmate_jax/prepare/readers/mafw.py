@@ -23,7 +23,15 @@ from collections import Counter
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.readers.emotions import MAFW
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, without_class
+from playmate_jax.prepare.readers.reader import (
+    Found,
+    Missing,
+    Reader,
+    nothing,
+    remark,
+    table,
+    without_class,
+)
 from playmate_jax.prepare.readers.tree import Tree, by_stem, stem
 from playmate_jax.prepare.source import Source
 
@@ -40,10 +48,7 @@ def read(tree: Tree, fold: int | str | None = None) -> Found:
     compound = _labels(tree, "multi_label.txt", "compound")
     labels = {name: found for name, (found, _) in {**compound, **single}.items()}
     if clips and not labels:
-        raise UserError(
-            f"expected MAFW's labels as single_label.txt or as single/.../set_1/train.txt in "
-            f"'{tree.root}', found none: put them there"
-        )
+        return nothing(tree, f"there are {len(clips):,} clips, but no labels as text")
     no_class, sources = Counter[str](), []
     for name, file in clips.items():
         label = labels.get(name)
@@ -66,7 +71,7 @@ def read(tree: Tree, fold: int | str | None = None) -> Found:
     dropped = missing.told(tree, len(labels)) + without_class(tree, no_class)
     if unlabelled := sorted(clips.keys() - labels.keys()):
         reason = f"{len(unlabelled):,} clips have no label and are kept without an emotion"
-        dropped += remark(tree, "no-label", reason, unlabelled)
+        dropped += remark(tree, "no-label", reason, unlabelled, stage="label")
     return Found(sources, _fold(single, compound, fold), dropped)
 
 
@@ -77,12 +82,12 @@ def _labels(tree: Tree, name: str, folder: str) -> dict[str, tuple[str, set[int]
     files += [f for f in tree.files if f"/{folder}/" in f"/{f.lower()}" and _LIST.search(f)]
     for file in files:
         of = _LIST.search(file)
-        with open(tree.path(file), "rb") as lines:
+        with table(tree.path(file)) as lines:
             for line in lines:
-                words = line.removeprefix(b"\xef\xbb\xbf").split(None, 2)[:2]
-                if len(words) < 2:  # noqa: PLR2004
+                words = line.lower().split(None, 2)[:2]
+                if len(words) < 2:
                     continue
-                clip, label = (word.decode("utf-8", "replace").lower() for word in words)
+                clip, label = words
                 _, folds = found.setdefault(stem(clip), (label, set()))
                 if of and of["split"] == "test":
                     folds.add(int(of["fold"]))

@@ -5,12 +5,16 @@ It never opens a media file. What is missing (most downloads are incomplete) is 
 told in one line a kind, with its number and its first names.
 """
 
+import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TextIO
 
 from playmate_jax.data.records import Dropped
+from playmate_jax.errors import UserError
 from playmate_jax.prepare.readers.tree import Tree
 from playmate_jax.prepare.source import Source
 
@@ -80,10 +84,35 @@ class Missing:
         )
 
 
-def remark(tree: Tree, id: str, reason: str, names: Iterable[str] = ()) -> list[Dropped]:
-    """One line on many: `reason`, and the first of their names."""
+def nothing(tree: Tree, reason: str) -> Found:
+    """Nothing at all is found, because of one thing."""
+    return Found([], dropped=remark(tree, "nothing", reason))
+
+
+@contextmanager
+def table(path: str) -> Iterator[TextIO]:
+    """A data set's text file, open for reading; what is no UTF-8 in it is replaced.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+            yield lines
+    except (OSError, csv.Error) as error:
+        raise UserError(
+            f"expected a text file, but '{path}' cannot be read "
+            f"({getattr(error, 'strerror', None) or error}): download it again"
+        ) from None
+
+
+def remark(
+    tree: Tree, id: str, reason: str, names: Iterable[str] = (), stage: str = "listing"
+) -> list[Dropped]:
+    """One line on many: `reason`, and the first of their names. `stage`: "label" for labels that
+    are not used, whose clips are kept."""
     first = ", ".join(islice(names, _NAMED))
-    return [Dropped(id, tree.root, "listing", f"{reason}: {first}" if first else reason)]
+    return [Dropped(id, tree.root, stage, f"{reason}: {first}" if first else reason)]
 
 
 def without_class(tree: Tree, labels: Counter[str]) -> list[Dropped]:
@@ -95,4 +124,4 @@ def without_class(tree: Tree, labels: Counter[str]) -> list[Dropped]:
         f"{labels.total():,} clips have a label that is none of the eight emotions and are kept "
         f"without one ({listed})"
     )
-    return [Dropped("no-emotion", tree.root, "label", reason)]
+    return remark(tree, "no-emotion", reason, stage="label")
