@@ -153,9 +153,7 @@ def find_data_set(folder: str | os.PathLike, kinds: Iterable[str] = DATA_SETS) -
     """The one version folder of `kinds` at or under `folder`; raises as `open_records`."""
     folder, kinds = Path(folder), tuple(kinds)
     wanted = " or ".join(kinds)
-    depths = ("", "*/", "*/*/", "*/*/*/")  # version, kind, tfds's configuration
-    infos = [info for at in depths for info in sorted(folder.glob(f"{at}dataset_info.json"))]
-    found = {info.parent: _read_identity(info) for info in infos}
+    found = {info.parent: _read_identity(info) for info in _infos(folder)}
     of_kind = {path: identity for path, identity in found.items() if identity[0] in (*kinds, "?")}
     if not of_kind:
         others = {f"{name} alone" for name, _ in found.values()} or {"none"}
@@ -180,6 +178,16 @@ def find_data_set(folder: str | os.PathLike, kinds: Iterable[str] = DATA_SETS) -
             "run `playmate prepare` again, it goes on where it stopped"
         )
     return right[0]
+
+
+def has_data_set(folder: str | os.PathLike) -> bool:
+    """Whether a folder holds a data set of any kind, usable or not."""
+    return bool(_infos(Path(folder)))
+
+
+def _infos(folder: Path) -> list[Path]:
+    depths = ("", "*/", "*/*/", "*/*/*/")  # version, kind, tfds's configuration
+    return [info for at in depths for info in sorted(folder.glob(f"{at}dataset_info.json"))]
 
 
 def _read_identity(path: Path) -> tuple[str, str]:

@@ -111,7 +111,12 @@ def train(
     # ------------------------------------------------------------------ data
     batches = stage.batches(seed, start)
     if about.get("data") is not None:
-        batches.set_state(about["data"])  # type: ignore[attr-defined]
+        if not hasattr(batches, "set_state"):
+            raise UserError(
+                f"expected the data that {workdir} began with, found data without a position: "
+                "use the same, or a new workdir"
+            )
+        batches.set_state(about["data"])
 
     def save(step: int) -> None:
         position = batches.get_state() if hasattr(batches, "get_state") else None
@@ -162,6 +167,8 @@ def train(
                 log.forget_clock(step)
             if interrupted:
                 break
+    if hasattr(batches, "close"):
+        batches.close()
     checkpoints.close()
     return Trained(state, step, interrupted)
 

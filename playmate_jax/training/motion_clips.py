@@ -1,4 +1,4 @@
-"""Clips for stages 1 and 2: opened from a pool on disk, normalised, cut into batches of windows.
+"""Clips for stages 1 and 2: a prepared data set, or a pool on disk, cut into batches of windows.
 
 A pool is a folder of arrays with the clip as leading axis (data/drawn/clips.py writes one; real
 data in the same names works too): features (n, t, f), motion (n, t, 70), identity (n, 63), emotion
@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.data.mixture import names_data_set
+from playmate_jax.data.motion_windows import Windows
 from playmate_jax.errors import UserError
-from playmate_jax.motion.layout import EMOTIONS
+from playmate_jax.motion.layout import EMOTIONS, EXPRESSION, EXPRESSION_SIZE
 from playmate_jax.motion.moments import Moments
 from playmate_jax.motion.normalization import Statistics, motion_statistics, normalize
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at
+from playmate_jax.training.prepared_clips import PreparedClips
 
 ARRAYS = ("features", "motion", "identity", "emotion")
 
@@ -33,23 +36,47 @@ class Clips:
     def __len__(self) -> int:
         return len(self.motion)
 
+    @property
+    def speech_size(self) -> int:
+        """Numbers a frame of the speech features."""
+        return self.features.shape[-1]
+
+    @property
+    def expressions(self) -> Float[np.ndarray, "_ 63"]:
+        """Every fifth frame, in its own units."""
+        return self.motion[:, ::5, EXPRESSION].reshape(-1, EXPRESSION_SIZE)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of all clips."""
+        return clip_statistics(self)
+
+    def batches(
+        self, statistics: Statistics, batch_size: int, windows: Windows, emotional: bool = False
+    ) -> "WindowBatches":
+        """For `Stage.batches`. Every clip of a pool tells its emotion."""
+        return WindowBatches(self, statistics, batch_size, windows)
+
     def part(self, rows: slice) -> "Clips":
         """Some of the clips."""
         return Clips(*(getattr(self, name)[rows] for name in ARRAYS))
 
 
-def open_clips(folders: str) -> Clips:
-    """The clips of one pool, or of several joined by commas.
+def open_clips(folders: str, workers: int = 0) -> Clips | PreparedClips:
+    """The clips of a prepared data set or of a pool, or of several joined by commas.
 
     Raises:
-      UserError: a folder without these arrays.
+      UserError: a folder without either.
     """
+    if names_data_set(folders):
+        return PreparedClips(folders, workers)
     pools = []
     for folder in folders.split(","):
         missing = [name for name in ARRAYS if not (Path(folder) / f"{name}.npy").is_file()]
         if missing:
             raise UserError(
-                f"expected a pool of clips in '{folder}', found no {', '.join(missing)}: make one "
+                f"expected a prepared data set or a pool of clips in '{folder}', found no "
+                f"{', '.join(missing)}: make one with `playmate prepare`, or those of the demo "
                 "with `python -m playmate_jax.training.demo_pools`"
             )
         pools.append([np.load(Path(folder) / f"{name}.npy") for name in ARRAYS])
@@ -95,22 +122,19 @@ class SpeechNoise:
         return speech + level[:, None, None] * speech.std() * noise
 
 
+def training_windows(window: WindowConfig, speech_noise: SpeechNoise) -> Windows:
+    """How training cuts them: M's estimate of an identity is not the truth, so that is noised."""
+    return Windows(window, identity_noise=0.2, speech_noise=speech_noise)
+
+
 @dataclasses.dataclass(frozen=True)
 class WindowBatches:
-    """Batches of training windows: an iterator factory for `Stage.batches`.
-
-    Attributes:
-      identity_noise: std of the noise on the normalised identity: M's estimate is not the truth.
-      first: share of windows at a clip's start, where nothing came before.
-    """
+    """Batches of training windows of a pool: an iterator factory for `Stage.batches`."""
 
     clips: Clips
     statistics: Statistics
     batch_size: int
-    window: WindowConfig = WindowConfig()
-    identity_noise: float = 0.2
-    first: float = 0.15
-    speech_noise: SpeechNoise = SpeechNoise()
+    windows: Windows
 
     def __call__(self, seed: int, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         # Pose is normalised by whole clips (Eq. 6), so before windows are cut.
@@ -122,22 +146,22 @@ class WindowBatches:
             step += 1
 
     def _batch(self, rng, motion, identity):
-        n_clips, n_frames = motion.shape[:2]
+        (n_clips, n_frames), how = motion.shape[:2], self.windows
         which = rng.integers(n_clips, size=self.batch_size)
         windows = [
-            window_at(random_start(rng, n_frames, self.window, self.first), n_frames, self.window)
+            window_at(random_start(rng, n_frames, how.window, how.first), n_frames, how.window)
             for _ in which
         ]
         rows = np.stack([window.rows for window in windows])
         own = which[:, None]
         features = self.clips.features[own, rows].astype(np.float32)
-        cut, p = motion[own, rows], self.window.previous
+        cut, p = motion[own, rows], how.window.previous
         noise = rng.standard_normal((self.batch_size, identity.shape[1]))
         return {
             "motion": cut[:, p:],
             "previous_motion": cut[:, :p],
-            "speech": self.statistics.normalized_speech(self.speech_noise(rng, features)),
-            "identity": (identity[which] + self.identity_noise * noise).astype(np.float32),
+            "speech": self.statistics.normalized_speech(how.noised(rng, features)),
+            "identity": (identity[which] + how.identity_noise * noise).astype(np.float32),
             "emotion": self.clips.emotion[own, rows].astype(np.float32),
             "valid": np.stack([window.valid for window in windows]),
             "has_previous": np.array([window.has_previous for window in windows]),

@@ -16,18 +16,17 @@ from playmate_jax.data.drawn.expression import BASIS, LIPS, UNITS
 from playmate_jax.models.configuration import to_values
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.models.weights import save_weights
-from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.motion_clips import (
     Clips,
     SpeechNoise,
-    WindowBatches,
-    clip_statistics,
     open_clips,
+    training_windows,
 )
 from playmate_jax.training.motion_loss import LossConfig, Readout, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
+from playmate_jax.training.prepared_clips import PreparedClips
 from playmate_jax.training.stage import Stage, TrainState
 
 # Lips that meet for two frames and almost shut on an m are what viewers notice first; next, eyes
@@ -45,10 +44,12 @@ class Stage1Config:
     """A run of stage 1.
 
     Attributes:
-      clips: folder of a pool of clips; several joined by commas.
+      clips: a prepared data set or a pool of clips; several joined by commas, prepared ones with
+        weights ("data/a:0.7,data/b:0.3").
       statistics: pools for the statistics of Eqs. 5 and 6; empty: `clips`. They must show what
         stage 2 will show, or emotions are measured in the tiny std of faces that never smile.
       start: weights directory to go on from; empty starts anew.
+      workers: processes that make batches of a prepared data set; 0: threads.
       storage: number format of exported weights.
       name, domain: for the card: what the weights are called, "drawn" or "photographs".
     """
@@ -62,6 +63,7 @@ class Stage1Config:
     loop: LoopConfig = LoopConfig()
     batch_size: int = 16
     seed: int = 0
+    workers: int = 0
     start: str = ""
     statistics: str = ""
     storage: str = "float32"
@@ -70,18 +72,21 @@ class Stage1Config:
 
     def stage(self) -> Stage:
         """This configuration as a value for the loop."""
-        clips = open_clips(self.clips)
+        clips = open_clips(self.clips, self.workers)
         return stage1(self, clips, open_clips(self.statistics) if self.statistics else clips)
 
 
-def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -> Stage:
+def stage1(
+    config: Stage1Config,
+    clips: Clips | PreparedClips,
+    whole_set: Clips | PreparedClips | None = None,
+) -> Stage:
     """Stage 1 on given clips. Speech size follows their features, statistics are of `whole_set`."""
-    size = clips.features.shape[-1]
-    generator = dataclasses.replace(config.model.generator, speech_size=size)
+    generator = dataclasses.replace(config.model.generator, speech_size=clips.speech_size)
     model = dataclasses.replace(config.model, generator=generator, emotion=None)
     start = started_from(config.start) if config.start else None
     statistics = (
-        Statistics.from_tree(start["statistics"]) if start else clip_statistics(whole_set or clips)
+        Statistics.from_tree(start["statistics"]) if start else (whole_set or clips).statistics
     )
     tx = optimizer(config.optimizer, config.steps)
     readout = unit_readout(statistics, clips) if config.loss.readout_weight else None
@@ -105,12 +110,8 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
         name="stage1",
         init=init,
         step=step,
-        batches=WindowBatches(
-            clips,
-            statistics,
-            config.batch_size,
-            generator.window,
-            speech_noise=config.speech_noise,
+        batches=clips.batches(
+            statistics, config.batch_size, training_windows(generator.window, config.speech_noise)
         ),
         export=export,
         description=to_values(config),
@@ -118,14 +119,15 @@ def stage1(config: Stage1Config, clips: Clips, whole_set: Clips | None = None) -
 
 
 def unit_readout(
-    statistics: Statistics, clips: Clips, units: Mapping[str, float] = READ_UNITS
+    statistics: Statistics,
+    clips: Clips | PreparedClips,
+    units: Mapping[str, float] = READ_UNITS,
 ) -> Readout:
     """Units of the drawn world, each divided by its std over the clips and times its weight; lips
     that meet are the event."""
-    delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, BASIS.shape[1])
     inverse = np.linalg.pinv(BASIS)
     chosen = inverse[:, [UNITS.index(name) for name in units]]
-    spread = (delta @ chosen).std(0) / np.array(list(units.values()))
+    spread = (clips.expressions @ chosen).std(0) / np.array(list(units.values()))
     mean = np.asarray(statistics.motion.expression_mean)
     std = np.asarray(statistics.motion.expression_std)
     meet = inverse[:, UNITS.index("close")]

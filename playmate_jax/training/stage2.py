@@ -19,9 +19,10 @@ from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.loop import LoopConfig
-from playmate_jax.training.motion_clips import Clips, SpeechNoise, WindowBatches, open_clips
+from playmate_jax.training.motion_clips import Clips, SpeechNoise, open_clips, training_windows
 from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
+from playmate_jax.training.prepared_clips import PreparedClips
 from playmate_jax.training.stage import Stage, TrainState
 from playmate_jax.training.stage1 import READ_UNITS, export_model, unit_readout
 
@@ -45,7 +46,7 @@ class Stage2Config:
 
     Attributes:
       stage1: weights directory that stage 1 exported, or whose controller is to be trained further.
-      clips: folder of a pool of emotional clips; several joined by commas.
+      clips: a prepared data set or a pool of emotional clips; several joined by commas.
     """
 
     steps: int
@@ -58,6 +59,7 @@ class Stage2Config:
     loop: LoopConfig = LoopConfig()
     batch_size: int = 16
     seed: int = 0
+    workers: int = 0
     storage: str = "float32"
     name: str = "motion"
     domain: str = "photographs"
@@ -68,11 +70,14 @@ class Stage2Config:
         model = from_values(
             MotionModelConfig, {key: value for key, value in values.items() if key != "kind"}
         )
-        return stage2(self, model, params, open_clips(self.clips))
+        return stage2(self, model, params, open_clips(self.clips, self.workers))
 
 
 def stage2(
-    config: Stage2Config, model: MotionModelConfig, params: dict[str, Any], clips: Clips
+    config: Stage2Config,
+    model: MotionModelConfig,
+    params: dict[str, Any],
+    clips: Clips | PreparedClips,
 ) -> Stage:
     """Stage 2 on top of stage 1's parameters {"generator", "statistics"}."""
     model = dataclasses.replace(model, emotion=config.emotion)
@@ -104,12 +109,11 @@ def stage2(
         name="stage2",
         init=init,
         step=step,
-        batches=WindowBatches(
-            clips,
+        batches=clips.batches(
             statistics,
             config.batch_size,
-            model.generator.window,
-            speech_noise=config.speech_noise,
+            training_windows(model.generator.window, config.speech_noise),
+            emotional=True,
         ),
         export=export,
         description=to_values(config),

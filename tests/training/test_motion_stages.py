@@ -24,6 +24,7 @@ from playmate_jax.training.motion_clips import (
     clip_statistics,
     open_clips,
     random_clips,
+    training_windows,
 )
 from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig
@@ -31,6 +32,7 @@ from playmate_jax.training.stage1 import READ_UNITS, Stage1Config, stage1, unit_
 from playmate_jax.training.stage2 import Stage2Config, partition, stage2
 
 WINDOW = WindowConfig(16, 4)
+WINDOWS = training_windows(WINDOW, SpeechNoise())
 MODEL = MotionModelConfig(
     generator=GeneratorConfig(
         speech_size=8, width=16, condition_width=8, layers=1, heads=2, feed_forward=16,
@@ -99,7 +101,7 @@ def test_a_rule_that_freezes_nothing_is_an_error():
 
 
 def test_batch_n_depends_on_seed_and_n_alone(clips):
-    batches = WindowBatches(clips, clip_statistics(clips), 3, WINDOW)
+    batches = WindowBatches(clips, clip_statistics(clips), 3, WINDOWS)
     straight = batches(7, 0)
     for _ in range(3):
         next(straight)
@@ -113,7 +115,7 @@ def test_windows_line_up_with_their_speech(clips):
         features=np.broadcast_to(np.arange(60.0)[None, :, None], clips.features.shape),
         emotion=np.broadcast_to(np.arange(60.0)[None, :, None], clips.emotion.shape),
     )
-    batch = next(WindowBatches(marked, clip_statistics(clips), 8, WINDOW)(0, 0))
+    batch = next(WindowBatches(marked, clip_statistics(clips), 8, WINDOWS)(0, 0))
     frames = batch["emotion"][..., 0]
     same = clip_statistics(clips).normalized_speech(frames[..., None] * np.ones(8))
     np.testing.assert_allclose(batch["speech"], same, atol=1e-4)
@@ -165,7 +167,7 @@ def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(
 def test_a_window_counts_by_its_signal_to_noise_ratio(clips, limit):
     """One window: its loss is `limit`-clamped SNR times the plain one, in every part."""
     batch = jax.tree.map(
-        jnp.asarray, next(WindowBatches(clips, clip_statistics(clips), 1, WINDOW)(0, 0))
+        jnp.asarray, next(WindowBatches(clips, clip_statistics(clips), 1, WINDOWS)(0, 0))
     )
     params = {"generator": init_generator(MODEL.generator, jax.random.key(0))}
     readout = unit_readout(clip_statistics(clips), clips)

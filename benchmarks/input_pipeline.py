@@ -1,0 +1,314 @@
+"""Does the input pipeline keep training fed, and where does its time go?
+
+    python benchmarks/input_pipeline.py          (some minutes; `--only stage1` or `face_space`)
+
+Writes a synthetic data set of noise to a temporary folder and prints Markdown tables:
+
+1. stage 1: batches a second of the pipeline against those that the paper-size train step takes,
+2. face space: pictures a second against bare decoding of the same JPEG files by OpenCV and PyAV,
+   with as many threads or processes,
+3. a profile of both, and memory over an epoch.
+
+Sides of a ratio alternate within one run; figures are medians.
+"""
+
+import argparse
+import dataclasses
+import io
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import av
+import cv2
+import numpy as np
+
+import playmate_jax.data as d
+from playmate_jax.data.handover import Lender, Receiver
+from playmate_jax.data.motion_windows import Cut, Windows
+from playmate_jax.data.records import Clip
+from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
+from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
+
+SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; 16 pictures is what preparation keeps
+STEP_BATCH, BATCH = 8, 32
+ROUNDS = 3
+
+
+def picture(rng: np.random.Generator) -> bytes:
+    """Soft shapes under a little noise, as JPEG: as many bytes as a photographed face has."""
+    soft = cv2.resize(
+        rng.random((16, 16, 3), np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
+    )
+    pixels = np.clip(200 * soft + rng.normal(0, 3, soft.shape), 0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+def clip(number: int, pictures: list[bytes]) -> Clip:
+    """A clip of noise with the sizes of a real one."""
+    rng, frames = np.random.default_rng(number), 25 * SECONDS
+    return Clip(
+        id=f"clip-{number:05d}",
+        source="",
+        speaker=f"speaker-{number}",
+        dataset="folder",
+        split="train",
+        audio=rng.integers(-3000, 3000, 640 * frames).astype(np.int16),
+        motion=rng.standard_normal((frames, 70), np.float32),
+        features=rng.standard_normal((frames, 768), np.float32).astype(np.float16),
+        identity=rng.standard_normal(63, np.float32),
+        frames=tuple(pictures[(number * 7 + n) % len(pictures)] for n in range(PICTURES)),
+        rows=np.arange(PICTURES, dtype=np.int32) * (frames // PICTURES),
+        landmarks=np.zeros((PICTURES, 468, 2), np.float16),
+    )
+
+
+def write_data(root: Path, count: int) -> list[bytes]:
+    """Both kinds of data set; returns the JPEG files in them."""
+    rng = np.random.default_rng(0)
+    pictures = [picture(rng) for _ in range(128)]
+    for kind in ("talking_clips", "portrait_pairs"):
+        folder, found = root / kind / "1.0.0", []
+        with ShardWriter(folder / shard_name(kind, "train", 0, 1), kind, image_size=SIZE) as writer:
+            for number in range(count):
+                made = clip(number, pictures)
+                writer.write(made)
+                found.append(SetStatistics.of(made))
+        write_metadata(folder, kind, {"train": [writer.shard]}, image_size=SIZE)
+        text = statistics_text({"train": SetStatistics.merged(found)})
+        (folder / STATISTICS_FILE).write_text(text, "utf-8")
+        write_checksums(folder)
+    return pictures
+
+
+def seconds_per_call(call: Callable[[], object], at_least: float = 1.0) -> float:
+    """Mean over calls for that many seconds."""
+    start, calls = time.perf_counter(), 0
+    while (now := time.perf_counter()) - start < at_least:
+        call()
+        calls += 1
+    return (now - start) / calls
+
+
+def alternated(sides: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Median of each side, measured in turn."""
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, measure in sides.items():
+            found[name].append(measure())
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+# ------------------------------------------------------------------ stage 1
+
+
+def train_step(folder: Path) -> Callable[[], object]:
+    """One step of configs/paper_stage1.py, on a batch that is there already."""
+    import jax
+
+    from playmate_jax.training import load_config
+
+    config = load_config(Path(__file__).parents[1] / "configs" / "paper_stage1.py")
+    stage = dataclasses.replace(config, clips=str(folder), batch_size=STEP_BATCH).stage()
+    with stage.batches(0, 0) as batches:
+        batch = jax.device_put(next(batches))
+    carry = [jax.jit(stage.init)(jax.random.key(0))]
+    step = jax.jit(stage.step, donate_argnums=0)
+
+    def run() -> object:
+        carry[0], metrics = step(carry[0], batch, jax.random.key(1))
+        return jax.block_until_ready(metrics)
+
+    run()
+    return run
+
+
+def stage1_table(folder: Path) -> None:
+    """Batches a second of the pipeline with 0, 1 and 2 workers, and of the train step."""
+    step = train_step(folder)
+    with (
+        warm(d.stage1(str(folder), STEP_BATCH)) as threads,
+        warm(d.stage1(str(folder), STEP_BATCH, loading=d.Loading(1))) as one,
+        warm(d.stage1(str(folder), STEP_BATCH, loading=d.Loading(2))) as two,
+    ):
+        sides = {"threads": threads, "1 worker": one, "2 workers": two}
+        measured = {n: lambda b=b: 1 / seconds_per_call(lambda: next(b)) for n, b in sides.items()}
+        measured["train step"] = lambda: 1 / seconds_per_call(step, 0.0)
+        found = alternated(measured)
+    print(f"\n| stage 1, batch {STEP_BATCH} | batches/s | of the train step |\n|---|---:|---:|")
+    for name, rate in found.items():
+        print(f"| {name} | {rate:.2f} | {rate / found['train step']:.1f} x |")
+
+
+@contextmanager
+def warm(batches) -> Iterator:
+    """Batches whose workers run and whose buffers were emptied once."""
+    with batches:
+        for _ in range(12):
+            next(batches)
+        yield batches
+
+
+# ------------------------------------------------------------------ face space
+
+
+def with_opencv(picture: bytes) -> object:
+    """To RGB pixels."""
+    return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def with_pyav(picture: bytes) -> object:
+    """To RGB pixels."""
+    with av.open(io.BytesIO(picture), format="jpeg_pipe") as file:
+        return next(file.decode(video=0)).to_ndarray(format="rgb24")
+
+
+def decoding_rate(decode: Callable, pictures: list[bytes]) -> float:
+    """Pictures a second of one thread."""
+
+    def all_of_them() -> None:
+        for one in pictures:
+            decode(one)
+
+    return len(pictures) / seconds_per_call(all_of_them)
+
+
+def rate_of_threads(decode: Callable, pictures: list[bytes], count: int) -> float:
+    """Pictures a second of several threads."""
+    with ThreadPoolExecutor(count) as threads:
+        return sum(threads.map(lambda _: decoding_rate(decode, pictures), range(count)))
+
+
+def face_space_table(folder: Path, pictures: list[bytes]) -> None:
+    """Pictures a second of the pipeline, and of bare decoding with as many processes."""
+    cores = min(os.cpu_count() or 1, 8)
+    with (
+        multiprocessing.get_context("spawn").Pool(2) as pool,
+        warm(d.face_space(str(folder), BATCH)) as threads,
+        warm(d.face_space(str(folder), BATCH, loading=d.Loading(1))) as one,
+        warm(d.face_space(str(folder), BATCH, loading=d.Loading(2))) as two,
+    ):
+
+        def bare(decode: Callable, count: int) -> Callable[[], float]:
+            jobs = [(decode, pictures)] * count
+            return lambda: sum(pool.starmap(decoding_rate, jobs, chunksize=1))
+
+        def fed(batches) -> Callable[[], float]:
+            return lambda: 2 * BATCH / seconds_per_call(lambda: next(batches))
+
+        rows = {
+            f"{cores} threads": (lambda: rate_of_threads(with_opencv, pictures, cores),
+                                 lambda: rate_of_threads(with_pyav, pictures, cores), fed(threads)),
+            "1 process": (bare(with_opencv, 1), bare(with_pyav, 1), fed(one)),
+            "2 processes": (bare(with_opencv, 2), bare(with_pyav, 2), fed(two)),
+        }  # fmt: skip
+        print(
+            f"\n| face space, {SIZE} x {SIZE}, batch {BATCH} | OpenCV alone | PyAV alone "
+            "| pipeline | of the faster |\n|---|---:|---:|---:|---:|"
+        )
+        for name, sides in rows.items():
+            found = alternated(dict(zip(("opencv", "pyav", "pipeline"), sides, strict=True)))
+            share = found["pipeline"] / max(found["opencv"], found["pyav"])
+            rates = " | ".join(f"{rate:.0f}" for rate in found.values())
+            print(f"| {name} | {rates} | {share:.0%} |", flush=True)
+
+
+# ------------------------------------------------------------------ where time goes
+
+
+def profile_table(folder: Path, kind: str) -> None:
+    """Milliseconds an example of each piece, one thread, and what they come to."""
+    if kind == "stage1":
+        batches, rows = d.stage1(str(folder), BATCH), 1
+        cut = Cut(Windows(), batches.statistics)
+        records = d.open_records(folder, kinds=("talking_clips",))
+        records.fields = ("motion", "features", "identity", "emotion", "intensity")
+        make, name = cut, "window, normalise"
+    else:
+        from playmate_jax.data.frame_pairs import pair_of
+
+        records = d.open_records(folder, kinds=("portrait_pairs",))
+        records.fields = ("motion", "frames", "rows", "landmarks", "identity")
+        rows = 2  # pairs of a clip that was read
+        make, name = pair_of, "decode two pictures"
+    rng, numbers = np.random.default_rng(0), iter(lambda: 0, 1)
+    data = [records._source[n] for n in range(min(len(records), 50))]
+    record = records.parse(data[0])
+    examples = [make(record, rng) for _ in range(BATCH)]
+    lender, receiver = Lender(), Receiver()
+
+    def read() -> object:
+        return records._source[(next(numbers) + int(rng.integers(len(records)))) % len(records)]
+
+    parts = {
+        "read": seconds_per_call(read) / rows,
+        "parse": seconds_per_call(lambda: records.parse(data[int(rng.integers(len(data)))])) / rows,
+        name: seconds_per_call(lambda: make(record, rng)),
+        "stack": seconds_per_call(
+            lambda: {k: np.stack([e[k] for e in examples]) for k in examples[0]}
+        )
+        / BATCH,
+        "hand over (workers: instead of stack)": seconds_per_call(
+            lambda: receiver.unpacked(lender.stacked(examples))
+        )
+        / BATCH,
+    }
+    receiver.close()
+    whole = sum(list(parts.values())[:4])
+    print(f"\n| {kind}, one thread | ms an example | share |\n|---|---:|---:|")
+    for part, seconds in parts.items():
+        print(f"| {part} | {1e3 * seconds:.3f} | {seconds / whole:.0%} |")
+
+
+def memory_table(folder: Path, count: int) -> None:
+    """Resident memory over an epoch, and what is in /dev/shm before and after."""
+    pages = Path("/proc/self/statm")
+    shm = Path("/dev/shm")
+    before, sizes = len(list(shm.glob("psm_*"))), []
+    with warm(d.stage1(str(folder), BATCH, loading=d.Loading(1))) as batches:
+        for _ in range(max(count * SECONDS * 25 // 100 // BATCH, 20)):
+            next(batches)
+            sizes.append(int(pages.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20)
+        during = len(list(shm.glob("psm_*")))
+    after = len(list(shm.glob("psm_*")))
+    print(
+        f"\n{len(sizes)} batches: resident {sizes[0]:.0f} MiB at first, {max(sizes):.0f} at most, "
+        f"{sizes[-1]:.0f} at last; segments in /dev/shm {before} before, {during} during, "
+        f"{after} after"
+    )
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--clips", type=int, default=200, help="in the synthetic data set")
+    parser.add_argument("--only", choices=("stage1", "face_space", "profile", "memory"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        pictures = write_data(folder, options.clips)
+        size = np.mean([len(one) for one in pictures]) / 1024
+        print(
+            f"{os.cpu_count()} CPUs, {options.clips} clips of {SECONDS} s, JPEG of {size:.0f} KiB"
+        )
+        if options.only in (None, "stage1"):
+            stage1_table(folder)
+        if options.only in (None, "face_space"):
+            face_space_table(folder, pictures)
+        if options.only in (None, "profile"):
+            profile_table(folder, "stage1")
+            profile_table(folder, "face_space")
+        if options.only in (None, "memory"):
+            memory_table(folder, options.clips)
+
+
+if __name__ == "__main__":
+    main()

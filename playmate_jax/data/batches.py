@@ -1,0 +1,203 @@
+"""Batches of a stream of examples: shared out, prefetched, and resumed exactly.
+
+Example i of a stream is a function of (data, seed, i), and global batch n holds the examples n B to
+n B + B - 1, of which process p of P takes the p-th block. So the position is one number: whatever
+the number of workers or hosts, a run goes on with the batch that an uninterrupted one would see.
+"""
+
+import atexit
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import grain
+import numpy as np
+from absl import flags
+
+from playmate_jax.data.handover import Batch, Lender, Parcel, Receiver
+from playmate_jax.errors import UserError
+from playmate_jax.motion.normalization import Statistics
+
+READ_AHEAD = 2  # batches a thread or worker
+ENDLESS = 2**48  # examples
+
+
+@dataclasses.dataclass(frozen=True)
+class Loading:
+    """Who makes the batches; it changes nothing about them.
+
+    Attributes:
+      workers: processes; 0: threads of this one.
+      process_index, process_count: this host among those that share each batch.
+    """
+
+    workers: int = 0
+    process_index: int = 0
+    process_count: int = 1
+
+
+ALONE = Loading()
+
+
+class Batches(Iterator[Batch]):
+    """Endless batches of a stream; close it, or use it in a `with` block.
+
+    Attributes:
+      about: what the batches follow from; batches of another stream refuse its position.
+      statistics: what they are normalised with; None: with nothing.
+    """
+
+    def __init__(
+        self,
+        examples: grain.MapDataset,
+        batch_size: int,
+        about: Mapping[str, Any],
+        *,
+        rows: int = 1,
+        loading: Loading = ALONE,
+        statistics: Statistics | None = None,
+    ):
+        """Args:
+        rows: examples that one element of the stream brings, as a list if more than one.
+        """
+        share, odd = divmod(batch_size, loading.process_count * rows)
+        if odd or not share:
+            raise UserError(
+                f"expected a batch size that {loading.process_count} processes can share in "
+                f"pieces of {rows}, found {batch_size}: take a multiple of "
+                f"{loading.process_count * rows}"
+            )
+        self.statistics, self._loading = statistics, loading
+        self.about = {"batch_size": batch_size, **about}
+        self._blocks = examples.batch(share, batch_fn=Stack())
+        self._inner: Any = None
+        self._number, self._receiver = 0, Receiver()
+
+    def __next__(self) -> Batch:
+        if self._inner is None:
+            self._inner = self._started()
+            _OPEN.add(self)
+        batch = next(self._inner)
+        self._number += 1
+        return self._receiver.unpacked(batch) if isinstance(batch, Parcel) else batch
+
+    def _started(self):
+        """An iterator from the batch that is due on."""
+        at = self._loading
+        own = self._blocks[self._number * at.process_count + at.process_index :: at.process_count]
+        if not at.workers:
+            threads = min(os.cpu_count() or 1, 8)
+            return iter(own.to_iter_dataset(grain.ReadOptions(threads, READ_AHEAD * threads)))
+        # Grain reads its options from absl's flags, which nothing has parsed here.
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()
+        own = own.to_iter_dataset(grain.ReadOptions(0, 0))
+        how = grain.MultiprocessingOptions(at.workers, per_worker_buffer_size=READ_AHEAD)
+        return iter(own.mp_prefetch(how, PrepareWorker(os.getpid())))
+
+    def get_state(self) -> dict[str, Any]:
+        """The position, for a checkpoint: plain values."""
+        return {"batch": self._number, **self.about}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on at a position.
+
+        Raises:
+          UserError: it is a position in other batches.
+        """
+        was, found = {k: v for k, v in state.items() if k != "batch"}, dict(self.about)
+        if was != found:
+            names = [name for name in {**was, **found} if was.get(name) != found.get(name)]
+            said = ", ".join(f"{n} {was.get(n)} (now {found.get(n)})" for n in names)
+            raise UserError(
+                f"expected the data that the run began with, found a difference: {said}; restore "
+                "it, or begin a new run"
+            )
+        self.start_at(int(state["batch"]))
+
+    def start_at(self, number: int) -> "Batches":
+        """Goes on with batch `number`."""
+        if number != self._number:
+            self.close()
+            self._number = number
+        return self
+
+    def close(self) -> None:
+        """Ends threads and workers; the next batch would start them anew."""
+        if self._inner is not None:
+            self._inner.close()
+            self._inner = None
+            self._receiver.close()
+
+    def __enter__(self) -> "Batches":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def fingerprint(*values: Any) -> str:
+    """A short name of plain values: the same values, the same name."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def endless(examples: grain.MapDataset) -> grain.MapDataset:
+    """Epoch after epoch, each shuffled anew; with a length that is still exact as a float."""
+    return examples.repeat(ENDLESS // len(examples) + 1)
+
+
+def seeds(seed: int, count: int) -> list[int]:
+    """Independent seeds from one."""
+    return np.random.SeedSequence(seed).generate_state(count).tolist()
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Makes a batch of what a stream gives; in a worker one that is ready to be handed over."""
+
+    lender: ClassVar[Lender | None] = None
+
+    def __call__(self, elements: Sequence[Any]) -> Batch | Parcel:
+        examples = [e for element in elements for e in _examples(element)]
+        if self.lender is not None:
+            return self.lender.stacked(examples)
+        return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+
+
+def _examples(element: Any) -> Sequence[Batch]:
+    return element if isinstance(element, list) else [element]
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareWorker:
+    """What each worker does first: Ctrl-C is its parent's business, and a worker whose parent was
+    killed ends by itself."""
+
+    parent: int
+
+    def __call__(self, index: int, count: int) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        Stack.lender = Lender()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while os.getppid() == self.parent:
+            time.sleep(1)
+        os._exit(1)
+
+
+_OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """While the interpreter is still whole: Grain's own goodbye comes too late."""
+    for batches in list(_OPEN):
+        batches.close()

@@ -1,0 +1,136 @@
+"""Batches for the face space: pairs of frames of one clip, and drivers of another identity.
+
+    batches = face_space("data/mine", batch_size=32)
+    batch = next(batches)
+
+    source, driving                    (b, h, w, 3)   uint8 RGB
+    motion_source, motion_driving      (b, 70)        in their own units
+    landmarks_source, ..._driving      (b, 468, 2)    in pixels; zeros where there are none
+    has_landmarks                      (b,)
+    identity                           (b, 63)        canonical keypoints of the clip
+
+Rows come in couples: of rows 2k and 2k + 1 one shows another speaker than the other, so
+`across(batch["driving"])` are drivers of another identity. They cost neither reading nor decoding.
+Two clips that are visited together give several couples (`pairs`): more cost less reading, fewer
+show more people in a batch. Nothing is flipped: the motion of a mirrored face is not its motion
+mirrored.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from playmate_jax.data.batches import ALONE, Batches, Loading, endless, fingerprint, seeds
+from playmate_jax.data.mixture import Data, Part, open_mixture
+from playmate_jax.errors import UserError
+
+KINDS = ("portrait_pairs", "drawn_faces")
+FIELDS = ("motion", "frames", "rows", "landmarks", "identity", "id")
+PAIRS = 4  # of a clip at a visit; reading a record of 16 pictures costs about one decoding
+
+
+def face_space(
+    data: Data,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    split: str = "train",
+    pairs: int = PAIRS,
+    loading: Loading = ALONE,
+) -> Batches:
+    """Endless batches for training the renderer.
+
+    Args:
+      data: a prepared folder, a mixture of them, or records in memory (data/mixture.py).
+      batch_size: over all processes; a multiple of 2 `pairs` for each.
+      pairs: of a clip at a visit.
+
+    Raises:
+      UserError: no such data, or of one speaker only.
+    """
+    parts = open_mixture(data, split, KINDS, FIELDS)
+    streams = [
+        couples_of(part, pairs, s) for part, s in zip(parts, seeds(seed, len(parts)), strict=True)
+    ]
+    shares = [len(p.records) if p.weight is None else p.weight for p in parts]
+    examples = streams[0] if len(streams) == 1 else grain.MapDataset.mix(streams, shares)
+    about = {
+        "seed": seed,
+        "data": fingerprint([part.fingerprint() for part in parts], shares, pairs),
+    }
+    return Batches(examples, batch_size, about, rows=2 * pairs, loading=loading)
+
+
+def across(array: Any) -> Any:
+    """Rows of a batch with those of each couple exchanged; NumPy or JAX."""
+    return array.reshape(-1, 2, *array.shape[1:])[:, ::-1].reshape(array.shape)
+
+
+def couples_of(part: Part, pairs: int, seed: int) -> grain.MapDataset:
+    """The endless stream of one data set's couples: each clip with one of another speaker."""
+    usable = np.flatnonzero(np.asarray(part.index["pictures"], int) > 1)
+    names, speakers = np.unique(np.asarray(part.index["speaker"])[usable], return_inverse=True)
+    if len(names) < 2:
+        raise UserError(
+            f"expected clips of at least two speakers with two pictures each, found {len(usable)} "
+            f"of {len(names)}: prepare more"
+        )
+    by_speaker = np.argsort(speakers, kind="stable")
+    couple = Couple(part.records, usable[by_speaker], np.bincount(speakers).cumsum(), pairs)
+    order, choice = seeds(seed, 2)
+    return endless(grain.MapDataset.range(len(usable)).shuffle(order)).random_map(
+        couple, seed=choice
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Couple:
+    """Pairs of a clip and of one of another speaker, in turn.
+
+    Attributes:
+      numbers: of records, those of one speaker beside each other.
+      ends: where the next speaker's begin.
+    """
+
+    records: Any
+    numbers: np.ndarray
+    ends: np.ndarray
+    pairs: int
+
+    def __call__(self, place: int, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+        speaker = int(np.searchsorted(self.ends, place, side="right"))
+        end = self.ends[speaker]
+        own = end - (self.ends[speaker - 1] if speaker else 0)
+        other = (end + rng.integers(len(self.numbers) - own)) % len(self.numbers)
+        clips = [self.records[int(self.numbers[n])] for n in (place, other)]
+        return [pair_of(clip, rng) for _ in range(self.pairs) for clip in clips]
+
+
+def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Two different pictures of a record, decoded, with what is known of them."""
+    frames, motion, landmarks = record["frames"], record["motion"], record["landmarks"]
+    pair = {"identity": record["identity"], "has_landmarks": np.bool_(len(landmarks) > 0)}
+    source = rng.integers(len(frames))
+    driving = (source + rng.integers(1, len(frames))) % len(frames)
+    for name, n in (("source", source), ("driving", driving)):
+        pair[name] = decoded(frames[n], record)
+        # A set of pairs stores the motion of its pictures, one of drawn faces that of every frame.
+        pair[f"motion_{name}"] = motion[n if len(motion) == len(frames) else record["rows"][n]]
+        known = landmarks[n] if len(landmarks) else np.zeros((468, 2))
+        pair[f"landmarks_{name}"] = known.astype(np.float32)
+    return pair
+
+
+def decoded(picture: bytes, record: Mapping[str, Any]) -> np.ndarray:
+    """A JPEG file's pixels, (h, w, 3) uint8 RGB."""
+    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        raise UserError(
+            f"expected JPEG pictures in the record {record.get('id', '')}, found other bytes: "
+            "prepare the data set again"
+        )
+    return pixels

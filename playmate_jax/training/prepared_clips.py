@@ -1,0 +1,73 @@
+"""Clips of prepared data sets for stages 1 and 2, read by the Grain pipelines of data/.
+
+Stands where a pool of arrays may stand (motion_clips.py). The position in the data travels in the
+checkpoint, so a run resumes exactly on any number of hosts.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from playmate_jax.data.batches import Batches, Loading
+from playmate_jax.data.mixture import Part, mixture_statistics, open_mixture
+from playmate_jax.data.motion_windows import KINDS, Windows, stage1, stage2
+from playmate_jax.motion.layout import EXPRESSION
+from playmate_jax.motion.normalization import Statistics
+
+SAMPLE = 500  # clips that the spread of drawn units is taken from
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedClips:
+    """What "data/mine" or "data/a:0.7,data/b:0.3" names.
+
+    Attributes:
+      workers: processes that make batches; 0: threads of this one.
+    """
+
+    data: str
+    workers: int = 0
+
+    @functools.cached_property
+    def statistics(self) -> Statistics:
+        """Of the data sets together."""
+        return mixture_statistics(self._parts(("motion", "features", "identity"))).normalization()
+
+    @property
+    def speech_size(self) -> int:
+        """Numbers a frame of the speech features."""
+        return len(self.statistics.speech_mean)
+
+    @property
+    def expressions(self) -> Float[np.ndarray, "_ 63"]:
+        """Every fifth frame of some clips, in their own units."""
+        parts = self._parts(("motion",))
+        clips = [p.records[n]["motion"] for p in parts for n in range(min(len(p.records), SAMPLE))]
+        return np.concatenate([clip[::5, EXPRESSION] for clip in clips])
+
+    def batches(
+        self, statistics: Statistics, batch_size: int, windows: Windows, emotional: bool = False
+    ) -> Callable[[int, int], Batches]:
+        """For `Stage.batches`; `batch_size` is over all processes."""
+        at = Loading(self.workers, jax.process_index(), jax.process_count())
+        make = stage2 if emotional else stage1
+
+        def batches(seed: int, start_step: int) -> Batches:
+            made = make(
+                self.data,
+                batch_size,
+                seed=seed,
+                windows=windows,
+                statistics=statistics,
+                loading=at,
+            )
+            return made.start_at(start_step)
+
+        return batches
+
+    def _parts(self, fields: tuple[str, ...]) -> list[Part]:
+        return open_mixture(self.data, "train", KINDS, fields)

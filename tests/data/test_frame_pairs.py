@@ -1,0 +1,78 @@
+"""Pairs of frames as the face space sees them."""
+
+import numpy as np
+import pytest
+
+from playmate_jax.data import across, face_space
+from playmate_jax.errors import UserError
+
+
+def told(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clip and picture that each plain picture says it is."""
+    colours = pictures.reshape(len(pictures), -1, 3).mean(1)
+    return np.rint(colours[:, 1] / 20).astype(int), np.rint(colours[:, 2] / 50).astype(int)
+
+
+def test_a_pair_shows_two_pictures_of_one_clip_with_their_motion(portrait_records):
+    batch = next(face_space(portrait_records, 64))
+    clips, source = told(batch["source"])
+    same, driving = told(batch["driving"])
+    np.testing.assert_array_equal(clips, same)
+    assert (source != driving).all()
+    for name, picture in (("source", source), ("driving", driving)):
+        np.testing.assert_array_equal(batch[f"motion_{name}"][:, 0], picture)
+        np.testing.assert_array_equal(batch[f"landmarks_{name}"][:, 7, 1], picture)
+    np.testing.assert_array_equal(batch["identity"][:, 0], clips)
+    assert batch["has_landmarks"].all() and batch["source"].dtype == np.uint8
+
+
+def test_across_a_couple_another_person_drives(portrait_records):
+    batch = next(face_space(portrait_records, 64))
+    clips, others = told(batch["source"])[0], told(across(batch["driving"]))[0]
+    assert (clips % 4 != others % 4).all()  # speakers of the clips
+    np.testing.assert_array_equal(across(across(batch["driving"])), batch["driving"])
+
+
+def test_all_clips_and_all_pictures_are_seen(portrait_records):
+    batches = face_space(portrait_records, 24)
+    seen = set()
+    for _ in range(12):
+        seen |= set(zip(*map(tuple, told(next(batches)["source"]))))
+    assert seen == {(n, k) for n in range(6) for k in range(3 + n % 3)}
+
+
+def test_motion_of_every_frame_is_looked_up_by_row(portrait_records):
+    """Drawn faces store the motion of all frames, and which of them have pictures."""
+    drawn = [
+        dict(
+            record,
+            motion=np.tile(np.arange(40, dtype=np.float32)[:, None], (1, 70)),
+            landmarks=np.zeros((0, 468, 2), np.float16),
+        )
+        for record in portrait_records
+    ]
+    batch = next(face_space(drawn, 32))
+    np.testing.assert_array_equal(batch["motion_source"][:, 0], 5 * told(batch["source"])[1])
+    assert not batch["has_landmarks"].any() and not batch["landmarks_source"].any()
+
+
+def test_clips_with_one_picture_are_left_out(portrait_records):
+    lonely = list(portrait_records)
+    lonely[2] = dict(lonely[2], frames=lonely[2]["frames"][:1])
+    assert 2 not in told(next(face_space(lonely, 64))["source"])[0]
+
+
+def test_one_speaker_alone_is_told(portrait_records):
+    with pytest.raises(UserError, match="two speakers"):
+        face_space([dict(record, speaker="a") for record in portrait_records], 4)
+
+
+def test_a_batch_that_couples_do_not_fill_is_told(portrait_records):
+    with pytest.raises(UserError, match="a multiple of 8"):
+        face_space(portrait_records, 6)
+
+
+def test_bytes_that_are_no_picture_are_told(portrait_records):
+    broken = [dict(record, frames=[b"no", b"picture", b"!"]) for record in portrait_records]
+    with pytest.raises(UserError, match="clip-"):
+        next(face_space(broken, 8))
