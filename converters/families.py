@@ -20,6 +20,7 @@ from playmate_jax.converters import (
     playmate,
     runs,
     speech_encoders,
+    syncnet,
     training_networks,
 )
 from playmate_jax.converters.checkpoints import Checkpoint, Content, state_dict_content
@@ -33,6 +34,7 @@ from playmate_jax.models.hopenet import HopenetConfig
 from playmate_jax.models.joyvasa import JoyvasaConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.syncnet import SyncNetConfig
 from playmate_jax.models.vgg19 import VGG19Config
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
 
@@ -119,6 +121,7 @@ class Form:
 
 MIT = "MIT (LivePortrait's code and weights)"
 JOYVASA = "JoyVASA: code MIT; weights as their model card says (huggingface.co/jdh-algo/JoyVASA)"
+SYNCNET = "SyncNet: code MIT; weights as their source says (robots.ox.ac.uk/~vgg/software/lipsync)"
 APACHE = "Apache-2.0"
 UNTOLD = "as its source says"  # published in several places, or by nobody yet
 
@@ -173,6 +176,11 @@ FAMILIES = (
         "hopenet", "Hopenet, a teacher of head pose", "hopenet", UNTOLD,
         HopenetConfig, runs.TINY_HOPENET, training_networks.hopenet_config,
         training_networks.hopenet, training_networks.hopenet_shapes, runs.hopenet,
+    ),
+    Family(
+        "syncnet", "SyncNet, which compares lips with speech", "syncnet", SYNCNET,
+        SyncNetConfig, runs.TINY_SYNCNET, syncnet.sizes, syncnet.table, syncnet.leaf_shapes,
+        runs.syncnet,
     ),
     Family(
         "playmate", "our motion generator with its emotion controller", "playmate", APACHE,

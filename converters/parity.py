@@ -175,6 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         joyvasa_parity,
         liveportrait_parity,
         speech_parity,
+        syncnet_parity,
         training_parity,
     )
 
@@ -184,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="only recordings whose name contains this")
     options = parser.parse_args(arguments)
     ports = liveportrait_parity.PORTS | speech_parity.PORTS
-    ports |= joyvasa_parity.PORTS | training_parity.PORTS
+    ports |= joyvasa_parity.PORTS | training_parity.PORTS | syncnet_parity.PORTS
     try:
         with jax.default_matmul_precision("highest"):
             return 0 if report(Reference(options.golden, options.seed), ports, options.only) else 1

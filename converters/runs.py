@@ -26,6 +26,7 @@ from playmate_jax.models.renderer import RendererConfig, decoder_inputs, warping
 from playmate_jax.models.spade import SpadeConfig, SpadeDecoder
 from playmate_jax.models.speech import at_video_rate
 from playmate_jax.models.stitching import KeypointMLP, KeypointMLPConfig
+from playmate_jax.models.syncnet import CEPSTRA, FRAMES, STEPS, SyncNet, SyncNetConfig
 from playmate_jax.models.vgg19 import VGG19, VGG19Config
 from playmate_jax.models.warping import WarpingConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
@@ -68,6 +69,7 @@ TINY_RENDERER = RendererConfig(
 TINY_VGG19 = VGG19Config((2, 1, 2), (4, 8, 8))
 TINY_DISCRIMINATOR = DiscriminatorConfig(channels=2, max_channels=8, blocks=3)
 TINY_HOPENET = HopenetConfig((1, 2), (4, 8))
+TINY_SYNCNET = SyncNetConfig((2, 4, 4, 4, 4, 8), (3, 4, 4, 4, 4, 8), 6, 12, image_size=96)
 TINY_PLAYMATE = MotionModelConfig(
     generator=GeneratorConfig(
         speech_size=6, width=16, condition_width=8, layers=2, heads=2, feed_forward=24,
@@ -208,6 +210,16 @@ def hopenet(config: HopenetConfig) -> list[Run]:
     picture = _inputs(image=((1, 3, 64, 64), "unit"))
     twin = _twin("training_networks", "HopenetTwin", config)
     return [Run("", twin, flax_layers(Hopenet(config)), picture)]
+
+
+def syncnet(config: SyncNetConfig) -> list[Run]:
+    """One window of speech and one of lips."""
+    drawn = _inputs(
+        mfcc=((1, 1, CEPSTRA, STEPS), "normal"),
+        frames=((1, 3, FRAMES, config.image_size, config.image_size), "unit"),
+    )
+    twin = _twin("syncnet", "SyncNetTwin", config)
+    return [Run("", twin, flax_layers(SyncNet(config)), drawn)]
 
 
 def playmate(config: MotionModelConfig) -> list[Run]:

@@ -11,9 +11,10 @@ from playmate_jax.faces.crop import (
     face_square,
     pick_face,
 )
-from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_square
+from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_squares
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
+from playmate_jax.faces.sync_crop import sync_crops, sync_square, sync_squares
 from playmate_jax.faces.tflite import TfliteLandmarker
 from playmate_jax.faces.track import FaceFollower, FaceTrack, track_faces, track_video
 
@@ -36,7 +37,10 @@ __all__ = [
     "ffhq_square",
     "pick_face",
     "soft_mask",
-    "steady_ffhq_square",
+    "steady_ffhq_squares",
+    "sync_crops",
+    "sync_square",
+    "sync_squares",
     "track_faces",
     "track_video",
 ]

@@ -5,12 +5,13 @@ square whose x axis points along e + m turned by a quarter to the eyes' side, wh
 max(2 |e|, 1.8 |m|), and whose middle lies m / 10 under the eyes. A frontal face fills it from the
 hair to below the chin; roll is taken out.
 
-In a video one square, the mean over the clip, keeps the crop steady: the head moves and turns
-within it, which is what a renderer has to learn; only the camera's or the sitter's constant tilt
-goes.
+In a video the crop is steady: it follows where the head dwells, not how it nods, and is turned by
+the clip's mean tilt alone. Within it the head moves and turns, which is what a renderer has to
+learn.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,7 +31,11 @@ def ffhq_square(face: Face) -> Square:
     return Square(float(x), float(y), 2 * half, float(np.arctan2(across[1], across[0])))
 
 
-def steady_ffhq_square(faces: Sequence[Face]) -> Square:
-    """One square for all frames of a clip: the mean place, side and tilt."""
-    squares = [ffhq_square(face) for face in faces]
-    return smooth_squares(squares, np.arange(len(squares)), 1, None)[0]
+def steady_ffhq_squares(faces: Sequence[Face | None], sigma: float) -> list[Square]:
+    """A square for every frame of a clip, smoothed by a Gaussian of `sigma` frames, at the mean
+    tilt; one face at least was seen."""
+    seen = [i for i, face in enumerate(faces) if face is not None]
+    squares = [ffhq_square(face) for face in faces if face is not None]
+    tilt = float(np.unwrap([square.angle for square in squares]).mean())
+    steady = smooth_squares(squares, np.array(seen), len(faces), sigma)
+    return [replace(square, angle=tilt) for square in steady]

@@ -21,6 +21,10 @@ _SIDE = 128  # the detector's input
 _MESH_SIDE = 192
 _MARGIN = 1.5  # side of the mesh's square over the face's
 
+_NEAR = 3.0  # side of the square in which a followed face is looked for, in sides of the face
+_SMALL = 0.25  # of the picture's longer side
+_BEHIND = 0.1  # of the face's side: how far the mesh's eyes may be from the detector's
+
 _TILES = (1.0, 0.5, 0.3)  # sides of the tiles of the second search, in shorter sides of the picture
 _SMALLEST_TILE = 64  # pixels: a face in a smaller one has none to speak of
 
@@ -59,8 +63,19 @@ class TfliteLandmarker:
         return []
 
     def track(self, image: UInt8[np.ndarray, "h w 3"], previous: Face) -> Face | None:
-        """The face near the place of `previous`, or None."""
-        face = self._landmarks(image, _square_of(previous.points), previous.score)
+        """The face near the place of `previous`, or None.
+
+        The mesh alone stays behind a fast head, and is as sure of itself there; so the detector
+        looks around the place, and where it sees the eyes elsewhere the mesh starts from them.
+        """
+        square = _square_of(previous.points)
+        face = self._landmarks(image, square, previous.score)
+        near = self._candidates(image, _around(image, square[0], _NEAR * square[1]))
+        if len(near):
+            best = _distinct(near)[0]
+            eyes = best[5:9].reshape(2, 2).mean(0)
+            if np.hypot(*(face.eye_centre - eyes)) > _BEHIND * square[1]:
+                face = self._from_candidate(image, best)
         return face if face.presence >= self.min_presence else None
 
     def _candidates(
@@ -89,17 +104,32 @@ class TfliteLandmarker:
         """The distinct candidates in which the mesh sees a human face."""
         faces: list[Face] = []
         for candidate in _distinct(candidates):
-            score, values = float(candidate[0]), candidate[1:]
-            centre, size, left_eye, right_eye, *_ = np.reshape(values, (8, 2))
-            square = (centre, float(size.max()), _angle(right_eye - left_eye))
-            face = self._landmarks(image, square, score)
-            if face.presence >= self.min_presence:
-                # once more from the points themselves: the box of a turned head is rough
-                again = self._landmarks(image, _square_of(face.points), score)
-                face = max(face, again, key=lambda found: found.presence)
-                if all(_overlap(face.box, other.box) < 0.5 for other in faces):
-                    faces.append(face)
+            face = self._from_candidate(image, self._closer(image, candidate))
+            apart = all(_overlap(face.box, other.box) < 0.5 for other in faces)
+            if face.presence >= self.min_presence and apart:
+                faces.append(face)
         return faces
+
+    def _closer(self, image: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+        """What the detector sees when it looks from near: of a face that is small in the picture
+        its first box is too rough for the mesh, which then sits beside the face, sure of itself."""
+        centre, side = candidate[1:3], float(candidate[3:5].max())
+        if side > _SMALL * max(image.shape[:2]):
+            return candidate
+        near = self._candidates(image, _around(image, centre, _NEAR * side))
+        return _distinct(near)[0] if len(near) else candidate
+
+    def _from_candidate(self, image: np.ndarray, candidate: np.ndarray) -> Face:
+        """The mesh where the detector sees a face."""
+        score = float(candidate[0])
+        centre, size, left_eye, right_eye, *_ = np.reshape(candidate[1:], (8, 2))
+        square = (centre, float(size.max()), _angle(right_eye - left_eye))
+        face = self._landmarks(image, square, score)
+        if face.presence < self.min_presence:
+            return face
+        # once more from the points themselves: the box of a turned head is rough
+        again = self._landmarks(image, _square_of(face.points), score)
+        return max(face, again, key=lambda found: found.presence)
 
     def _landmarks(
         self, image: np.ndarray, square: tuple[np.ndarray, float, float], score: float
@@ -145,6 +175,15 @@ def _tiles(width: int, height: int, side: int) -> list[tuple[int, int, int, int]
         return np.rint(np.linspace(0, max(0, length - side), count)).astype(int).tolist()
 
     return [(x, y, x + side, y + side) for y in starts(height) for x in starts(width)]
+
+
+def _around(image: np.ndarray, centre: np.ndarray, side: float) -> tuple[int, int, int, int]:
+    """The part of the picture within a square."""
+    height, width = image.shape[:2]
+    x, y = np.clip(centre, 0, (width, height))
+    half = max(side / 2, 1)
+    left, top = max(0, int(x - half)), max(0, int(y - half))
+    return left, top, min(width, int(np.ceil(x + half))), min(height, int(np.ceil(y + half)))
 
 
 def _distinct(candidates: np.ndarray) -> list[np.ndarray]:

@@ -61,7 +61,7 @@ def find_folder(given: str | Path) -> Path:
             f"'playmate weights get {name}'"
         )
     if name in NOT_FETCHED:
-        raise UserError(f"'{name}' is not used here: {NOT_FETCHED[name]}")
+        raise UserError(f"'{name}' is nothing to animate with: {NOT_FETCHED[name]}")
     if isinstance(given, str):
         from playmate_jax.inference import hub
 

@@ -161,4 +161,9 @@ NOT_FETCHED = {
     name: "its licence allows non-commercial research only, and nothing here needs it: faces are "
     "found with MediaPipe's models (Apache-2.0)"
     for name in ("insightface", "buffalo_l", "antelopev2", "inswapper", "xpose")
+} | {
+    "syncnet": "the licence of its weights could not be established (its code is MIT); "
+    "download https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model (sha256 "
+    "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442) and run 'playmate convert "
+    "syncnet syncnet_v2.model DIR'"
 }

@@ -11,14 +11,14 @@ import wave
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import moving_picture, open_container, seconds
+from playmate_jax.media.container import moving_picture, open_container, seconds, sound_track
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 HOLE_S = Fraction(1, 20)  # times jump by less where they are only rounded
@@ -74,26 +74,22 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
     with open_container(path, "a recording") as container:
         if container.format.name == "wav":
             _check_whole_wav(path)
-        if not container.streams.audio:
+        if (stream := sound_track(container)) is None:
             raise _no_sound(path)
-        stream = container.streams.audio[0]
         hz = audio_hz or _playable_hz(stream.rate)
         told_s = seconds(stream.duration, stream.time_base)
-        # of the picture where there is one
-        picture = moving_picture(container)
-        begin = None if picture is None else seconds(picture.start_time, picture.time_base)
+        begin = _picture_begins(path)
         count, early = 0, None
         for samples, first in _decoded(container, stream, hz, path):
             if early is None:
-                early = 0
-                if picture is not None:
-                    early = round(((begin or Fraction(0)) - (first or begin or Fraction(0))) * hz)
+                early = 0 if begin is None or first is None else round((begin - first) * hz)
                 if early < 0:
                     _check_hole(Fraction(-early, hz), Fraction(0), path)
                     yield Sound(np.zeros((-early, 1 if mono else samples.shape[1]), np.float32), hz)
-            inside = samples[: max(1, round(told_s * hz)) - count] if told_s else samples
+            left = max(1, round(told_s * hz)) - count if told_s else len(samples)
             count += len(samples)
-            inside, early = inside[max(early, 0) :], max(early, 0) - len(inside)
+            inside = samples[: max(0, left)]
+            inside, early = inside[max(0, early) :], max(0, early) - len(inside)
             inside = inside.mean(axis=1, keepdims=True) if mono else inside
             yield Sound(np.clip(inside, -1, 1), hz)
     if not count:
@@ -101,6 +97,19 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
     # what a file tells may be an estimate (mp3 without an index), hence the tenth
     if told_s and count / hz < 0.9 * told_s - SHORTEST_S:
         raise _cut_short(path, f"{count / hz:.1f} s of {float(told_s):.1f} s are there")
+
+
+def _picture_begins(path: str | os.PathLike) -> Fraction | None:
+    """When the first picture is shown that can be decoded, as `VideoReader` counts; None where
+    there is no moving picture."""
+    with open_container(path, "a recording") as container:
+        if (stream := moving_picture(container)) is None:
+            return None
+        try:
+            first: Any = next(container.decode(stream))
+            return seconds(first.pts, first.time_base) or Fraction(0)
+        except (av.FFmpegError, OSError, StopIteration):
+            return seconds(stream.start_time, stream.time_base) or Fraction(0)
 
 
 def _decoded(
@@ -133,7 +142,9 @@ def _decoded(
         if any_frame:
             for part in resampler.resample(None):
                 yield part.to_ndarray().reshape(-1, channels), first
-    except (av.FFmpegError, OSError, EOFError) as error:
+    except UserError:
+        raise
+    except (av.FFmpegError, OSError, EOFError, ValueError) as error:  # the last: its rate changes
         raise _cut_short(path, getattr(error, "strerror", None) or str(error)) from None
 
 

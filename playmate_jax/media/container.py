@@ -28,6 +28,8 @@ def check_readable(path: str | os.PathLike, what: str) -> Path:
     try:
         if path.is_dir():
             raise UserError(f"expected {what}, found the folder '{path}': give a file")
+        if path.exists() and not path.is_file():  # opening a pipe waits for somebody who writes
+            raise UserError(f"expected {what}, found a pipe or device, '{path}': give a file")
         with open(path, "rb") as file:
             if not file.read(1):
                 raise UserError(f"expected {what}, found the empty file '{path}': give another")
@@ -79,9 +81,18 @@ def _is_cut_short(container: av.container.InputContainer, size: int) -> bool:
 
 
 def moving_picture(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first video stream that is not the cover of an audio file."""
+    """The first video stream that can be decoded and is not the cover of an audio file."""
     for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
+        cover = stream.disposition & av.stream.Disposition.attached_pic
+        if not cover and stream.codec_context is not None:
+            return stream
+    return None
+
+
+def sound_track(container: av.container.InputContainer) -> av.AudioStream | None:
+    """The first audio stream that can be decoded."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
             return stream
     return None
 
@@ -112,7 +123,7 @@ def kind(path: str | os.PathLike) -> str:
     with open_container(path, "a picture, video or recording") as container:
         if moving_picture(container) is not None:
             return "video"
-        if container.streams.audio:
+        if sound_track(container) is not None:
             return "audio"
     raise UserError(f"expected a picture, video or recording, found '{path}': give another file")
 

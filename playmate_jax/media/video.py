@@ -22,6 +22,7 @@ from playmate_jax.media.container import (
     moving_picture,
     open_container,
     seconds,
+    sound_track,
 )
 
 _RATES = [Fraction(n, 1001) for n in (12000, 15000, 24000, 30000, 48000, 60000, 120000)]
@@ -57,7 +58,7 @@ class VideoReader:
             aspect = exact(stream.sample_aspect_ratio) or Fraction(1)
             # 16:9 in DV's and DVD's pixels is 64:45 at most; what is far from it is a defect
             self._aspect = aspect if Fraction(1, 4) <= aspect <= 4 else Fraction(1)
-            self.has_audio = bool(container.streams.audio)
+            self.has_audio = sound_track(container) is not None
             told = seconds(stream.duration, stream.time_base)
             told = told or seconds(container.duration, Fraction(1, av.time_base))
             first = next(self._decode(container, stream), None)

@@ -8,12 +8,14 @@ then their crops are cut. Neither keeps frames, so memory does not grow with the
 wrong with a file becomes `Dropped` with one sentence; what was good before the damage stays.
 """
 
+import errno
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import av
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.errors import UserError
@@ -22,11 +24,12 @@ from playmate_jax.inference.bundles import PARTS, find_bundle
 from playmate_jax.inference.compilation import keep_compiled_programs
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.media import Still, audio_blocks
+from playmate_jax.metrics.sync import SyncScore, load_syncnet
 from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncoder
 from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
-from playmate_jax.prepare.crops import crops, driving_square, jpeg
+from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece, pieces
 from playmate_jax.prepare.probe import Probe, probe
 from playmate_jax.prepare.quality import failures, scores
@@ -35,7 +38,8 @@ from playmate_jax.prepare.silences import Samples
 from playmate_jax.prepare.source import Source
 
 _MISSING = 2  # frames of sound that may lack at the end: the codec's
-_UNREADABLE = (UserError, ValueError, MemoryError, OSError)  # FFmpeg's errors are the last two
+_UNREADABLE = (UserError, ValueError, MemoryError, OSError, av.FFmpegError)
+_OURS = {errno.ENOSPC, errno.EMFILE, errno.ENFILE}  # says nothing of the file that is read
 
 
 class ClipMaker:
@@ -44,6 +48,7 @@ class ClipMaker:
     Args:
       extractor: M, and `framing`, the crop it was trained with.
       encoder: speech to features.
+      sync: compares lips with speech, if it shall be.
     """
 
     def __init__(
@@ -53,9 +58,11 @@ class ClipMaker:
         extractor: FaceRenderer,
         framing: Mapping[str, Any],
         encoder: SpeechEncoder,
+        sync: SyncScore | None = None,
     ):
         self.config, self.landmarker = config, landmarker
         self.extractor, self.framing, self.encoder = extractor, dict(framing), encoder
+        self.sync = sync
 
     def __call__(self, source: Source) -> Iterator[Clip | Dropped]:
         """At least one of them for every source; the same ones every time."""
@@ -65,6 +72,8 @@ class ClipMaker:
             stage = "decode"
             yield from self._clips(source, found)
         except _UNREADABLE as error:
+            if getattr(error, "errno", None) in _OURS:
+                raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
             yield Dropped(source.id, source.path, stage, " ".join(reason.split()))
 
@@ -76,7 +85,7 @@ class ClipMaker:
         spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
         shown = Shown(found)
         parts = pieces(
-            scenes(still.image() for still in stills(found)),
+            scenes(pictures(found)),
             self.landmarker, source, found.reader.size, heard, found.start, shortest, longest,
         )  # fmt: skip
         number, best = 0, 0
@@ -109,9 +118,15 @@ class ClipMaker:
         seen = crops(
             shown.frames(piece), piece, self.framing, self.extractor.input_size,
             self.config.image_size, self.config.frames_per_clip,
+            self.sync.config.image_size if self.sync else 0,
         )  # fmt: skip
-        quality = scores(piece, seen, audio, driving_square(piece.seen, self.framing).side)
-        if failed := failures(quality, self.config.quality):
+        quality = scores(piece, seen, audio)
+        failed = failures(quality, self.config.quality)
+        if self.sync and not failed:  # it costs more than all the others
+            found = self.sync(seen.lips, audio)
+            quality |= {"sync": found.confidence, "sync_offset": float(abs(found.offset))}
+            failed = failures(quality, self.config.quality)
+        if failed:
             return Dropped(name, place, "quality", "; ".join(failed), quality)
         motion, keypoints = self.extractor.motion_and_keypoints(seen.driving)
         return Clip(
@@ -139,6 +154,23 @@ def stills(found: Probe) -> Iterator[Still]:
     """The source's span at 25 fps, undecided which frames are looked at."""
     count = None if found.stop is None else found.stop - found.start
     return islice(found.reader.stills_at(FPS, found.start), count)
+
+
+def pictures(found: Probe) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The source's span at 25 fps.
+
+    Raises:
+      UserError: the picture's size changes on the way: places in it would mean nothing.
+    """
+    size = found.reader.size
+    for t, still in enumerate(stills(found), found.start):
+        image = still.image()
+        if image.shape[1::-1] != size:
+            raise UserError(
+                f"expected one size of pictures in '{found.reader.path}', found {size} and "
+                f"{image.shape[1::-1]} after {t / FPS:.1f} s: convert it to one size"
+            )
+        yield image
 
 
 class Shown:
@@ -184,7 +216,9 @@ def load_maker(config: PrepareConfig) -> ClipMaker:
         values, params, str(parts[PARTS[0]]), config.batch, only=("motion",)
     )
     landmarker = TfliteLandmarker(config.face_models or None)
-    return ClipMaker(config, landmarker, extractor, values.get("crop", DRIVING), _encoder(config))
+    framing, encoder = values.get("crop", DRIVING), _encoder(config)
+    sync = load_syncnet(config.syncnet) if config.syncnet else None
+    return ClipMaker(config, landmarker, extractor, framing, encoder, sync)
 
 
 def _encoder(config: PrepareConfig) -> SpeechEncoder:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIZES = (256, 512)
 LOG_MEL = "log_mel"
+_LAYERS = ("last", "mean")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +106,8 @@ class PrepareConfig:
         from playmate_jax.inference.bundles import SPEECH, find_bundle
 
         name, _, layer = self.speech.rpartition("/")
-        # "weights/speech" is a folder, "hubert/9" a layer of one
-        if Path(self.speech).is_dir() or not name:
+        # "weights/speech" is a folder and "owner/name" on the hub, "hubert/9" a layer
+        if not name or Path(self.speech).is_dir() or not (layer.isdigit() or layer in _LAYERS):
             name, layer = self.speech, "last"
         parts = find_bundle(name)
         if SPEECH not in parts:

@@ -1,7 +1,9 @@
 """Crops of one piece: what M sees in every frame, and some frames as the renderer is trained on.
 
-One square each for the whole clip (LivePortrait's driving crop without rotation, FFHQ's alignment
-at the mean tilt): the head moves within it. Full frames are looked at one by one and let go.
+LivePortrait's driving crop without rotation, and FFHQ's alignment at the clip's mean tilt. Both
+follow where the head dwells over about half a second and leave its faster motion in the picture.
+(LivePortrait holds one square for a whole clip: where the camera or the sitter moves on, the face
+leaves it.) Full frames are looked at one by one and let go.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,12 +14,20 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from playmate_jax.faces import Crop, Face, Square, face_square, steady_ffhq_square
+from playmate_jax.faces import (
+    Crop,
+    Face,
+    Square,
+    face_square,
+    steady_ffhq_squares,
+    sync_squares,
+)
 from playmate_jax.faces.track import smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media.video import Still
 from playmate_jax.prepare.pieces import Piece
 
+DWELL = 12.5  # frames: the Gaussian's standard deviation
 JPEG_QUALITY = 95
 
 
@@ -26,22 +36,27 @@ class Crops:
     """Of one clip.
 
     Attributes:
+      squares: where M's crop lies in every frame.
       driving: every frame, for M.
       rows: which frames `frames` are.
       frames: the aligned crops.
       landmarks: in them, in pixels.
+      lips: every frame, for SyncNet; no frame without it.
     """
 
+    squares: list[Square]
     driving: UInt8[np.ndarray, "t h w 3"]
     rows: Int[np.ndarray, "n"]
     frames: UInt8[np.ndarray, "n size size 3"]
     landmarks: Float[np.ndarray, "n 468 2"]
+    lips: UInt8[np.ndarray, "l s s 3"]
 
 
-def driving_square(faces: list[Face], framing: Mapping[str, Any]) -> Square:
-    """The mean square of a clip, its axes the picture's: roll is motion."""
-    squares = [face_square(face, **{**framing, "rotate": False}) for face in faces]
-    return smooth_squares(squares, np.arange(len(squares)), 1, None)[0]
+def driving_squares(piece: Piece, framing: Mapping[str, Any]) -> list[Square]:
+    """Where M's crop lies in every frame; its axes are the picture's: roll is motion."""
+    seen = np.flatnonzero([face is not None for face in piece.faces])
+    squares = [face_square(face, **{**framing, "rotate": False}) for face in piece.seen]
+    return smooth_squares(squares, seen, len(piece.faces), DWELL)
 
 
 def spread_rows(faces: list[Face | None], count: int) -> Int[np.ndarray, "n"]:
@@ -58,6 +73,7 @@ def crops(
     driving_size: int,
     image_size: int,
     count: int,
+    lip_size: int = 0,
 ) -> Crops:
     """Crops of a piece from its frames.
 
@@ -67,20 +83,27 @@ def crops(
       driving_size: side of the pictures that M takes.
       image_size: side of the aligned crops.
       count: of aligned crops, at most.
+      lip_size: side of the pictures that SyncNet takes, 0 without it.
     """
     rows = spread_rows(piece.faces, count)
-    whole, square = driving_square(piece.seen, framing), steady_ffhq_square(piece.seen)
+    squares, aligned = driving_squares(piece, framing), steady_ffhq_squares(piece.faces, DWELL)
     driving = np.empty((len(piece.faces), driving_size, driving_size, 3), np.uint8)
+    mouths = sync_squares(piece.faces) if lip_size else []
+    lips = np.empty((len(mouths), lip_size, lip_size, 3), np.uint8)
     frames, landmarks, wanted = [], [], set(rows.tolist())
     for row, (still, face) in enumerate(zip(stills, piece.faces, strict=True)):
         image = still.image()
-        driving[row] = sample(image, whole.matrix(driving_size), (driving_size,) * 2, "edge")
+        matrix = squares[row].matrix(driving_size)
+        driving[row] = sample(image, matrix, (driving_size,) * 2, "edge")
+        if mouths:
+            lips[row] = sample(image, mouths[row].matrix(lip_size), (lip_size,) * 2, "edge")
         if row in wanted and face is not None:
-            matrix = square.matrix(image_size)
+            matrix = aligned[row].matrix(image_size)
             crop = Crop(sample(image, matrix, (image_size,) * 2, "edge"), matrix)
             frames.append(crop.image)
             landmarks.append(crop.to_crop(face.points))
-    return Crops(driving, rows, np.stack(frames), np.stack(landmarks).astype(np.float16))
+    points = np.stack(landmarks).astype(np.float16)
+    return Crops(squares, driving, rows, np.stack(frames), points, lips)
 
 
 def jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

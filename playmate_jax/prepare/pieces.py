@@ -141,7 +141,7 @@ def _cut(piece: Piece, samples: Samples, shortest: int, longest: int) -> tuple[P
 
 def _jumps(last: Face, face: Face) -> bool:
     moved = float(np.hypot(*(face.points.mean(0) - last.points.mean(0))))
-    return moved > _JUMP * np.sqrt(last.area)
+    return moved > _JUMP * last.area**0.5
 
 
 def _count(found: list[Face], speaker: Face) -> int:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import VideoReader, open_video
-from playmate_jax.media.container import open_container
+from playmate_jax.media.container import open_container, sound_track
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.source import Source
 
@@ -59,5 +59,5 @@ def probe(source: Source) -> Probe:
 
 def _check_sound(path: str) -> None:
     with open_container(path, "a recording") as container:
-        if not container.streams.audio:
+        if sound_track(container) is None:
             raise UserError(f"expected a recording, found no sound in '{path}': give another")

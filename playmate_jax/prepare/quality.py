@@ -39,13 +39,15 @@ class QualityConfig:
       least_seen: share of frames in which the face was found.
       least_presence: the mesh's certainty that this is a face, undercut in a twentieth of frames: a
         hand or a microphone before the mouth lowers it.
-      most_travel: how far the face's middle goes from its mean, in sides of M's crop.
+      most_travel: how far the face goes from its usual place in M's crop, in sides of that.
       least_lips: standard deviation of the lips' opening, in lengths of the nose: a photograph or
         a silent listener has none.
       least_level_db: of the loud parts of the sound, of full scale.
       most_clipping: share of samples at full scale.
       most_silence: share of frames 30 dB under the loud parts.
       least_sync: SyncNet's confidence (Sync-C); looked at only with SyncNet's weights.
+      most_sync_offset: frames by which lips and speech are apart, as SyncNet hears them; three are
+        120 ms, from which on viewers notice lips that come too early.
     """
 
     least_face_px: float = 64.0
@@ -58,12 +60,13 @@ class QualityConfig:
     most_faces: float = 1.2
     least_seen: float = 0.95
     least_presence: float = 0.7
-    most_travel: float = 0.35
+    most_travel: float = 0.25
     least_lips: float = 0.01
     least_level_db: float = -45.0
     most_clipping: float = 0.005
     most_silence: float = 0.7
     least_sync: float = 1.5
+    most_sync_offset: float = 2.0
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
@@ -76,25 +79,23 @@ class QualityConfig:
             )
 
 
-def scores(
-    piece: Piece, crops: Crops, audio: Int[np.ndarray, "s"], side: float
-) -> dict[str, float]:
-    """Every score of a clip but `sync`.
-
-    Args:
-      side: of M's crop in the video's pixels.
-    """
-    return {**picture_scores(piece, crops, side), **sound_scores(audio)}
+def scores(piece: Piece, crops: Crops, audio: Int[np.ndarray, "s"]) -> dict[str, float]:
+    """Every score of a clip but `sync` and `sync_offset`."""
+    return {**picture_scores(piece, crops), **sound_scores(audio)}
 
 
-def picture_scores(piece: Piece, crops: Crops, side: float) -> dict[str, float]:
+def picture_scores(piece: Piece, crops: Crops) -> dict[str, float]:
     """What the face's track and its crops tell."""
     seen = piece.seen
     sizes = [face_square(face, scale=1.0, rotate=False).side for face in seen]
     angles = np.abs([head_angles(face) for face in seen])
     pitch, yaw, roll = np.percentile(angles, 95, axis=0)
-    middles = np.array([face.points.mean(0) for face in seen])
-    travel = np.hypot(*(middles - middles.mean(0)).T).max() / side
+    within = np.array([
+        (face.points.mean(0) - (square.x, square.y)) / square.side
+        for face, square in zip(piece.faces, crops.squares, strict=True)
+        if face is not None
+    ])  # fmt: skip
+    travel = np.percentile(np.hypot(*(within - np.median(within, axis=0)).T), 99)
     blurs, lumas = zip(*map(_face_look, crops.frames, crops.landmarks), strict=True)
     return {
         "face_px": float(np.median(sizes)),

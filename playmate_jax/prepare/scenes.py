@@ -92,7 +92,8 @@ def change(one: Look, other: Look) -> float:
 def _is_sudden(before: Look, now: Look, changed: float, usual: Iterable[float]) -> bool:
     if changed < max(_LEAST, _RATIO * float(np.median([*usual] or [0.0]))):
         return False
-    return changed >= _MOST or np.abs(before.colours - now.colours).sum() / 2 >= _COLOURS
+    recoloured = float(np.abs(before.colours - now.colours).sum()) / 2
+    return changed >= _MOST or recoloured >= _COLOURS
 
 
 def _is_dissolve(window: list[Float32[np.ndarray, "18 32 3"]]) -> bool:

@@ -249,8 +249,9 @@ def test_missing_torch_is_told_before_the_download(hub, tiny, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [*NOT_FETCHED, "InsightFace/buffalo_l"])
-def test_non_commercial_models_are_refused_by_name(hub, name):
-    with pytest.raises(UserError, match="non-commercial"):
+def test_models_without_a_free_licence_are_refused_by_name(hub, name):
+    why = "playmate convert syncnet" if name == "syncnet" else "non-commercial"
+    with pytest.raises(UserError, match=why):
         get(hub, name)
     assert hub.asked == []
 

@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import pytest
 from flax.traverse_util import flatten_dict
 
-from playmate_jax.models import joyvasa, motion_model, renderer, wav2vec2
+from playmate_jax.models import joyvasa, motion_model, renderer, syncnet, wav2vec2
 from playmate_jax.models.discriminator import MultiScaleDiscriminator
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.hopenet import Hopenet
 from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.syncnet import SyncNetConfig
 from playmate_jax.models.vgg19 import VGG19
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
 from playmate_jax.training import load_config
@@ -65,6 +66,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "vgg19": lambda: image_tree(VGG19()),
     "discriminator": lambda: image_tree(MultiScaleDiscriminator()),
     "hopenet": lambda: image_tree(Hopenet()),
+    "syncnet": lambda: syncnet.shapes(SyncNetConfig()),
     "generator": lambda: generator_tree(MotionModelConfig()),
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
     "demo_renderer": lambda: renderer.shapes(load_config(CONFIGS / "demo_face_space.py").renderer),
