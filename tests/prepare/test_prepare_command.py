@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+pytest.importorskip("apache_beam")
+pytest.importorskip("tensorflow_datasets")
+
 from playmate_jax.cli import run
 from playmate_jax.cli.progress import ProgressBar, span
 from playmate_jax.prepare import stores
