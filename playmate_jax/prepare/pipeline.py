@@ -63,10 +63,16 @@ class DoTask(beam.DoFn):
         return tasks.do(self._job, from_line(line))
 
 
-def finish(summaries: list[Summary], job: Job, count: int) -> None:
+def finish(summaries: list[Summary], job: Job, count: int, quiet: bool) -> None:
     """The last step, once all tasks are done; `count` of them were asked for."""
-    if len(summaries) == count:
+    if len(summaries) != count:
+        return
+    try:
         ledger.finish(job, summaries)
+    except BaseException as error:
+        if not quiet:
+            raise
+        Workshop.of(job).children.stop(error)
 
 
 def write_plan(output: Output, planned: Sequence[Task]) -> list[Place]:
@@ -148,13 +154,14 @@ def _run(job: Job, places: Sequence[Place], runner: str, options: PipelineOption
         raise UserError(
             f"expected a runner of Beam's, found '{runner}': {' '.join(str(error).split())}"
         ) from error
+    quiet = runner == LOCAL
     (
         pipeline
         | "tasks" >> beam.Create(list(places), reshuffle=False)
         | "spread" >> beam.Reshuffle()
-        | "prepare" >> beam.ParDo(DoTask(job, quiet=runner == LOCAL))
+        | "prepare" >> beam.ParDo(DoTask(job, quiet))
         | "gather" >> beam.combiners.ToList()
-        | "finish" >> beam.Map(finish, job, len(places))
+        | "finish" >> beam.Map(finish, job, len(places), quiet)
     )
     result = pipeline.run()
     state = result.wait_until_finish()

@@ -98,9 +98,8 @@ class Remote:
 
     def remove(self, path: str) -> None:
         """As `Disk.remove`."""
-        matches = FileSystems.match([path, self.join(path, "**")])
-        found = {file.path for match in matches for file in match.metadata_list}
-        if found:
-            FileSystems.delete(sorted(found))
-        with contextlib.suppress(OSError):
-            FileSystems.delete([path + "/"])  # the folder itself, where there are folders
+        (inside,) = FileSystems.match([self.join(path, "**")])
+        if inside.metadata_list:
+            FileSystems.delete(sorted(file.path for file in inside.metadata_list))
+        if FileSystems.exists(path):  # a file; or the folder itself, where there are folders
+            FileSystems.delete([path])

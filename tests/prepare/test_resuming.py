@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+pytest.importorskip("apache_beam")
+pytest.importorskip("tensorflow_datasets")
+
 from playmate_jax.prepare.output import Output
 from playmate_jax.prepare.stores import Disk
 from tests.prepare.fake_makers import WAIT
