@@ -56,10 +56,13 @@ class Piece:
 
 def speaker(source: Source, size: tuple[int, int], found: list[Face]) -> Face | None:
     """The face that the data set tells of, within one of its sides; the largest where it tells of
-    none."""
+    none. A box of a picture of unknown size says nothing against a face that is there alone."""
     if source.box is not None:
+        if source.box_height is None and len(found) == 1:
+            return found[0]
         left, top, right, bottom = source.box
-        told = np.array([(left + right) / 2, (top + bottom) / 2])
+        scale = size[1] / source.box_height if source.box_height else 1.0
+        told = np.array([(left + right) / 2, (top + bottom) / 2]) * scale
     elif source.face is not None:
         told = np.array(source.face) * size
     else:

@@ -1,5 +1,7 @@
 """Pieces: one face, one scene, 3 to 30 s, cut at silences, whatever the video does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,17 @@ def test_the_data_set_tells_who_speaks():
     assert speaker(boxed, SIZE, found) is left
     assert speaker(told, SIZE, [right]) is None
     assert speaker(told, SIZE, []) is None
+
+
+def test_a_box_is_scaled_to_the_height_of_the_picture():
+    left, right = face_of_points(40, 60, 30), face_of_points(120, 60, 40)
+    box = (330.0, 150.0, 390.0, 210.0)  # round 120, 60 in a picture of three times the height
+    of_a_larger = replace(SOURCE, box=box, box_height=3 * SIZE[1])
+    assert speaker(of_a_larger, SIZE, [left, right]) is right
+    assert speaker(of_a_larger, SIZE, [left]) is None
+    of_any = replace(of_a_larger, box_height=None)  # pixels of who knows which picture
+    assert speaker(of_any, SIZE, [left]) is left
+    assert speaker(of_any, SIZE, [left, right]) is None
 
 
 def test_samples_come_in_order_and_are_forgotten():
