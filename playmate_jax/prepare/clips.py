@@ -75,7 +75,10 @@ class ClipMaker:
             if getattr(error, "errno", None) in _OURS:
                 raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
-            yield Dropped(source.id, source.path, stage, " ".join(reason.split()))
+            reason = " ".join(reason.split())
+            for path in filter(None, (source.path, source.audio)):
+                reason = reason.replace(path, source.below_root(path))
+            yield Dropped(source.id, source.place, stage, reason)
 
     def _clips(self, source: Source, found: Probe) -> Iterator[Clip | Dropped]:
         shortest, longest = (
@@ -98,7 +101,7 @@ class ClipMaker:
             yield self._clip(source, piece, name, shown, spoken)
         if not number:
             yield Dropped(
-                source.id, source.path, "track",
+                source.id, source.place, "track",
                 f"expected a face for {self.config.shortest_s:g} s on end, found one for "
                 f"{best / FPS:.1f} s at most: nothing to cut a clip from",
             )  # fmt: skip
@@ -106,7 +109,7 @@ class ClipMaker:
     def _clip(
         self, source: Source, piece: Piece, name: str, shown: "Shown", spoken: Samples
     ) -> Clip | Dropped:
-        place = f"{source.path} {piece.start / FPS:.2f}-{piece.stop / FPS:.2f} s"
+        place = f"{source.place} {piece.start / FPS:.2f}-{piece.stop / FPS:.2f} s"
         if piece.faceless:
             return Dropped(name, place, "track", f"no face is seen for {piece.seconds:.1f} s")
         audio = speech(spoken, piece)

@@ -153,7 +153,7 @@ class Children:
                     raise self.stopped from None
                 LOG.warning("%s: %s", source.path, lost)
                 if hung or attempt:
-                    yield Dropped(source.id, source.path, STAGE, str(lost))
+                    yield Dropped(source.id, source.place, STAGE, str(lost))
                     return
 
     def _take(self) -> "_Child":
@@ -222,7 +222,7 @@ class _Child:
                 yield value
             elif kind == "failed":
                 LOG.warning("%s: %s", source.path, value[1])
-                yield Dropped(source.id, source.path, "error", value[0])
+                yield Dropped(source.id, source.place, "error", value[0])
                 return
             elif kind == "refused":
                 raise UserError(value)

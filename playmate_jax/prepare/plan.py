@@ -102,8 +102,18 @@ def from_line(line: bytes) -> Task:
 
 
 def digest(sources: Iterable[Source]) -> str:
-    """The same for the same sources, in any order."""
-    lines = sorted(json.dumps(to_values(source)) for source in sources)
+    """The same for the same sources, in any order and wherever their folder lies."""
+    lines = sorted(
+        json.dumps(
+            {
+                **to_values(source),
+                "path": source.place,
+                "audio": source.below_root(source.audio),
+                "root": "",
+            }
+        )
+        for source in sources
+    )
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """A source: one span of one media file, and all that its data set says about it."""
 
 import dataclasses
+import os
 
 from playmate_jax.data.records import NO_EMOTION, Dropped
 
@@ -12,6 +13,8 @@ class Source:
     Attributes:
       id: unique in the data set and stable; clips are called `id`-000, `id`-001, ...
       path: the media file.
+      root: the folder of the data set, from which records tell where a file lies: so they are the
+        same wherever the data set is kept. "": they tell the whole path.
       dataset: "mead", "avspeech", ..., "folder".
       speaker: who speaks; where the data set does not tell, a name that no other file shares.
       split: "train", "validation" or "test"; the same for everything of one speaker.
@@ -29,6 +32,7 @@ class Source:
     dataset: str
     speaker: str
     split: str = "train"
+    root: str = ""
     audio: str = ""
     start_s: float = 0.0
     end_s: float | None = None
@@ -38,6 +42,17 @@ class Source:
     emotion: int = NO_EMOTION
     intensity: float = 0.0
     language: str = ""
+
+    @property
+    def place(self) -> str:
+        """The media file as records tell it."""
+        return self.below_root(self.path)
+
+    def below_root(self, path: str) -> str:
+        """A path from the data set's folder on."""
+        if not (self.root and path):
+            return path
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
 
 
 @dataclasses.dataclass(frozen=True)

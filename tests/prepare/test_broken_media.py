@@ -36,6 +36,15 @@ def test_a_film_becomes_a_clip(tmp_path: Path, write_film, make_clips):
     assert all(frame.startswith(b"\xff\xd8") for frame in clip.frames)
 
 
+def test_records_tell_where_a_file_lies_below_the_root(tmp_path: Path, write_film, make_clips):
+    path = write_film(tmp_path / "a.mp4", _talk(4), audio=speech_like(4))
+    (clip,) = make_clips()(_source(path, root=str(tmp_path)))
+    assert clip.source == "a.mp4 0.00-4.00 s"
+    (tmp_path / "b.mp4").write_bytes(b"no film")
+    (dropped,) = make_clips()(_source(tmp_path / "b.mp4", root=str(tmp_path)))
+    assert dropped.source == "b.mp4" and "'b.mp4'" in dropped.reason
+
+
 def test_the_same_source_gives_the_same_clip(tmp_path: Path, write_film, make_clips):
     path = write_film(tmp_path / "a.mp4", _talk(4), audio=speech_like(4))
     one, other = (next(iter(make_clips()(_source(path)))) for _ in range(2))

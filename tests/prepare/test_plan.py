@@ -7,6 +7,8 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.plan import differences, digest, from_line, plan, to_lines
+from playmate_jax.prepare.readers import read
+from tests.prepare import made_up
 from tests.prepare.fake_makers import sources
 
 
@@ -20,6 +22,14 @@ def test_every_source_is_in_one_task_of_its_split_whatever_their_order():
     counts = [task.count for task in planned if task.number == 0]
     assert counts == [7, 2]  # 80 in train; 20 in validation: a quarter of 7, rounded up
     assert {len(task.sources) for task in planned} == {10, 11, 12}
+
+
+def test_a_folder_that_moved_has_the_same_sources(tmp_path):
+    files = ["a.mp4", "b/c.mp4"]
+    here, there = (made_up.files(tmp_path / name, files) for name in ("here", "there"))
+    assert digest(read("folder", here).sources) == digest(read("folder", there).sources)
+    (there / "a.mp4").rename(there / "d.mp4")
+    assert digest(read("folder", here).sources) != digest(read("folder", there).sources)
 
 
 def test_without_a_number_a_shard_has_at_most_16_sources():

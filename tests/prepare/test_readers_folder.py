@@ -23,6 +23,7 @@ def test_every_video_is_a_source_and_a_speaker_of_its_own(tmp_path):
     assert {s.path.removeprefix(f"{tmp_path}/") for s in sources} == {
         "a.mp4", "b/c/é ü.mkv", "b/x.MOV"
     }  # fmt: skip
+    assert {s.place for s in sources} == {"a.mp4", "b/c/é ü.mkv", "b/x.MOV"}
     assert len({s.speaker for s in sources}) == 3
     assert {(s.split, s.emotion) for s in sources} == {("train", NO_EMOTION)}
 

@@ -79,8 +79,7 @@ def read(name: str, root: str | os.PathLike, *, split: str | None = None, **opti
     sources = []
     for source, id in zip(found.sources, ids, strict=True):
         where = split or splits[source.speaker]
-        same = (id, where) == (source.id, source.split)
-        sources.append(source if same else dataclasses.replace(source, id=id, split=where))
+        sources.append(dataclasses.replace(source, id=id, split=where, root=tree.root))
     return Listing(sorted(sources, key=lambda source: source.id), dropped)
 
 
