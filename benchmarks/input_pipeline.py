@@ -33,7 +33,8 @@ import cv2
 import numpy as np
 
 import playmate_jax.data as d
-from playmate_jax.data.handover import Lender, Receiver
+from playmate_jax.data.frame_pairs import PAIRS, pair_of
+from playmate_jax.data.handover import Lender, Receiver, made, stacked
 from playmate_jax.data.motion_windows import Cut, Windows
 from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
@@ -245,29 +246,28 @@ def profile_table(folder: Path, kind: str) -> None:
         records.fields = ("motion", "features", "identity", "emotion", "intensity")
         make, name = cut, "window, normalise"
     else:
-        from playmate_jax.data.frame_pairs import pair_of
-
         records = d.open_records(folder, kinds=("portrait_pairs",))
         records.fields = ("motion", "frames", "rows", "landmarks", "identity")
-        rows = 2  # pairs of a clip that was read
-        make, name = pair_of, "decode two pictures"
-    rng, numbers = np.random.default_rng(0), iter(lambda: 0, 1)
+        rows = PAIRS  # pairs of a clip that was read
+
+        def make(record, rng):
+            return {name: made(value) for name, value in pair_of(record, rng).items()}
+
+        name = "decode two pictures"
+    rng = np.random.default_rng(0)
     data = [records._source[n] for n in range(min(len(records), 50))]
     record = records.parse(data[0])
     examples = [make(record, rng) for _ in range(BATCH)]
     lender, receiver = Lender(), Receiver()
 
     def read() -> object:
-        return records._source[(next(numbers) + int(rng.integers(len(records)))) % len(records)]
+        return records._source[int(rng.integers(len(records)))]
 
     parts = {
         "read": seconds_per_call(read) / rows,
         "parse": seconds_per_call(lambda: records.parse(data[int(rng.integers(len(data)))])) / rows,
         name: seconds_per_call(lambda: make(record, rng)),
-        "stack": seconds_per_call(
-            lambda: {k: np.stack([e[k] for e in examples]) for k in examples[0]}
-        )
-        / BATCH,
+        "stack": seconds_per_call(lambda: stacked(examples)) / BATCH,
         "hand over (workers: instead of stack)": seconds_per_call(
             lambda: receiver.unpacked(lender.stacked(examples))
         )
