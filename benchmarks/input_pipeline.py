@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -32,7 +33,8 @@ import cv2
 import numpy as np
 
 import playmate_jax.data as d
-from playmate_jax.data.handover import Lender, Receiver
+from playmate_jax.data.frame_pairs import PAIRS, pair_of
+from playmate_jax.data.handover import Lender, Receiver, made, stacked
 from playmate_jax.data.motion_windows import Cut, Windows
 from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
@@ -41,6 +43,7 @@ from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statist
 SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; 16 pictures is what preparation keeps
 STEP_BATCH, BATCH = 8, 32
 ROUNDS = 3
+BUFFERED = 8  # batches that wait ready at most, with two threads or workers
 
 
 def picture(rng: np.random.Generator) -> bytes:
@@ -90,12 +93,23 @@ def write_data(root: Path, count: int) -> list[bytes]:
 
 
 def seconds_per_call(call: Callable[[], object], at_least: float = 1.0) -> float:
-    """Mean over calls for that many seconds."""
+    """Mean over calls for that many seconds, and at least one."""
     start, calls = time.perf_counter(), 0
-    while (now := time.perf_counter()) - start < at_least:
+    while True:
         call()
         calls += 1
-    return (now - start) / calls
+        taken = time.perf_counter() - start
+        if taken >= at_least:
+            return taken / calls
+
+
+def batches_per_s(batches) -> float:
+    """Once its buffers are empty; lets them fill again before something else is measured."""
+    for _ in range(BUFFERED):
+        next(batches)
+    rate = 1 / seconds_per_call(lambda: next(batches), 2.0)
+    time.sleep(1.0)
+    return rate
 
 
 def alternated(sides: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -140,7 +154,7 @@ def stage1_table(folder: Path) -> None:
         warm(d.stage1(str(folder), STEP_BATCH, loading=d.Loading(2))) as two,
     ):
         sides = {"threads": threads, "1 worker": one, "2 workers": two}
-        measured = {n: lambda b=b: 1 / seconds_per_call(lambda: next(b)) for n, b in sides.items()}
+        measured = {name: partial(batches_per_s, batches) for name, batches in sides.items()}
         measured["train step"] = lambda: 1 / seconds_per_call(step, 0.0)
         found = alternated(measured)
     print(f"\n| stage 1, batch {STEP_BATCH} | batches/s | of the train step |\n|---|---:|---:|")
@@ -152,8 +166,7 @@ def stage1_table(folder: Path) -> None:
 def warm(batches) -> Iterator:
     """Batches whose workers run and whose buffers were emptied once."""
     with batches:
-        for _ in range(12):
-            next(batches)
+        batches_per_s(batches)
         yield batches
 
 
@@ -202,7 +215,7 @@ def face_space_table(folder: Path, pictures: list[bytes]) -> None:
             return lambda: sum(pool.starmap(decoding_rate, jobs, chunksize=1))
 
         def fed(batches) -> Callable[[], float]:
-            return lambda: 2 * BATCH / seconds_per_call(lambda: next(batches))
+            return lambda: 2 * BATCH * batches_per_s(batches)
 
         rows = {
             f"{cores} threads": (lambda: rate_of_threads(with_opencv, pictures, cores),
@@ -233,29 +246,28 @@ def profile_table(folder: Path, kind: str) -> None:
         records.fields = ("motion", "features", "identity", "emotion", "intensity")
         make, name = cut, "window, normalise"
     else:
-        from playmate_jax.data.frame_pairs import pair_of
-
         records = d.open_records(folder, kinds=("portrait_pairs",))
         records.fields = ("motion", "frames", "rows", "landmarks", "identity")
-        rows = 2  # pairs of a clip that was read
-        make, name = pair_of, "decode two pictures"
-    rng, numbers = np.random.default_rng(0), iter(lambda: 0, 1)
+        rows = PAIRS  # pairs of a clip that was read
+
+        def make(record, rng):
+            return {name: made(value) for name, value in pair_of(record, rng).items()}
+
+        name = "decode two pictures"
+    rng = np.random.default_rng(0)
     data = [records._source[n] for n in range(min(len(records), 50))]
     record = records.parse(data[0])
     examples = [make(record, rng) for _ in range(BATCH)]
     lender, receiver = Lender(), Receiver()
 
     def read() -> object:
-        return records._source[(next(numbers) + int(rng.integers(len(records)))) % len(records)]
+        return records._source[int(rng.integers(len(records)))]
 
     parts = {
         "read": seconds_per_call(read) / rows,
         "parse": seconds_per_call(lambda: records.parse(data[int(rng.integers(len(data)))])) / rows,
         name: seconds_per_call(lambda: make(record, rng)),
-        "stack": seconds_per_call(
-            lambda: {k: np.stack([e[k] for e in examples]) for k in examples[0]}
-        )
-        / BATCH,
+        "stack": seconds_per_call(lambda: stacked(examples)) / BATCH,
         "hand over (workers: instead of stack)": seconds_per_call(
             lambda: receiver.unpacked(lender.stacked(examples))
         )

@@ -21,7 +21,7 @@ import grain
 import numpy as np
 from absl import flags
 
-from playmate_jax.data.handover import Batch, Lender, Parcel, Receiver
+from playmate_jax.data.handover import Batch, Example, Lender, Parcel, Receiver, stacked
 from playmate_jax.errors import UserError
 from playmate_jax.motion.normalization import Statistics
 
@@ -168,10 +168,10 @@ class Stack:
         examples = [e for element in elements for e in _examples(element)]
         if self.lender is not None:
             return self.lender.stacked(examples)
-        return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+        return stacked(examples)
 
 
-def _examples(element: Any) -> Sequence[Batch]:
+def _examples(element: Any) -> Sequence[Example]:
     return element if isinstance(element, list) else [element]
 
 

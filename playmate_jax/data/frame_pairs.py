@@ -18,6 +18,7 @@ mirrored.
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import cv2
@@ -101,7 +102,7 @@ class Couple:
     ends: np.ndarray
     pairs: int
 
-    def __call__(self, place: int, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+    def __call__(self, place: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         speaker = int(np.searchsorted(self.ends, place, side="right"))
         end = self.ends[speaker]
         own = end - (self.ends[speaker - 1] if speaker else 0)
@@ -110,14 +111,17 @@ class Couple:
         return [pair_of(clip, rng) for _ in range(self.pairs) for clip in clips]
 
 
-def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Two different pictures of a record, decoded, with what is known of them."""
+def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Two different pictures of a record, to be decoded, with what is known of them."""
     frames, motion, landmarks = record["frames"], record["motion"], record["landmarks"]
-    pair = {"identity": record["identity"], "has_landmarks": np.bool_(len(landmarks) > 0)}
+    pair: dict[str, Any] = {
+        "identity": record["identity"],
+        "has_landmarks": np.bool_(len(landmarks) > 0),
+    }
     source = rng.integers(len(frames))
     driving = (source + rng.integers(1, len(frames))) % len(frames)
     for name, n in (("source", source), ("driving", driving)):
-        pair[name] = decoded(frames[n], record)
+        pair[name] = partial(decoded, frames[n], record.get("id", ""))
         # A set of pairs stores the motion of its pictures, one of drawn faces that of every frame.
         pair[f"motion_{name}"] = motion[n if len(motion) == len(frames) else record["rows"][n]]
         known = landmarks[n] if len(landmarks) else np.zeros((468, 2))
@@ -125,12 +129,12 @@ def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np
     return pair
 
 
-def decoded(picture: bytes, record: Mapping[str, Any]) -> np.ndarray:
+def decoded(picture: bytes, name: str) -> np.ndarray:
     """A JPEG file's pixels, (h, w, 3) uint8 RGB."""
     pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
     if pixels is None:
         raise UserError(
-            f"expected JPEG pictures in the record {record.get('id', '')}, found other bytes: "
+            f"expected JPEG pictures in the record {name}, found other bytes: "
             "prepare the data set again"
         )
     return pixels

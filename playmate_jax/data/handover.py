@@ -9,14 +9,38 @@ segment's first byte. What the receiver holds is ordinary memory: nothing of it 
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import shared_memory, util
+from typing import Any
 
 import numpy as np
 
 ALIGNMENT = 64  # of arrays within a segment, and the room for its mark
 FREE, LENT = 0, 1
 Batch = dict[str, np.ndarray]
+Example = Mapping[str, Any]  # of arrays, or of functions that make them
+
+
+def stacked(examples: Sequence[Example]) -> Batch:
+    """Examples as a batch in this process's own memory."""
+    first = {name: made(value) for name, value in examples[0].items()}
+    batch = {n: np.empty((len(examples), *one.shape), one.dtype) for n, one in first.items()}
+    fill(batch, first, examples)
+    return batch
+
+
+def fill(batch: Batch, first: Batch, examples: Sequence[Example]) -> None:
+    """Puts examples into a batch, the first of which is made already. What is made on the way, a
+    picture say, is copied while it is still in the processor's cache."""
+    for name, rows in batch.items():
+        rows[0] = first[name]
+        for row, example in enumerate(examples[1:], 1):
+            rows[row] = made(example[name])
+
+
+def made(value: Any) -> np.ndarray:
+    """An array of an example."""
+    return value() if callable(value) else np.asarray(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +63,15 @@ class Lender:
         self._lock = threading.Lock()
         util.Finalize(self, self._unlink, exitpriority=10)
 
-    def stacked(self, examples: Sequence[Batch]) -> Parcel:
+    def stacked(self, examples: Sequence[Example]) -> Parcel:
         """Examples as a batch in a segment."""
+        first = {name: made(value) for name, value in examples[0].items()}
         arrays, end = [], ALIGNMENT
-        for name, some in examples[0].items():
-            shape = (len(examples), *np.shape(some))
-            arrays.append((name, shape, some.dtype.str, end))
-            end += -(-some.nbytes * len(examples) // ALIGNMENT) * ALIGNMENT
+        for name, one in first.items():
+            arrays.append((name, (len(examples), *one.shape), one.dtype.str, end))
+            end += -(-one.nbytes * len(examples) // ALIGNMENT) * ALIGNMENT
         segment = self._free(end)
-        for name, array in _views(segment, tuple(arrays)).items():
-            np.stack([example[name] for example in examples], out=array)
+        fill(_views(segment, tuple(arrays)), first, examples)
         return Parcel(segment.name, tuple(arrays))
 
     def _free(self, size: int) -> shared_memory.SharedMemory:
