@@ -10,7 +10,7 @@ MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help
-.PHONY: help animate test lint parity crossings bench demo-weights figures clean
+.PHONY: help animate test lint parity crossings bench bench-data demo-weights figures clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -36,6 +36,12 @@ crossings: $(VENV)/test.stamp  ## every family to JAX and back at full size: a t
 
 bench: $(VENV)/test.stamp  ## W, G and a train step at full size against PyTorch twins, alternating
 	$(MALLOC) $(BIN)/python benchmarks/full_size.py
+
+bench-data: $(VENV)/test.stamp  ## records, drawing, input pipeline, and 500 broken media files
+	$(BIN)/python benchmarks/records.py
+	$(BIN)/python benchmarks/drawn_faces.py
+	$(MALLOC) $(BIN)/python benchmarks/input_pipeline.py
+	$(BIN)/python benchmarks/fuzz_media.py
 
 demo-weights: $(VENV)/test.stamp  ## train the shipped weights from nothing (hours on a CPU)
 	$(MALLOC) bash launch/demo_weights.sh

@@ -21,9 +21,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import cv2
 import grain
 import numpy as np
+import simplejpeg
+from jaxtyping import UInt8
 
 from playmate_jax.data.batches import ALONE, Batches, Loading, endless, fingerprint, seeds
 from playmate_jax.data.mixture import Data, Part, open_mixture
@@ -121,7 +122,7 @@ def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, An
     source = rng.integers(len(frames))
     driving = (source + rng.integers(1, len(frames))) % len(frames)
     for name, n in (("source", source), ("driving", driving)):
-        pair[name] = partial(decoded, frames[n], record.get("id", ""))
+        pair[name] = partial(decoded, frames[n], str(record.get("id", "")))
         # A set of pairs stores the motion of its pictures, one of drawn faces that of every frame.
         pair[f"motion_{name}"] = motion[n if len(motion) == len(frames) else record["rows"][n]]
         known = landmarks[n] if len(landmarks) else np.zeros((468, 2))
@@ -129,12 +130,26 @@ def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, An
     return pair
 
 
-def decoded(picture: bytes, name: str) -> np.ndarray:
-    """A JPEG file's pixels, (h, w, 3) uint8 RGB."""
-    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise UserError(
-            f"expected JPEG pictures in the record {name}, found other bytes: "
-            "prepare the data set again"
-        )
+def decoded(
+    picture: bytes, name: str, into: UInt8[np.ndarray, "h w 3"] | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A JPEG file's pixels, RGB, in a new array or in the one that is given.
+
+    Raises:
+      UserError: it is none, or of another size; says the record's name.
+    """
+    try:
+        pixels = simplejpeg.decode_jpeg(picture, "RGB", buffer=into)
+    except ValueError as error:
+        raise _unlike(name, into, str(error)) from None
+    if into is not None and pixels.shape != into.shape:
+        raise _unlike(name, into, f"{pixels.shape[1]} x {pixels.shape[0]}")
     return pixels
+
+
+def _unlike(name: str, into: np.ndarray | None, found: str) -> UserError:
+    size = "" if into is None else f" of {into.shape[1]} x {into.shape[0]} like the others"
+    return UserError(
+        f"expected JPEG pictures{size} in the record {name}, found other bytes ({found}): "
+        "prepare the data set again, and all of a mixture at one size"
+    )

@@ -18,7 +18,8 @@ import numpy as np
 ALIGNMENT = 64  # of arrays within a segment, and the room for its mark
 FREE, LENT = 0, 1
 Batch = dict[str, np.ndarray]
-Example = Mapping[str, Any]  # of arrays, or of functions that make them
+# Of arrays, or of functions that make them: in the array they are given, or (None) in a new one.
+Example = Mapping[str, Any]
 
 
 def stacked(examples: Sequence[Example]) -> Batch:
@@ -30,17 +31,20 @@ def stacked(examples: Sequence[Example]) -> Batch:
 
 
 def fill(batch: Batch, first: Batch, examples: Sequence[Example]) -> None:
-    """Puts examples into a batch, the first of which is made already. What is made on the way, a
-    picture say, is copied while it is still in the processor's cache."""
+    """Puts examples into a batch, the first of which is made already. Pictures are decoded where
+    they are to lie."""
     for name, rows in batch.items():
         rows[0] = first[name]
         for row, example in enumerate(examples[1:], 1):
-            rows[row] = made(example[name])
+            if callable(value := example[name]):
+                value(rows[row])
+            else:
+                rows[row] = value
 
 
 def made(value: Any) -> np.ndarray:
     """An array of an example."""
-    return value() if callable(value) else np.asarray(value)
+    return value(None) if callable(value) else np.asarray(value)
 
 
 @dataclasses.dataclass(frozen=True)

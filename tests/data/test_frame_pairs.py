@@ -1,9 +1,11 @@
 """Pairs of frames as the face space sees them."""
 
+import cv2
 import numpy as np
 import pytest
 
 from playmate_jax.data import across, face_space
+from playmate_jax.data.frame_pairs import decoded
 from playmate_jax.errors import UserError
 
 
@@ -78,3 +80,21 @@ def test_bytes_that_are_no_picture_are_told(portrait_records):
     ]
     with pytest.raises(UserError, match="clip-"):
         next(face_space(broken, 8))
+
+
+def test_pictures_of_two_sizes_do_not_make_a_batch(portrait_records):
+    small = cv2.imencode(".jpg", np.zeros((8, 16, 3), np.uint8))[1].tobytes()
+    mixed = [
+        dict(record, frames=[small] * len(record["frames"])) if number % 2 else record
+        for number, record in enumerate(portrait_records)
+    ]
+    with pytest.raises(UserError, match="like the others"):
+        next(face_space(mixed, 64))
+
+
+def test_a_picture_is_decoded_as_opencv_does(portrait_records):
+    picture = portrait_records[0]["frames"][0]
+    expected = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+    into = np.empty_like(expected)
+    assert np.abs(decoded(picture, "", into).astype(int) - expected).max() <= 1
+    np.testing.assert_array_equal(into, decoded(picture, ""))
