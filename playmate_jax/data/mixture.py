@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,8 +76,11 @@ def open_mixture(data: Data, split: str, kinds: Iterable[str], fields: Sequence[
         if not len(records):
             raise UserError("expected records, found none: give some, or a prepared folder")
         return [Part(records, _index_of(records))]
-    if not weights or any(w is not None and not w > 0 for w in weights.values()):
+    told = [weight for weight in weights.values() if weight is not None]
+    if not weights or not all(0 < weight < math.inf for weight in told):
         raise UserError(f"expected data sets with weights above 0, found {data!r}")
+    if len(told) not in (0, len(weights)):
+        raise UserError(f"expected a weight for each data set or for none, found {data!r}")
     parts = []
     for folder, weight in weights.items():
         records = open_records(folder, split, kinds)

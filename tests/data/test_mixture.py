@@ -1,8 +1,10 @@
 """Several data sets on disk as one."""
 
 import numpy as np
+import pytest
 
-from playmate_jax.data import face_space, stage2
+from playmate_jax.data import face_space, stage1, stage2
+from playmate_jax.errors import UserError
 from tests.data.made_up_clips import made_up_clip, write_data_set
 
 
@@ -30,3 +32,11 @@ def test_without_weights_every_clip_with_pictures_is_seen_equally_often(tmp_path
         identity = next(batches)["identity"]
     of_first = (identity[:, None] == np.stack([clip.identity for clip in first])).all(-1).any(-1)
     assert of_first.sum() == 4
+
+
+def test_weights_of_some_data_sets_alone_are_refused(tmp_path):
+    folders = folders_of(tmp_path, "talking_clips", [made_up_clip(0)], [made_up_clip(1)])
+    with pytest.raises(UserError, match="a weight for each data set or for none"):
+        stage1(f"{folders[0]}:0.7,{folders[1]}", 4)
+    with pytest.raises(UserError, match="weights above 0"):
+        stage1({folders[0]: 0.7, folders[1]: float("inf")}, 4)
