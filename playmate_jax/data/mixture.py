@@ -23,7 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from playmate_jax.data.record_source import Records, has_data_set, open_records
+from playmate_jax.data.record_source import Records, has_data_set, open_records, split_names
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.data.shards import CHECKSUMS
 from playmate_jax.data.statistics import (
@@ -110,6 +110,11 @@ def _statistics(part: Part) -> SetStatistics:
     folder = part.records.folder
     if stored := read_statistics(folder).get("train"):
         return stored
+    if "train" not in (splits := split_names(folder)):
+        raise UserError(
+            f"expected statistics of clips to train on, found {', '.join(splits)} alone in "
+            f"'{folder}': give those of the training set (statistics=stage1(...).statistics)"
+        )
     print(f"no statistics are stored in '{folder}': measuring its clips", file=sys.stderr)
     fields = ("motion", "features", "identity")
     found = measured(Records(folder, part.records.kind, "train", fields))

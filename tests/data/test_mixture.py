@@ -1,5 +1,7 @@
 """Several data sets on disk as one."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,16 @@ def test_weights_of_some_data_sets_alone_are_refused(tmp_path):
         stage1(f"{folders[0]}:0.7,{folders[1]}", 4)
     with pytest.raises(UserError, match="weights above 0"):
         stage1({folders[0]: 0.7, folders[1]: float("inf")}, 4)
+
+
+def test_a_set_without_clips_to_train_on_takes_the_statistics_of_another(tmp_path):
+    clips = [made_up_clip(n) for n in range(2)]
+    held_out = [dataclasses.replace(clip, split="validation") for clip in clips]
+    (known,) = folders_of(tmp_path, "talking_clips", clips)
+    other = write_data_set(tmp_path / "other", "talking_clips", [held_out], "validation")
+    with pytest.raises(UserError, match="clips to train on, found validation alone"):
+        stage1(other, 4, split="validation")
+    with stage1(known, 4) as batches:
+        statistics = batches.statistics
+    with stage1(other, 4, split="validation", statistics=statistics) as batches:
+        assert next(batches)["motion"].shape == (4, 100, 70)
