@@ -68,7 +68,7 @@ class Batches(Iterator[Batch]):
         rows: examples that one element of the stream brings, as a list if more than one.
         """
         share, odd = divmod(batch_size, loading.process_count * rows)
-        if odd or not share:
+        if odd or share < 1:
             raise UserError(
                 f"expected a batch size that {loading.process_count} processes can share in "
                 f"pieces of {rows}, found {batch_size}: take a multiple of "

@@ -55,10 +55,12 @@ def face_space(
       UserError: no such data, or of one speaker only.
     """
     parts = open_mixture(data, split, KINDS, FIELDS)
+    usable = [np.flatnonzero(np.asarray(part.index["pictures"], int) > 1) for part in parts]
     streams = [
-        couples_of(part, pairs, s) for part, s in zip(parts, seeds(seed, len(parts)), strict=True)
+        couples_of(part, numbers, pairs, s)
+        for part, numbers, s in zip(parts, usable, seeds(seed, len(parts)), strict=True)
     ]
-    shares = [len(p.records) if p.weight is None else p.weight for p in parts]
+    shares = [float(len(n)) if p.weight is None else p.weight for p, n in zip(parts, usable)]
     examples = streams[0] if len(streams) == 1 else grain.MapDataset.mix(streams, shares)
     about = {
         "seed": seed,
@@ -72,9 +74,9 @@ def across(array: Any) -> Any:
     return array.reshape(-1, 2, *array.shape[1:])[:, ::-1].reshape(array.shape)
 
 
-def couples_of(part: Part, pairs: int, seed: int) -> grain.MapDataset:
-    """The endless stream of one data set's couples: each clip with one of another speaker."""
-    usable = np.flatnonzero(np.asarray(part.index["pictures"], int) > 1)
+def couples_of(part: Part, usable: np.ndarray, pairs: int, seed: int) -> grain.MapDataset:
+    """The endless stream of one data set's couples: each usable clip with one of another
+    speaker."""
     names, speakers = np.unique(np.asarray(part.index["speaker"])[usable], return_inverse=True)
     if len(names) < 2:
         raise UserError(

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from playmate_jax.data.record_source import Records, has_data_set, open_records
+from playmate_jax.data.record_source import Records, has_data_set, open_records, split_names
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.data.shards import CHECKSUMS
 from playmate_jax.data.statistics import (
@@ -75,8 +76,11 @@ def open_mixture(data: Data, split: str, kinds: Iterable[str], fields: Sequence[
         if not len(records):
             raise UserError("expected records, found none: give some, or a prepared folder")
         return [Part(records, _index_of(records))]
-    if not weights or any(w is not None and not w > 0 for w in weights.values()):
+    told = [weight for weight in weights.values() if weight is not None]
+    if not weights or not all(0 < weight < math.inf for weight in told):
         raise UserError(f"expected data sets with weights above 0, found {data!r}")
+    if len(told) not in (0, len(weights)):
+        raise UserError(f"expected a weight for each data set or for none, found {data!r}")
     parts = []
     for folder, weight in weights.items():
         records = open_records(folder, split, kinds)
@@ -106,6 +110,11 @@ def _statistics(part: Part) -> SetStatistics:
     folder = part.records.folder
     if stored := read_statistics(folder).get("train"):
         return stored
+    if "train" not in (splits := split_names(folder)):
+        raise UserError(
+            f"expected statistics of clips to train on, found {', '.join(splits)} alone in "
+            f"'{folder}': give those of the training set (statistics=stage1(...).statistics)"
+        )
     print(f"no statistics are stored in '{folder}': measuring its clips", file=sys.stderr)
     fields = ("motion", "features", "identity")
     found = measured(Records(folder, part.records.kind, "train", fields))

@@ -101,12 +101,12 @@ def _batches(data, batch_size, seed, split, windows, statistics, loading, labell
     used = statistics or mixture_statistics(parts).normalization()
     for part in parts:
         _check_speech(part, used)
+    visits = [visits_of(part, windows, labelled) for part in parts]
     streams = [
-        windows_of(part, windows, used, s, labelled)
-        for part, s in zip(parts, seeds(seed, len(parts)), strict=True)
+        windows_of(part, windows, used, often, s)
+        for part, often, s in zip(parts, visits, seeds(seed, len(parts)), strict=True)
     ]
-    sizes = [float(sum(part.index["frames"])) for part in parts]
-    shares = [size if part.weight is None else part.weight for part, size in zip(parts, sizes)]
+    shares = [float(v.sum()) if p.weight is None else p.weight for p, v in zip(parts, visits)]
     examples = streams[0] if len(streams) == 1 else grain.MapDataset.mix(streams, shares)
     about = {
         "seed": seed,
@@ -116,20 +116,24 @@ def _batches(data, batch_size, seed, split, windows, statistics, loading, labell
     return Batches(examples, batch_size, about, loading=loading, statistics=used)
 
 
-def windows_of(
-    part: Part, windows: Windows, statistics: Statistics, seed: int, labelled: bool = False
-) -> grain.MapDataset:
-    """The endless stream of one data set's windows."""
+def visits_of(part: Part, windows: Windows, labelled: bool) -> np.ndarray:
+    """How often an epoch visits each record of a data set; never one that will not do."""
     frames = np.asarray(part.index.get("frames", ()), int)
     emotions = np.asarray(part.index.get("emotion", ()), int)
     usable = (frames > 0) & ((emotions != NO_EMOTION) | (not labelled))
     if not usable.any():
         kind = "a labelled emotion" if labelled else "motion"
         raise UserError(f"expected clips with {kind}, found none of {len(frames)}: prepare others")
-    visits = np.where(usable, -(-frames // windows.window.length), 0)
+    return np.where(usable, -(-frames // windows.window.length), 0)
+
+
+def windows_of(
+    part: Part, windows: Windows, statistics: Statistics, visits: np.ndarray, seed: int
+) -> grain.MapDataset:
+    """The endless stream of one data set's windows."""
     order, place = seeds(seed, 2)
     return (
-        endless(grain.MapDataset.source(np.repeat(np.arange(len(frames)), visits)).shuffle(order))
+        endless(grain.MapDataset.source(np.repeat(np.arange(len(visits)), visits)).shuffle(order))
         .map(Read(part.records))
         .random_map(Cut(windows, statistics), seed=place)
     )

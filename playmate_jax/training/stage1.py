@@ -114,7 +114,8 @@ def stage1(
             statistics, config.batch_size, training_windows(generator.window, config.speech_noise)
         ),
         export=export,
-        description=to_values(config),
+        # Who makes the batches changes nothing about them.
+        description=to_values(dataclasses.replace(config, workers=0)),
     )
 
 

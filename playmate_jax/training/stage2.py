@@ -116,7 +116,8 @@ def stage2(
             emotional=True,
         ),
         export=export,
-        description=to_values(config),
+        # Who makes the batches changes nothing about them.
+        description=to_values(dataclasses.replace(config, workers=0)),
     )
 
 

@@ -92,6 +92,8 @@ def test_a_position_in_other_batches_is_refused(talking_records):
 def test_a_batch_that_hosts_cannot_share_is_told(talking_records):
     with pytest.raises(UserError, match="3 processes can share"):
         d.stage1(talking_records, 8, loading=Loading(0, 0, 3))
+    with pytest.raises(UserError, match="found -8"):
+        d.stage1(talking_records, -8)
 
 
 def test_memory_stays_flat(talking_records):

@@ -85,6 +85,13 @@ def test_stage_1_resumes_as_if_uninterrupted(config, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, whole.state, rest.state)
 
 
+def test_another_number_of_workers_is_no_other_configuration(config, tmp_path, capsys):
+    train(config.stage(), tmp_path, 1, loop=QUIET, quiet=True)
+    more = dataclasses.replace(config, workers=1).stage()
+    train(more, tmp_path, 1, loop=QUIET)
+    assert "another configuration" not in capsys.readouterr().err
+
+
 def test_a_run_does_not_go_on_with_other_data(config, folders, tmp_path):
     train(config.stage(), tmp_path, 1, loop=QUIET, quiet=True)
     other = dataclasses.replace(config, clips=f"{folders[0]}:0.5,{folders[1]}:0.5")
