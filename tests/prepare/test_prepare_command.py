@@ -61,13 +61,13 @@ def test_real_records_are_read_by_tfds_and_grain(tmp_path, monkeypatch):
 
 
 def test_the_summary_tells_what_came_of_it_and_what_is_next(tmp_path, fakes, capsys):
-    out = tmp_path / "out"
+    out = tmp_path / "two words"
     assert prepare(out) == 0
     told, progress = capsys.readouterr()
     assert told.splitlines()[0] == ("kept 43 clips, 0.04 h of 22 speakers (train 35, validation 8)")
     assert "      2 quality: shorter than 3 s\n" in told
     assert "1 source crashed, hung or failed unexpectedly" in told
-    assert told.endswith(f"next: playmate data report {out}\n")
+    assert told.endswith(f"next: playmate data report '{out}'\n")
     assert "23/23 sources" in progress and "43 clips, 3 dropped (1 crashed" in progress
     assert json.loads((out / "dropped.jsonl").read_text().splitlines()[0])["reason"]
 
