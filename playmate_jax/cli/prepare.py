@@ -3,6 +3,7 @@
 import argparse
 import collections
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +198,7 @@ def _tell(out: str, kinds: tuple[str, ...], prepared: "Prepared") -> None:
         )
     print(f"data sets: {', '.join(f'{out}/{kind}' for kind in kinds)}")
     print(f"lists: {out}/clips.jsonl, {out}/dropped.jsonl")
-    print(f"next: playmate data report {out}")
+    print(f"next: playmate data report {shlex.quote(out)}")
 
 
 def _reasons(dropped: list[dict[str, Any]]) -> list[tuple[int, str]]:

@@ -28,6 +28,7 @@ from playmate_jax.prepare.refusals import is_full, refusal
 from playmate_jax.prepare.source import Source
 
 _LEAST_BYTES = 1000  # of a second of video: a file that claims to be longer is not believed
+_SKIPPED = 0.05  # of a second's work: what one takes that is decoded and not looked at
 
 
 def serve(pipe_number: int) -> None:
@@ -72,19 +73,28 @@ def _end_with_parent() -> None:
 
 
 def _length(source: Source) -> float:
-    """Seconds of media in a source, as far as can be told without decoding."""
-    if source.end_s is not None:
-        return max(source.end_s - source.start_s, 0.0)
+    """Seconds of media in a source, as far as can be told without decoding; a little for those
+    before its span, which may have to be decoded too."""
+    if source.end_s is not None and not source.path:  # it is drawn
+        return source.end_s - source.start_s
     try:
-        import av
-
-        from playmate_jax.media.container import open_container, seconds
-
-        with open_container(source.path, "a video") as container:
-            told = float(seconds(container.duration, Fraction(1, av.time_base)) or 0)
-        return min(told, os.path.getsize(source.path) / _LEAST_BYTES)
+        most = os.path.getsize(source.path) / _LEAST_BYTES
+        if source.end_s is None:
+            return min(_told_s(source.path), most)
+        span_s = max(source.end_s - source.start_s, 0.0)
+        return min(span_s, most) + _SKIPPED * min(source.start_s, most)
     except Exception:  # the maker will find out
         return 0.0
+
+
+def _told_s(path: str) -> float:
+    """Seconds that a file claims."""
+    import av
+
+    from playmate_jax.media.container import open_container, seconds
+
+    with open_container(path, "a video") as container:
+        return float(seconds(container.duration, Fraction(1, av.time_base)) or 0)
 
 
 def _is_full(error: BaseException) -> str:

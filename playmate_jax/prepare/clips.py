@@ -75,10 +75,9 @@ class ClipMaker:
             if getattr(error, "errno", None) in _OURS:
                 raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
-            reason = " ".join(reason.split())
             for path in filter(None, (source.path, source.audio)):
                 reason = reason.replace(path, source.below_root(path))
-            yield Dropped(source.id, source.place, stage, reason)
+            yield Dropped(source.id, source.place, stage, " ".join(reason.split()))
 
     def _clips(self, source: Source, found: Probe) -> Iterator[Clip | Dropped]:
         shortest, longest = (

@@ -61,7 +61,8 @@ class DrawnConfig:
     speech: LogMelConfig = LogMelConfig()
 
     def __post_init__(self):
-        if min(self.identities, self.hours, self.seconds, self.image_size) <= 0 or self.frames < 0:
+        numbers = self.identities, self.hours, self.seconds, self.image_size
+        if not all(0 < number < np.inf for number in numbers) or self.frames < 0:
             raise UserError(f"expected positive numbers of drawn people and hours, found {self}")
         if self.seconds * FPS < 1:
             raise UserError(f"expected clips of 0.04 s or more, found {self.seconds} s")

@@ -28,6 +28,7 @@ from playmate_jax.prepare.source import Source
 
 STAGE = "isolation"  # of what was given up here
 LOG = logging.getLogger(__name__)
+_LONGEST_S = 7 * 24 * 3600.0  # no source gets more: the system cannot wait for months
 _CHILD = "from playmate_jax.prepare.child import serve"
 # One core a child, whatever the machine: the number of threads decides in which order XLA adds.
 _ENVIRONMENT = {
@@ -217,7 +218,7 @@ class _Child:
         while True:
             kind, value = self._next(clock)
             if kind == "length":
-                clock.left_s += limits.second_s * value
+                clock.left_s = min(clock.left_s + limits.second_s * value, _LONGEST_S)
             elif kind == "made":
                 yield value
             elif kind == "failed":

@@ -39,6 +39,8 @@ def versions() -> dict[str, str]:
 def check_wish(output: Output, wish: dict[str, Any]) -> bool:
     """Whether the folder is a preparation of just this wish, begun or done; False: it is new.
 
+    A wish of which nothing was made yet binds nobody: its settings may have been the mistake.
+
     Raises:
       UserError: it was made, or begun, with another wish, or holds something else.
     """
@@ -54,7 +56,11 @@ def check_wish(output: Output, wish: dict[str, Any]) -> bool:
         before = json.loads(text)
     except ValueError:
         before = {}
-    if found := differences(before, wish):
+    found = differences(before, wish)
+    # elsewhere than on a disk, where nothing is locked, another run may be about to begin
+    if found and output.local and not set(output.names()) - {WISH, WORK, DROPPED}:
+        return False
+    if found:
         raise UserError(
             f"expected {output.root} to be of these settings, found it made with others: repeat "
             "those, or give another --out\n" + "\n".join(found)
@@ -80,7 +86,7 @@ def finish(job: Job, summaries: Iterable[Summary]) -> None:
     listed = output.read(LISTED) or b""
     output.write(DROPPED, listed + lines(dropped))
     if not clips:
-        output.clear(WISH, *job.kinds)
+        output.clear(*job.kinds, WISH)  # in this order: without its wish a folder is refused
         return
     for kind in job.kinds:
         _explain(job, output, kind, parts)

@@ -117,9 +117,11 @@ class Output:
             for name in self.names(WORK):
                 if name.startswith("part-"):  # of a run that was killed
                     self.clear(f"{WORK}/{name}")
-            yield
-            if self.names(WORK) == [_LOCK]:
-                self.clear(WORK)
+            try:
+                yield
+            finally:  # also where the folder was refused: it may be anybody's
+                if self.names(WORK) == [_LOCK]:
+                    self.clear(WORK)
         finally:
             os.close(file)
 

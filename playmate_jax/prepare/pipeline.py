@@ -45,10 +45,10 @@ class DoTask(beam.DoFn):
         try:
             summary = self._do(place)
         except BaseException as error:
+            if not self._quiet:
+                raise  # Beam may try the task again, and this process has others
             children.stop(error)  # the other threads need not go on
-            if self._quiet:
-                return
-            raise
+            return
         for name in ("clips", "dropped"):
             beam.metrics.Metrics.counter("playmate", name).inc(len(summary[name]))
         yield summary

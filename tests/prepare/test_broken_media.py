@@ -40,8 +40,10 @@ def test_records_tell_where_a_file_lies_below_the_root(tmp_path: Path, write_fil
     path = write_film(tmp_path / "a.mp4", _talk(4), audio=speech_like(4))
     (clip,) = make_clips()(_source(path, root=str(tmp_path)))
     assert clip.source == "a.mp4 0.00-4.00 s"
-    (tmp_path / "b.mp4").write_bytes(b"no film")
-    (dropped,) = make_clips()(_source(tmp_path / "b.mp4", root=str(tmp_path)))
+    home = tmp_path / "two  blanks\u3000and one of Japan"
+    home.mkdir()
+    (home / "b.mp4").write_bytes(b"no film")
+    (dropped,) = make_clips()(_source(home / "b.mp4", root=str(home)))
     assert dropped.source == "b.mp4" and "'b.mp4'" in dropped.reason
 
 

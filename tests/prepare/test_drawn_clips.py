@@ -92,7 +92,10 @@ def test_features_follow_the_front_end():
     assert np.isfinite(features).all() and features.std() > 0.1
 
 
-@pytest.mark.parametrize("wrong", [{"hours": 0}, {"seconds": 0.01}, {"frames": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hours": 0}, {"hours": np.inf}, {"seconds": np.nan}, {"seconds": 0.01}, {"frames": -1}],
+)
 def test_impossible_worlds_are_refused(wrong):
     with pytest.raises(UserError, match="expected"):
         DrawnConfig(**wrong)

@@ -1,5 +1,6 @@
 """A source may crash, hang or fail: it is given up with its reason, and no other one notices."""
 
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -125,6 +126,27 @@ def test_a_hostile_duration_is_not_believed(tmp_path):
     told[at : at + 4] = b"\xff\xff\xff\x7f"  # 2 GB of sound: 18 hours
     (tmp_path / "a.wav").write_bytes(told)
     assert _length(source) <= len(told) / 1000
+    span = dataclasses.replace(source, start_s=10.0, end_s=1e6)  # "to the end", in a table
+    assert 0 < _length(span) < 2 * len(told) / 1000
+
+
+def test_what_lies_before_a_span_may_have_to_be_decoded(tmp_path):
+    (tmp_path / "long.avi").write_bytes(bytes(8_000_000))  # of 8000 s at most
+    (source,) = sources(0, str(tmp_path / "long.avi"))
+    first = _length(dataclasses.replace(source, start_s=0.0, end_s=10.0))
+    last = _length(dataclasses.replace(source, start_s=7200.0, end_s=7210.0))
+    assert first == 10 < 100 < last < 7200
+
+
+def test_a_source_as_long_as_a_month_is_made_as_any_other():
+    # as labels.csv may tell; the system waits for no more than 24 days
+    (month,) = (dataclasses.replace(s, path="", end_s=1e6) for s in sources(1))
+    patient = Children(FakeConfig(), names_alone, 1, Limits(60, 3, second_s=30))
+    try:
+        with patient.lend() as make:
+            assert made(make, month) == ["fake-0000-000", "fake-0000-001"]
+    finally:
+        patient.stop()
 
 
 def test_dropped_travels_whole(children):

@@ -13,8 +13,10 @@ pytest.importorskip("tensorflow_datasets")
 
 from playmate_jax.cli import run
 from playmate_jax.cli.progress import ProgressBar, span
-from playmate_jax.prepare import stores
+from playmate_jax.errors import UserError
+from playmate_jax.prepare import pipeline, stores, tasks
 from playmate_jax.prepare.output import Output
+from playmate_jax.prepare.plan import plan
 from playmate_jax.prepare.preparation import Progress
 from tests.prepare.fake_makers import FakeConfig, sources
 from tests.prepare.preparing import KINDS, OtherRunner, contents, prepare, substitute
@@ -59,13 +61,13 @@ def test_real_records_are_read_by_tfds_and_grain(tmp_path, monkeypatch):
 
 
 def test_the_summary_tells_what_came_of_it_and_what_is_next(tmp_path, fakes, capsys):
-    out = tmp_path / "out"
+    out = tmp_path / "two words"
     assert prepare(out) == 0
     told, progress = capsys.readouterr()
     assert told.splitlines()[0] == ("kept 43 clips, 0.04 h of 22 speakers (train 35, validation 8)")
     assert "      2 quality: shorter than 3 s\n" in told
     assert "1 source crashed, hung or failed unexpectedly" in told
-    assert told.endswith(f"next: playmate data report {out}\n")
+    assert told.endswith(f"next: playmate data report '{out}'\n")
     assert "23/23 sources" in progress and "43 clips, 3 dropped (1 crashed" in progress
     assert json.loads((out / "dropped.jsonl").read_text().splitlines()[0])["reason"]
 
@@ -126,6 +128,26 @@ def remote_output(self, root: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_task_that_failed_may_be_tried_again_in_the_same_process(tmp_path, monkeypatch):
+    job = tasks.Job(str(tmp_path / "out"), FakeConfig(), KINDS, 4, 8)
+    (task,) = plan(sources(1))
+    (place,) = pipeline.write_plan(Output(job.out), [task])
+    results = iter([UserError("expected a store, found none"), {"clips": [], "dropped": []}])
+
+    def do(job, task):
+        if isinstance(result := next(results), UserError):
+            raise result
+        with tasks.Workshop.of(job).children.lend():
+            return result
+
+    monkeypatch.setattr(tasks, "do", do)
+    remote = pipeline.DoTask(job, quiet=False)
+    with pytest.raises(UserError, match="expected a store"):
+        list(remote.process(place))
+    assert tasks.Workshop.of(job).children.stopped is None
+    assert list(remote.process(place)) == [{"clips": [], "dropped": []}]
+
+
 def test_worker_processes_give_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     from playmate_jax.prepare.encoding import load_encoder

@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow_datasets")
 
 from playmate_jax.prepare.output import Output
 from playmate_jax.prepare.stores import Disk
-from tests.prepare.fake_makers import WAIT
+from tests.prepare.fake_makers import WAIT, FakeConfig, sources
 from tests.prepare.preparing import KINDS, contents, prepare, started, substitute
 
 
@@ -140,18 +140,47 @@ def test_two_runs_at_once_are_refused(tmp_path, capsys):
 
 def test_other_settings_are_refused_with_the_differences(tmp_path, quiet, monkeypatch, capsys):
     out = tmp_path / "out"
-    out.mkdir()
+    (out / "talking_clips").mkdir(parents=True)
     (out / "prepare.json").write_bytes(quiet["prepare.json"].replace(b'"numpy": "', b'"numpy": "0'))
     assert prepare(out, "--shards", "3") == 2
     told = capsys.readouterr().err
     assert "found it made with others" in told and "~ shards.train: 6 then, 3 now" in told
     assert '~ versions.numpy: "02' in told and "sources" not in told
-    assert contents(out).keys() <= {"prepare.json", ".prepare/lock"}
+    assert contents(out).keys() == {"prepare.json"}
+
+
+def test_settings_that_made_nothing_may_be_corrected(tmp_path, quiet, monkeypatch, capsys):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        substitute(patch.setattr, config=FakeConfig(broken="settings"))
+        assert prepare(out) == 2
+    assert "expected weights" in capsys.readouterr().err
+    assert prepare(out) == 0
+    assert contents(out) == quiet
+
+
+def test_killed_while_clearing_what_kept_nothing(tmp_path, quiet, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        substitute(patch.setattr, sources(0, "short.mp4"))
+        remove = Disk.remove
+
+        def killed(self, path):
+            if path.endswith("portrait_pairs"):
+                raise KeyboardInterrupt
+            remove(self, path)
+
+        patch.setattr(Disk, "remove", killed)
+        assert prepare(out) != 0
+        patch.setattr(Disk, "remove", remove)
+        assert prepare(out) == 2
+    assert contents(out).keys() == {"dropped.jsonl"}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
     (tmp_path / "holiday.mp4").touch()
     assert prepare(tmp_path) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.mp4"]  # as it was
     assert "expected a new or empty folder, found" in capsys.readouterr().err
     assert prepare(tmp_path / "holiday.mp4" / "out") == 2
     assert "Not a directory" in capsys.readouterr().err
