@@ -93,6 +93,17 @@ def read_wish(folder: Path) -> dict[str, Any]:
     )
 
 
+def speech_of(home: Path) -> str:
+    """The speech encoder of a data set's features, as `playmate prepare --speech` takes it; ""
+    where no prepare.json lies above its version folder."""
+    try:
+        wish = json.loads((home.parents[1] / WISH).read_text("utf-8"))
+        speech = wish["settings"]["speech"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return "log_mel" if isinstance(speech, dict) else str(speech)  # drawn clips tell its numbers
+
+
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file that has one a line; none where there is no file."""
     if not path.is_file():

@@ -42,6 +42,11 @@ class Clips:
         return self.features.shape[-1]
 
     @property
+    def speech(self) -> str:
+        """The encoder of the features: a pool does not tell."""
+        return ""
+
+    @property
     def expressions(self) -> Float[np.ndarray, "_ 63"]:
         """Every fifth frame, in its own units."""
         return self.motion[:, ::5, EXPRESSION].reshape(-1, EXPRESSION_SIZE)

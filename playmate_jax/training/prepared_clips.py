@@ -15,6 +15,9 @@ from jaxtyping import Float
 from playmate_jax.data.batches import Batches, Loading
 from playmate_jax.data.mixture import Part, mixture_statistics, open_mixture
 from playmate_jax.data.motion_windows import KINDS, Windows, stage1, stage2
+from playmate_jax.data.prepared import speech_of
+from playmate_jax.errors import UserError
+from playmate_jax.inference.playmate_generator import SPEECH_ENCODERS
 from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.motion.normalization import Statistics
 
@@ -41,6 +44,22 @@ class PreparedClips:
     def speech_size(self) -> int:
         """Numbers a frame of the speech features."""
         return len(self.statistics.speech_mean)
+
+    @functools.cached_property
+    def speech(self) -> str:
+        """The encoder of the features, where the data tell one that generators are made with.
+
+        Raises:
+          UserError: they tell several.
+        """
+        told = {speech_of(part.records.folder) for part in self._parts(("features",))}
+        known = sorted(name for name in told if name.partition("/")[0] in SPEECH_ENCODERS)
+        if len(known) > 1:
+            raise UserError(
+                f"expected speech features of one encoder in {self.data}, found those of "
+                f"{' and '.join(known)}: prepare all with the same --speech"
+            )
+        return known[0] if known else ""
 
     @property
     def expressions(self) -> Float[np.ndarray, "_ 63"]:

@@ -81,9 +81,11 @@ def stage1(
     clips: Clips | PreparedClips,
     whole_set: Clips | PreparedClips | None = None,
 ) -> Stage:
-    """Stage 1 on given clips. Speech size follows their features, statistics are of `whole_set`."""
+    """Stage 1 on given clips. The speech encoder, where they tell it, and its size follow their
+    features; statistics are of `whole_set`."""
     generator = dataclasses.replace(config.model.generator, speech_size=clips.speech_size)
-    model = dataclasses.replace(config.model, generator=generator, emotion=None)
+    speech = clips.speech or config.model.speech
+    model = dataclasses.replace(config.model, generator=generator, emotion=None, speech=speech)
     start = started_from(config.start) if config.start else None
     statistics = (
         Statistics.from_tree(start["statistics"]) if start else (whole_set or clips).statistics

@@ -13,6 +13,7 @@ import flax.struct
 import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from playmate_jax.errors import UserError
 from playmate_jax.models.configuration import from_values, to_values
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
@@ -79,7 +80,16 @@ def stage2(
     params: dict[str, Any],
     clips: Clips | PreparedClips,
 ) -> Stage:
-    """Stage 2 on top of stage 1's parameters {"generator", "statistics"}."""
+    """Stage 2 on top of stage 1's parameters {"generator", "statistics"}.
+
+    Raises:
+      UserError: the clips' speech features are another encoder's.
+    """
+    if clips.speech not in ("", model.speech):
+        raise UserError(
+            f"expected speech features of '{model.speech}', which stage 1 was trained on, found "
+            f"those of '{clips.speech}' in {config.clips}: prepare it with --speech {model.speech}"
+        )
     model = dataclasses.replace(model, emotion=config.emotion)
     statistics = Statistics.from_tree(params["statistics"])
     tx = optimizer(config.optimizer, config.steps)

@@ -1,6 +1,8 @@
 """Stages 1 and 2 on a prepared data set on disk, of a tiny size."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -113,6 +115,43 @@ def test_stage_2_sees_a_mixture_in_the_units_of_stage_1(config, folders, tmp_pat
     emotions = batch["emotion"][:, 0].argmax(-1)
     assert batch["emotion"].sum() == 20 * 20  # one emotion at intensity 1 in each of 20 frames
     assert (emotions < 4).sum() == 14  # emotions 0 to 3 are of the first set, 4 to 6 of the second
+
+
+def told(folder: str, speech) -> None:
+    """What prepare.json says of the speech encoder."""
+    (Path(folder) / "prepare.json").write_text(json.dumps({"settings": {"speech": speech}}))
+
+
+def test_weights_name_the_encoder_that_the_data_tell(config, tmp_path):
+    root = prepared(tmp_path / "data", [a_clip(n, 40) for n in range(2)])
+    one = dataclasses.replace(config, clips=root)
+    for said, encoder in (
+        ("hubert/9", "hubert/9"),
+        ({"bands": 24}, "log_mel"),
+        ("x/y", "wav2vec2"),
+    ):
+        told(root, said)
+        stage = one.stage()
+        stage.export(jax.jit(stage.init)(jax.random.key(0)), tmp_path / "weights")
+        assert load_weights(tmp_path / "weights")[0]["speech"] == encoder
+
+
+def test_stage_2_refuses_the_features_of_another_encoder(config, tmp_path):
+    root = prepared(tmp_path / "data", [a_clip(n, 40) for n in range(2)])
+    first = dataclasses.replace(config, clips=root).stage()
+    first.export(jax.jit(first.init)(jax.random.key(0)), tmp_path / "weights")
+    told(root, "log_mel")
+    second = Stage2Config(steps=1, stage1=str(tmp_path / "weights"), clips=root)
+    with pytest.raises(UserError, match="'wav2vec2', which stage 1 .* those of 'log_mel'"):
+        second.stage()
+
+
+def test_data_of_two_encoders_are_not_mixed(tmp_path):
+    roots = [prepared(tmp_path / name, [a_clip(0, 40)]) for name in "ab"]
+    told(roots[0], "hubert")
+    told(roots[1], "wav2vec2")
+    with pytest.raises(UserError, match="hubert and wav2vec2"):
+        _ = PreparedClips(",".join(roots)).speech
 
 
 def test_statistics_are_the_stored_ones_merged(folders, capsys):
