@@ -130,6 +130,8 @@ class Children:
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
         with self._guard:
+            if self.stopped:  # `wait_returned` may be over: nothing new is begun
+                raise self.stopped
             self._lent += 1
         try:
             yield

@@ -138,6 +138,13 @@ def test_what_lies_before_a_span_may_have_to_be_decoded(tmp_path):
     assert first == 10 < 100 < last < 7200
 
 
+def test_after_a_stop_nothing_is_lent_that_would_have_to_be_cleared_up():
+    stopped = Children(FakeConfig(), names_alone, 1, QUICK)
+    stopped.stop()
+    with pytest.raises(Stopped), stopped.lend():
+        pytest.fail("it was lent")
+
+
 def test_a_source_as_long_as_a_month_is_made_as_any_other():
     # as labels.csv may tell; the system waits for no more than 24 days
     (month,) = (dataclasses.replace(s, path="", end_s=1e6) for s in sources(1))
