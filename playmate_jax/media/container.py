@@ -17,8 +17,9 @@ from PIL import Image, UnidentifiedImageError
 
 from playmate_jax.errors import UserError
 
-# FFmpeg finds "video" in these as well: text as an ANSI terminal, subtitles, single pictures.
-_NOT_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "ffmetadata"}
+# FFmpeg finds "video" in these as well: lists of other files, text as an ANSI terminal, subtitles,
+# single pictures.
+_NOT_MEDIA = {"concat", "tty", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "ffmetadata"}
 _STILL = ("_pipe", "image2")
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import VideoWriter
-from playmate_jax.media.container import check_readable, is_film
+from playmate_jax.media.container import check_readable, is_film, open_container
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,12 @@ def test_a_film_is_a_video_and_no_picture(tmp_path: Path):
     (tmp_path / "a.txt").write_text("hello")
     films = {name: is_film(tmp_path / f"a.{name}") for name in ("gif", "png", "mp4", "txt", "none")}
     assert films == {"gif": False, "png": False, "mp4": True, "txt": False, "none": False}
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path: Path):
+    with VideoWriter(tmp_path / "a.mp4", 25, (64, 64)) as writer:
+        for _ in range(5):
+            writer.write(np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "b.mp4").write_text("ffconcat version 1.0\nfile 'a.mp4'\n")
+    with pytest.raises(UserError, match="b.mp4"):
+        open_container(tmp_path / "b.mp4", "a video")
