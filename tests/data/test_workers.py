@@ -46,11 +46,12 @@ def test_workers_make_the_same_batches_and_leave_nothing(portrait_records):
 
 PROGRAM = textwrap.dedent(
     """
-    import sys
+    import signal
     import playmate_jax.data as d
     from tests.data.conftest import portrait
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
         batches = d.face_space([portrait(n) for n in range(4)], 8, loading=d.Loading(1))
         while True:
             batch = next(batches)

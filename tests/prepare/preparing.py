@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,7 @@ def started(out, workers: int = 1) -> multiprocessing.Process:
 
 
 def _alone(out: str, workers: int, environment: dict[str, str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
     os.environ.update(environment)
     substitute(setattr)
     sys.exit(prepare(out, workers=workers))
