@@ -103,3 +103,15 @@ def _as_type_of(old: Any, value: Any, name: str) -> Any:
         raise UserError(
             f"expected {name} as {type(old).__name__}, found {value!r}; give one like {old!r}"
         ) from error
+
+
+def differences(before: Any, now: Any, where: str = "") -> list[str]:
+    """What changed between two plain configurations, one "name: old -> new" per field."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        names = dict.fromkeys([*before, *now])
+        return [
+            line
+            for name in names
+            for line in differences(before.get(name), now.get(name), f"{where}.{name}".strip("."))
+        ]
+    return [] if before == now else [f"{where}: {before} -> {now}"]

@@ -37,6 +37,7 @@ def serve(pipe_number: int) -> None:
     pipe = Connection(pipe_number)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
+            # of its parent alone, through a pipe that no one else holds
             config, encoder = pickle.loads(pipe.recv_bytes())
             make, encode = config.maker(), encoder()
         except UserError as error:

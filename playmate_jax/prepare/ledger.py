@@ -15,8 +15,8 @@ from playmate_jax.data.records import SPLITS, VERSION
 from playmate_jax.data.shards import CHECKSUMS, Shard, write_checksums, write_metadata
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
+from playmate_jax.models.configuration import differences
 from playmate_jax.prepare.output import WORK, Output
-from playmate_jax.prepare.plan import differences
 from playmate_jax.prepare.tasks import Job, Summary
 
 WISH, CLIPS, DROPPED = "prepare.json", "clips.jsonl", "dropped.jsonl"
@@ -56,7 +56,7 @@ def check_wish(output: Output, wish: dict[str, Any]) -> bool:
         before = json.loads(text)
     except ValueError:
         before = {}
-    found = differences(before, wish)
+    found = [f"~ {line}" for line in differences(before, wish)]
     # elsewhere than on a disk, where nothing is locked, another run may be about to begin
     if found and output.local and not set(output.names()) - {WISH, WORK, DROPPED}:
         return False

@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from playmate_jax.data.records import SPLITS
 from playmate_jax.errors import UserError
@@ -115,22 +114,6 @@ def digest(sources: Iterable[Source]) -> str:
         for source in sources
     )
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
-
-
-def differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """Where two tables of plain values differ, one `~ name: then, now` a line."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [*before, *(name for name in now if name not in before)]
-        return [
-            line
-            for name in names
-            for line in differences(
-                before.get(name), now.get(name), f"{where}.{name}" if where else name
-            )
-        ]
-    if before == now:
-        return []
-    return [f"~ {where}: {json.dumps(before)} then, {json.dumps(now)} now"]
 
 
 def _bytes(text: str) -> bytes:

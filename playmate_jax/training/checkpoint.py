@@ -62,15 +62,3 @@ class Checkpoints:
         """Waits for what is being written."""
         self._manager.wait_until_finished()
         self._manager.close()
-
-
-def differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """What changed between two plain configurations, one "name: old -> new" per field."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        names = dict.fromkeys([*before, *now])
-        return [
-            line
-            for name in names
-            for line in differences(before.get(name), now.get(name), f"{where}.{name}".strip("."))
-        ]
-    return [] if before == now else [f"{where}: {before} -> {now}"]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import from_values, to_values
+from playmate_jax.models.configuration import differences, from_values, to_values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,3 +40,11 @@ def test_an_unknown_field_suggests_the_nearest():
 def test_values_of_another_kind_are_refused(values):
     with pytest.raises(UserError, match="expected"):
         from_values(_Outer, values)
+
+
+def test_differences_name_what_changed():
+    before = {"a": 1, "b": {"c": [1, 2], "d": "x"}, "gone": True}
+    now = {"a": 1, "b": {"c": [1, 3], "d": "x"}, "new": 0.5}
+    assert differences(before, now) == [
+        "b.c: [1, 2] -> [1, 3]", "gone: True -> None", "new: None -> 0.5"
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.plan import differences, digest, from_line, plan, to_lines
+from playmate_jax.prepare.plan import digest, from_line, plan, to_lines
 from playmate_jax.prepare.readers import read
 from tests.prepare import made_up
 from tests.prepare.fake_makers import sources
@@ -71,13 +71,3 @@ def test_what_would_spoil_a_data_set_is_refused(change, told):
 def test_no_sources_are_refused():
     with pytest.raises(UserError, match="found none"):
         plan([])
-
-
-def test_differences_name_what_changed():
-    before = {"a": 1, "b": {"c": [1, 2], "d": "x"}, "gone": True}
-    now = {"a": 1, "b": {"c": [1, 3], "d": "x"}, "new": 0.5}
-    assert differences(before, now) == [
-        "~ b.c: [1, 2] then, [1, 3] now",
-        "~ gone: true then, null now",
-        "~ new: null then, 0.5 now",
-    ]
