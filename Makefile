@@ -32,7 +32,7 @@ parity: $(VENV)/test.stamp  ## networks against recorded PyTorch outputs (GOLDEN
 	$(MALLOC) $(BIN)/python -m playmate_jax.converters.parity $(GOLDEN) --seed $(SEED)
 
 crossings: $(VENV)/test.stamp  ## every family to JAX and back at full size: a table in Markdown
-	$(MALLOC) $(BIN)/python -m playmate_jax.converters.crossings
+	$(MALLOC) $(BIN)/python -m playmate_jax.converters.round_trips
 
 bench: $(VENV)/test.stamp  ## W, G and a train step at full size against PyTorch twins, alternating
 	$(MALLOC) $(BIN)/python benchmarks/full_size.py

@@ -1,4 +1,4 @@
-"""W, G and the generator's train step at full size on CPU, against PyTorch twins of our own.
+"""W, G and the generator's train step at full size on CPU, against PyTorch references of our own.
 
     make bench        (sets the allocator's environment; takes some minutes)
 
@@ -21,10 +21,10 @@ import numpy as np
 import optax
 import torch
 
-from playmate_jax.converters.twins.generator import GeneratorTwin
-from playmate_jax.converters.twins.renderer import SpadeTwin, WarpingTwin
+from playmate_jax.converters.references.generator import GeneratorReference
+from playmate_jax.converters.references.renderer import SpadeReference, WarpingReference
 from playmate_jax.models import motion_model, renderer
-from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
+from playmate_jax.models.motion_denoiser import MotionDenoiserConfig, MotionGenerator
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeDecoder
 from playmate_jax.models.warping import WarpingNetwork
@@ -48,29 +48,29 @@ def warping() -> tuple[Side, Side]:
     config = RendererConfig()
     f = config.appearance
     volume, points = noise(1, f.volume_channels, f.volume_depth, 64, 64), 0.3 * noise(1, 21, 3)
-    twin = WarpingTwin(config.warping, f.volume_channels, f.volume_depth).eval()
+    reference = WarpingReference(config.warping, f.volume_channels, f.volume_depth).eval()
     theirs = [torch.from_numpy(x) for x in (volume, points, -points)]
     variables = constant(renderer.shapes(config)["warping"])
     ours = [jnp.asarray(x) for x in (np.moveaxis(volume, 1, -1), points, -points)]
     apply = jax.jit(lambda v, *inputs: WarpingNetwork(config.warping).apply(v, *inputs)["out"])
-    return _no_gradient(twin, theirs), lambda: apply(variables, *ours).block_until_ready()
+    return _no_gradient(reference, theirs), lambda: apply(variables, *ours).block_until_ready()
 
 
 def spade() -> tuple[Side, Side]:
     """G on one frame."""
     config = RendererConfig()
     feature = noise(1, config.warping.out_channels, 64, 64)
-    twin = SpadeTwin(config.spade, config.warping.out_channels).eval()
+    reference = SpadeReference(config.spade, config.warping.out_channels).eval()
     variables = constant(renderer.shapes(config)["spade"])
     ours = jnp.asarray(np.moveaxis(feature, 1, -1))
     apply = jax.jit(SpadeDecoder(config.spade).apply)
-    theirs = _no_gradient(twin, [torch.from_numpy(feature)])
+    theirs = _no_gradient(reference, [torch.from_numpy(feature)])
     return theirs, lambda: apply(variables, ours).block_until_ready()
 
 
 def train_step() -> tuple[Side, Side]:
     """Forward, backward and Adam of the paper-size generator: noise prediction, Eq. 7."""
-    config = GeneratorConfig()
+    config = MotionDenoiserConfig()
     b, w = TRAIN_BATCH, config.window
     arrays = [
         noise(b, w.length, 70),
@@ -85,15 +85,15 @@ def train_step() -> tuple[Side, Side]:
     return _torch_step(config, arrays, target), _jax_step(config, arrays, target)
 
 
-def _torch_step(config: GeneratorConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
-    twin = GeneratorTwin(config).train()
-    adam = torch.optim.Adam(twin.parameters(), lr=LEARNING_RATE)
+def _torch_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
+    reference = GeneratorReference(config).train()
+    adam = torch.optim.Adam(reference.parameters(), lr=LEARNING_RATE)
     inputs = [torch.from_numpy(x) for x in arrays]
     goal = torch.from_numpy(target)
 
     def step() -> float:
         adam.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.mse_loss(twin(*inputs), goal)
+        loss = torch.nn.functional.mse_loss(reference(*inputs), goal)
         loss.backward()
         adam.step()
         return loss.item()
@@ -101,7 +101,7 @@ def _torch_step(config: GeneratorConfig, arrays: list[np.ndarray], target: np.nd
     return step
 
 
-def _jax_step(config: GeneratorConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
+def _jax_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
     tx = optax.adam(LEARNING_RATE)
     network = MotionGenerator(config)
     tree = jax.eval_shape(lambda k: motion_model.init_generator(config, k), jax.random.key(0))

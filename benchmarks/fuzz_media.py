@@ -2,9 +2,9 @@
 
     python benchmarks/fuzz_media.py --files 500 --json fuzz.json        (some minutes)
 
-Short films of drawn people that speak are made in several containers and codecs, then damaged:
+Short videos of synthetic people that speak are made in several containers and codecs, then damaged:
 bytes flipped anywhere or in the tables of the container, parts cut out, blanked, doubled or
-exchanged with another film's, wrong extensions, texts, pictures and pipes under the names of
+exchanged with another video's, wrong extensions, texts, images and pipes under the names of
 videos. Each goes the whole way (`PrepareConfig.maker`) in a process of its own with a time limit,
 as `playmate prepare` does it. The table tells what became of them, by kind of damage; the exit
 status is 1 if one is not accounted for. The same seed makes the same files.
@@ -28,15 +28,15 @@ import av
 import numpy as np
 from PIL import Image
 
-from playmate_jax.data.drawn.clips import clip
-from playmate_jax.data.drawn.draw import draw, sample_identity
-from playmate_jax.data.drawn.speech import utterance
 from playmate_jax.data.records import Dropped
 from playmate_jax.metrics.driving_pose import driving_poses
 from playmate_jax.prepare.config import PrepareConfig
-from playmate_jax.prepare.isolation import Children, Limits
+from playmate_jax.prepare.isolation import Limits, WorkerPool
 from playmate_jax.prepare.quality import QualityConfig
 from playmate_jax.prepare.source import Source
+from playmate_jax.synthetic.clips import clip
+from playmate_jax.synthetic.draw import draw, sample_identity
+from playmate_jax.synthetic.speech import utterance
 
 SECONDS, SIZE, REACH = 1.6, 160, 1.4
 LIMITS = Limits(source_s=120.0, second_s=10.0)
@@ -55,8 +55,8 @@ _TABLES = (b"moov", b"mvhd", b"tkhd", b"mdhd", b"elst", b"stsd", b"avcC", b"esds
            b"\x1a\x45\xdf\xa3", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75")  # fmt: skip
 
 
-def film(person: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (t, size, size, 3) and 48 kHz samples of a drawn person who speaks."""
+def talking_video(person: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (t, size, size, 3) and 48 kHz samples of a synthetic person who speaks."""
     acted = clip(7, person, SECONDS, "formant", emotional=False, augment=False)
     poses = driving_poses(np.random.default_rng(person), len(acted["units"]))
     frames = draw(sample_identity(7, person), acted["units"], poses, SIZE, REACH)
@@ -65,20 +65,20 @@ def film(person: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(path: Path, frames: np.ndarray, audio: np.ndarray, video: str, sound: str) -> bytes:
-    """The film in one container; its bytes."""
+    """The video in one container; its bytes."""
     with av.open(str(path), "w") as container:
-        picture = container.add_stream(video, rate=25)
-        picture.width = picture.height = SIZE
-        picture.pix_fmt = "yuv420p"
+        stream = container.add_stream(video, rate=25)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
         track = container.add_stream(sound, rate=48000, layout="mono")
         turn = av.AudioResampler(track.format, track.layout, track.rate, track.frame_size or 960)
         for image in frames:
-            container.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         whole = av.AudioFrame.from_ndarray(audio[None], format="fltp", layout="mono")
         whole.sample_rate, whole.pts = 48000, 0
         for frame in [*turn.resample(whole), *turn.resample(None)]:
             container.mux(track.encode(frame))
-        container.mux([*picture.encode(None), *track.encode(None)])
+        container.mux([*stream.encode(None), *track.encode(None)])
     return path.read_bytes()
 
 
@@ -116,14 +116,14 @@ def _double(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
 
 
 def _exchange(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
-    """A part of another film, of any container, in its place."""
+    """A part of another video, of any container, in its place."""
     start, length = _part(content, rng)
     from_ = int(rng.integers(max(1, len(other) - length)))
     content[start : start + length] = other[from_ : from_ + length]
 
 
 def _graft(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
-    """One film's beginning, another's end."""
+    """One video's beginning, another's end."""
     at = int(rng.integers(1, len(content)))
     content[at:] = other[int(rng.integers(len(other))) :]
 
@@ -149,57 +149,57 @@ DAMAGES: dict[str, Callable[[bytearray, bytes, np.random.Generator], None]] = {
 }  # fmt: skip
 
 
-def odd_files(folder: Path, films: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
+def odd_files(folder: Path, videos: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     """What is no video at all, or has nothing to see or to hear."""
-    picture = io.BytesIO()
-    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(picture, "PNG")
+    image = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(image, "PNG")
     contents = {
         "empty.mp4": b"", "one byte.mp4": b"\0", "zeros.mp4": bytes(4096),
-        "text.mp4": b"not a film\n" * 99, "picture.mp4": picture.getvalue(),
+        "text.mp4": b"not a video\n" * 99, "image.mp4": image.getvalue(),
         "playlist.mp4": b"#EXTM3U\n#EXTINF:5,\nfile:///etc/passwd\n",
         "script.mp4": b"#!/bin/sh\nrm -rf /\n", "archive.mp4": b"PK\x03\x04" + bytes(400),
-        "$(touch gone); film.mp4": films["mp4"][:2000],
+        "$(touch gone); video.mp4": videos["mp4"][:2000],
     }  # fmt: skip
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-        yield "no film", folder / name
+        yield "no video", folder / name
     (folder / "folder.mp4").mkdir()
-    yield "no film", folder / "folder.mp4"
-    yield "no film", folder / "missing.mp4"
+    yield "no video", folder / "folder.mp4"
+    yield "no video", folder / "missing.mp4"
     os.mkfifo(folder / "pipe.mp4")
-    yield "no film", folder / "pipe.mp4"
+    yield "no video", folder / "pipe.mp4"
     for name, kept in (("mute.mp4", "video"), ("sound alone.mp4", "audio")):
-        with av.open(io.BytesIO(films["mp4"])) as source, av.open(str(folder / name), "w") as out:
+        with av.open(io.BytesIO(videos["mp4"])) as source, av.open(str(folder / name), "w") as out:
             wanted = getattr(source.streams, kept)[0]
             copied = out.add_stream_from_template(wanted)
             for packet in source.demux(wanted):
                 if packet.dts is not None:
                     packet.stream = copied
                     out.mux(packet)
-        yield "no film", folder / name
+        yield "no video", folder / name
 
 
 def broken_files(folder: Path, count: int, seed: int = 0) -> Iterator[tuple[str, Path]]:
     """(kind of damage, path) of so many files; the first ones are whole."""
     rng = np.random.default_rng(seed)
-    frames, audio = film(0)
-    films = {
+    frames, audio = talking_video(0)
+    videos = {
         name: write(folder / f"whole.{name}", frames, audio, video, sound)
         for name, video, sound in KINDS
     }
     made = 0
-    for name in films:
+    for name in videos:
         yield "whole", folder / f"whole.{name}"
         made += 1
-    for kind, path in odd_files(folder, films):
+    for kind, path in odd_files(folder, videos):
         yield kind, path
         made += 1
-    names, damages = list(films), list(DAMAGES)
+    names, damages = list(videos), list(DAMAGES)
     for number in range(max(0, count - made)):
         kind = damages[number % len(damages)]
         name, other = rng.choice(names, 2)
-        content = bytearray(films[name])
-        DAMAGES[kind](content, films[other], rng)
+        content = bytearray(videos[name])
+        DAMAGES[kind](content, videos[other], rng)
         suffix = other if kind == "wrong extension" else name
         path = folder / f"{number:04d} {kind}.{suffix}"
         path.write_bytes(content)
@@ -229,7 +229,7 @@ def main(argv: list[str] | None = None) -> int:
     slowest, began = (0.0, ""), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         # of each clip its name comes back
-        children = Children(SETTINGS, functools.partial(operator.attrgetter, "id"), 1, LIMITS)
+        children = WorkerPool(SETTINGS, functools.partial(operator.attrgetter, "id"), 1, LIMITS)
         try:
             for kind, path in broken_files(Path(folder), given.files, given.seed):
                 at = time.perf_counter()
@@ -243,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
         finally:
             children.stop()
     outcomes = sorted({found for _, found in table})
-    kinds = ["whole", "no film", *DAMAGES]
+    kinds = ["whole", "no video", *DAMAGES]
     print(f"{'':16}" + "".join(f"{found:>20}" for found in outcomes))
     for kind in kinds:
         print(f"{kind:16}" + "".join(f"{table[kind, found]:>20}" for found in outcomes))

@@ -4,7 +4,7 @@
 
 Writes a synthetic data set of noise to a temporary folder and prints Markdown tables:
 
-1. face space: pictures a second against bare decoding of the same JPEG files by OpenCV and PyAV,
+1. face space: images a second against bare decoding of the same JPEG files by OpenCV and PyAV,
    with as many threads or processes,
 2. a profile of both, and memory over an epoch,
 3. stage 1: batches a second of the pipeline against those that the paper-size train step takes.
@@ -34,20 +34,20 @@ import numpy as np
 
 import playmate_jax.data as d
 from playmate_jax.data.frame_pairs import PAIRS, pair_of
-from playmate_jax.data.handover import Lender, Receiver, made, stacked
 from playmate_jax.data.motion_windows import Cut, Windows
 from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
+from playmate_jax.data.shared_batches import SharedMemoryReader, SharedMemoryWriter, made, stacked
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 
-SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; 16 pictures is what preparation keeps
-DIFFERENT = 2048  # pictures: of fewer, the processor would have learned each by heart
+SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; 16 images is what preparation keeps
+DIFFERENT = 2048  # images: of fewer, the processor would have learned each by heart
 STEP_BATCH, BATCH = 8, 32
 ROUNDS = 3
 BUFFERED = 8  # batches that wait ready at most, with two threads or workers
 
 
-def picture(rng: np.random.Generator) -> bytes:
+def image(rng: np.random.Generator) -> bytes:
     """Soft shapes under a little noise, as JPEG: as many bytes as a photographed face has."""
     soft = cv2.resize(
         rng.random((16, 16, 3), np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
@@ -56,7 +56,7 @@ def picture(rng: np.random.Generator) -> bytes:
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
-def clip(number: int, pictures: list[bytes]) -> Clip:
+def clip(number: int, images: list[bytes]) -> Clip:
     """A clip of noise with the sizes of a real one."""
     rng, frames = np.random.default_rng(number), 25 * SECONDS
     return Clip(
@@ -69,7 +69,7 @@ def clip(number: int, pictures: list[bytes]) -> Clip:
         motion=rng.standard_normal((frames, 70), np.float32),
         features=rng.standard_normal((frames, 768), np.float32).astype(np.float16),
         identity=rng.standard_normal(63, np.float32),
-        frames=tuple(pictures[(number * 7 + n) % len(pictures)] for n in range(PICTURES)),
+        frames=tuple(images[(number * 7 + n) % len(images)] for n in range(PICTURES)),
         rows=np.arange(PICTURES, dtype=np.int32) * (frames // PICTURES),
         landmarks=np.zeros((PICTURES, 468, 2), np.float16),
     )
@@ -78,19 +78,19 @@ def clip(number: int, pictures: list[bytes]) -> Clip:
 def write_data(root: Path, count: int) -> list[bytes]:
     """Both kinds of data set; returns the JPEG files in them."""
     rng = np.random.default_rng(0)
-    pictures = [picture(rng) for _ in range(DIFFERENT)]
+    images = [image(rng) for _ in range(DIFFERENT)]
     for kind in ("talking_clips", "portrait_pairs"):
         folder, found = root / kind / "1.0.0", []
         with ShardWriter(folder / shard_name(kind, "train", 0, 1), kind, image_size=SIZE) as writer:
             for number in range(count):
-                made = clip(number, pictures)
+                made = clip(number, images)
                 writer.write(made)
                 found.append(SetStatistics.of(made))
         write_metadata(folder, kind, {"train": [writer.shard]}, image_size=SIZE)
         text = statistics_text({"train": SetStatistics.merged(found)})
         (folder / STATISTICS_FILE).write_text(text, "utf-8")
         write_checksums(folder)
-    return pictures
+    return images
 
 
 def seconds_per_call(call: Callable[[], object], at_least: float = 1.0) -> float:
@@ -174,35 +174,35 @@ def warm(batches) -> Iterator:
 # ------------------------------------------------------------------ face space
 
 
-def with_opencv(picture: bytes) -> object:
+def with_opencv(image: bytes) -> object:
     """To RGB pixels."""
-    return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
-def with_pyav(picture: bytes) -> object:
+def with_pyav(image: bytes) -> object:
     """To RGB pixels."""
-    with av.open(io.BytesIO(picture), format="jpeg_pipe") as file:
+    with av.open(io.BytesIO(image), format="jpeg_pipe") as file:
         return next(file.decode(video=0)).to_ndarray(format="rgb24")
 
 
-def decoding_rate(decode: Callable, pictures: list[bytes]) -> float:
-    """Pictures a second of one thread."""
+def decoding_rate(decode: Callable, images: list[bytes]) -> float:
+    """Images a second of one thread."""
 
     def all_of_them() -> None:
-        for one in pictures:
+        for one in images:
             decode(one)
 
-    return len(pictures) / seconds_per_call(all_of_them)
+    return len(images) / seconds_per_call(all_of_them)
 
 
-def rate_of_threads(decode: Callable, pictures: list[bytes], count: int) -> float:
-    """Pictures a second of several threads."""
+def rate_of_threads(decode: Callable, images: list[bytes], count: int) -> float:
+    """Images a second of several threads."""
     with ThreadPoolExecutor(count) as threads:
-        return sum(threads.map(lambda _: decoding_rate(decode, pictures), range(count)))
+        return sum(threads.map(lambda _: decoding_rate(decode, images), range(count)))
 
 
-def face_space_table(folder: Path, pictures: list[bytes]) -> None:
-    """Pictures a second of the pipeline, and of bare decoding with as many processes."""
+def face_space_table(folder: Path, images: list[bytes]) -> None:
+    """Images a second of the pipeline, and of bare decoding with as many processes."""
     cores = min(os.cpu_count() or 1, 8)
     with (
         multiprocessing.get_context("spawn").Pool(2) as pool,
@@ -212,15 +212,15 @@ def face_space_table(folder: Path, pictures: list[bytes]) -> None:
     ):
 
         def bare(decode: Callable, count: int) -> Callable[[], float]:
-            jobs = [(decode, pictures)] * count
+            jobs = [(decode, images)] * count
             return lambda: sum(pool.starmap(decoding_rate, jobs, chunksize=1))
 
         def fed(batches) -> Callable[[], float]:
             return lambda: 2 * BATCH * batches_per_s(batches)
 
         rows = {
-            f"{cores} threads": (lambda: rate_of_threads(with_opencv, pictures, cores),
-                                 lambda: rate_of_threads(with_pyav, pictures, cores), fed(threads)),
+            f"{cores} threads": (lambda: rate_of_threads(with_opencv, images, cores),
+                                 lambda: rate_of_threads(with_pyav, images, cores), fed(threads)),
             "1 process": (bare(with_opencv, 1), bare(with_pyav, 1), fed(one)),
             "2 processes": (bare(with_opencv, 2), bare(with_pyav, 2), fed(two)),
         }  # fmt: skip
@@ -254,12 +254,12 @@ def profile_table(folder: Path, kind: str) -> None:
         def make(record, rng):
             return {name: made(value) for name, value in pair_of(record, rng).items()}
 
-        name = "decode two pictures"
+        name = "decode two images"
     rng = np.random.default_rng(0)
     data = [records._source[n] for n in range(min(len(records), 50))]
     record = records.parse(data[0])
     examples = [make(record, rng) for _ in range(BATCH)]
-    lender, receiver = Lender(), Receiver()
+    lender, receiver = SharedMemoryWriter(), SharedMemoryReader()
 
     def read() -> object:
         return records._source[int(rng.integers(len(records)))]
@@ -307,14 +307,14 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        pictures = write_data(folder, options.clips)
-        size = np.mean([len(one) for one in pictures]) / 1024
+        images = write_data(folder, options.clips)
+        size = np.mean([len(one) for one in images]) / 1024
         print(
             f"{os.cpu_count()} CPUs, {options.clips} clips of {SECONDS} s, JPEG of {size:.0f} KiB"
         )
         # XLA last: its memory makes this process's own threads slower, workers not at all
         if options.only in (None, "face_space"):
-            face_space_table(folder, pictures)
+            face_space_table(folder, images)
         if options.only in (None, "profile"):
             profile_table(folder, "stage1")
             profile_table(folder, "face_space")

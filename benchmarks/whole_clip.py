@@ -114,7 +114,7 @@ def main() -> None:
             flush=True,
         )
 
-    from playmate_jax.inference.bundles import find_parts
+    from playmate_jax.hub.bundles import find_parts
     from playmate_jax.metrics.figures import deliver
 
     generator = find_parts(given.weights)["generator"]

@@ -1,7 +1,7 @@
-"""Face space of the demo weights: F, M, W, G at 128 x 128 on drawn faces.
+"""Face space of the demo weights: F, M, W, G at 128 x 128 on synthetic faces.
 
 Paper: stage 0 (the face space is LivePortrait's; section 3.1), at a hundredth of its size.
-Needs two pools of drawn faces, made once: `python -m playmate_jax.training.demo_pools runs`.
+Needs two pools of synthetic faces, made once: `python -m playmate_jax.training.demo_pools runs`.
 Command: playmate train configs/demo_face_space.py --workdir runs/demo/face_space
 Hardware and result: playmate_jax/weights/demo/renderer/card.json.
 """
@@ -71,7 +71,7 @@ def config() -> FaceSpaceConfig:
         batch=4,
         motion_more=16,
         motion_share=(0.35, 0.7),
-        # eyes and lips are a twentieth of the picture and most of what one looks at
+        # eyes and lips are a twentieth of the image and most of what one looks at
         weights=LossWeights(gradient=0.8, focus=8.0),
         optimizer=OptimizerConfig(
             learning_rate=1e-3,

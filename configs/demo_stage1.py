@@ -1,4 +1,4 @@
-"""Stage 1 at demo size: motion from speech, on speaking drawn people (paper §3.2).
+"""Stage 1 at demo size: motion from speech, on speaking synthetic people (paper §3.2).
 
     playmate train configs/demo_stage1.py --workdir runs/demo/stage1
 
@@ -10,10 +10,10 @@ with little noise more.
 Hardware: two CPU cores, half an hour. Expected: see the card in playmate_jax/weights/demo.
 """
 
-from playmate_jax.models.generator import demo_generator
+from playmate_jax.losses.motion import LossConfig
+from playmate_jax.models.motion_denoiser import demo_generator
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.training.motion_clips import SpeechNoise
-from playmate_jax.training.motion_loss import LossConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage1 import Stage1Config
 

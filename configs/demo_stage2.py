@@ -7,8 +7,8 @@ Needs stage 1's weights (runs/demo/stage1_head/weights) and the pool of emotiona
 Hardware: two CPU cores, 4 minutes. Expected: see the card in playmate_jax/weights/demo.
 """
 
+from playmate_jax.losses.motion import LossConfig
 from playmate_jax.models.emotion import demo_emotion
-from playmate_jax.training.motion_loss import LossConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage2 import Stage2Config
 

@@ -1,4 +1,5 @@
-"""Weights between PyTorch and Flax, both ways: rule tables, proofs, small PyTorch twins.
+"""Weights between PyTorch and Flax, both ways: rule tables, proofs, small PyTorch references.
 
-The only home of torch in the project, and only to read and write its files and to run the twins.
+The only home of torch in the project, and only to read and write its files and to run the
+references.
 """

@@ -23,7 +23,7 @@ import numpy as np
 from playmate_jax.converters import joyvasa, joyvasa_files, liveportrait, torch_files
 from playmate_jax.converters.rules import renamed
 from playmate_jax.errors import UserError
-from playmate_jax.models.weights import whole_folder
+from playmate_jax.hub.weights import whole_folder
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".pkl")
 TRANSFORMERS_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -1,4 +1,4 @@
-"""A checkpoint becomes a weights directory of this project, and back; with proof if asked for.
+"""A checkpoint becomes a weights directory of this project, and back, verified if asked for.
 
 Read top to bottom: read -> who is it -> move every tensor by the table -> compare both sides ->
 write. Nothing is written before everything is known to be good, and then under a temporary name.
@@ -17,6 +17,7 @@ import ml_dtypes
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from playmate_jax.configuration import to_values
 from playmate_jax.converters import checkpoints, speech_encoders, torch_files, verify
 from playmate_jax.converters.checkpoints import Progress
 from playmate_jax.converters.families import (
@@ -30,8 +31,7 @@ from playmate_jax.converters.families import (
 from playmate_jax.converters.rules import to_flax, to_torch
 from playmate_jax.converters.verify import Layer
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import to_values
-from playmate_jax.models.weights import check_tree, load_unused, load_weights, save_weights
+from playmate_jax.hub.weights import check_tree, load_unused, load_weights, save_weights
 
 PACKAGES = ("playmate-jax", "jax", "numpy", "torch")
 
@@ -74,7 +74,7 @@ def to_jax(
     family: Family | None = None,
     *,
     dtype: str | None = None,
-    proof: bool = False,
+    verification: bool = False,
     overwrite: bool = False,
     progress: Progress = _no_progress,
     told: Callable[[Conversion], None] = lambda _: None,
@@ -84,7 +84,7 @@ def to_jax(
     Args:
       family: what it is; found out where it is not given.
       dtype: of the floating arrays; None keeps theirs.
-      proof: run both sides; where they differ, nothing is written.
+      verification: run both sides; where they differ, nothing is written.
       overwrite: replace an earlier weights directory.
       told: called when it is known what the checkpoint is.
 
@@ -104,9 +104,9 @@ def to_jax(
     leaves, unused = to_flax(form.table, state, form.shapes, _phase(progress, "convert"))
     done.parameters = sum(leaf.size for leaf in leaves.values())
     _cast(leaves, dtype)
-    if proof:
+    if verification:
         _cast(state, dtype)
-        done.layers, done.compared = _proof(form, state, leaves, progress)
+        done.layers, done.compared = _verification(form, state, leaves, progress)
     del state
     if done.good:
         values = {"kind": form.family.kind, **_beside(found.beside), **to_values(form.config)}
@@ -126,7 +126,7 @@ def to_pytorch(
     family: Family | None = None,
     *,
     dtype: str | None = None,
-    proof: bool = False,
+    verification: bool = False,
     overwrite: bool = False,
     progress: Progress = _no_progress,
     told: Callable[[Conversion], None] = lambda _: None,
@@ -158,9 +158,9 @@ def to_pytorch(
     told(done)
     state = to_torch(form.table, leaves, unused, _phase(progress, "convert"))
     _cast(state, dtype)
-    if proof:
+    if verification:
         _cast(leaves, dtype)
-        done.layers, done.compared = _proof(form, state, leaves, progress)
+        done.layers, done.compared = _verification(form, state, leaves, progress)
     del leaves
     if done.good:
         progress("write", 0, 1)
@@ -189,7 +189,7 @@ def _write(
     )
 
 
-def _proof(
+def _verification(
     form: Form, state: Mapping, leaves: Mapping, progress: Progress
 ) -> tuple[list[Layer], str]:
     """Every layer of every network; against recordings where torch is missing."""
@@ -210,10 +210,10 @@ def _proof(
         layers += [layer._replace(name=part + layer.name) for layer in found]
     progress("verify", total, total)
     if not runs:
-        return layers, "nothing: this network has no PyTorch twin"
+        return layers, "nothing: this network has no PyTorch reference"
     return (
         layers,
-        "its PyTorch twin" if torch else "recorded values at a small size (no torch here)",
+        "its PyTorch reference" if torch else "recorded values at a small size (no torch here)",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from flax.errors import FlaxError
 
+from playmate_jax.configuration import from_values
 from playmate_jax.converters import (
     joyvasa,
     joyvasa_files,
@@ -28,7 +29,6 @@ from playmate_jax.converters.rules import Ignored, Rule, Table, renamed
 from playmate_jax.converters.sizes import Shapes
 from playmate_jax.converters.verify import Run
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.discriminator import DiscriminatorConfig
 from playmate_jax.models.hopenet import HopenetConfig
 from playmate_jax.models.joyvasa import JoyvasaConfig
@@ -61,7 +61,7 @@ class Family:
       said: what lies beside the tensors, and shapes -> configuration, where shapes do not tell it.
       remembered: names, and what lies beside the tensors -> what the card keeps for an export.
       content: what a `.pth` of it holds.
-      domain: the pictures that a renderer was trained on.
+      domain: the images that a renderer was trained on.
     """
 
     name: str

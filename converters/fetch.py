@@ -16,9 +16,9 @@ from pathlib import Path
 
 from playmate_jax.converters import convert
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.inference import bundles, hub
-from playmate_jax.inference.published import NOT_FETCHED, PUBLISHED, Published
-from playmate_jax.models.weights import add_to_card
+from playmate_jax.hub import bundles, download
+from playmate_jax.hub.published import NOT_FETCHED, PUBLISHED, Published
+from playmate_jax.hub.weights import add_to_card
 
 HOUR_S = 3600
 # A name of `PUBLISHED` -> its converter:
@@ -62,7 +62,7 @@ def get(
     Args:
       name: of `PUBLISHED`.
       revision: instead of the pinned one.
-      offline, endpoint, say: as in `hub.fetch`.
+      offline, endpoint, say: as in `download.fetch`.
 
     Raises:
       UserError: not known, not to be had, or not what it should be.
@@ -83,7 +83,7 @@ def get(
             f"expected torch for converting '{name}', found none: pip install "
             "'playmate-jax[convert]'"
         )
-    found = hub.fetch(
+    found = download.fetch(
         row.repository, row.files, revision or row.revision,
         pinned=revision in ("", row.revision), offline=offline, endpoint=endpoint, say=say,
     )  # fmt: skip
@@ -103,7 +103,7 @@ def get(
     return target
 
 
-def _convert(name: str, row: Published, found: hub.Download, target: Path) -> None:
+def _convert(name: str, row: Published, found: download.Download, target: Path) -> None:
     """Converts under a temporary name and renames."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_unfinished(target), dir=target.parent) as scratch:

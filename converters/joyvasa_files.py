@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from playmate_jax.configuration import from_values
 from playmate_jax.converters import speech_encoders
 from playmate_jax.converters.joyvasa import ENCODER, PREDICTIONS, STATISTICS_PREFIX
 from playmate_jax.converters.sizes import part
 from playmate_jax.errors import UserError
-from playmate_jax.inference import safe_pickle
+from playmate_jax.hub import safe_pickle
 from playmate_jax.inference.joyvasa_generator import STATISTICS
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.joyvasa import JoyvasaConfig
 from playmate_jax.motion.layout import MOTION_SIZE
 

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from playmate_jax.configuration import from_values
 from playmate_jax.converters import joyvasa
 from playmate_jax.converters.parity import Outputs, Reference
 from playmate_jax.converters.rules import Rule
 from playmate_jax.diffusion.schedule import posterior_variance
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.joyvasa import SCHEDULES, Denoiser, DenoiserConfig
 from playmate_jax.models.speech import padded
 from playmate_jax.motion.layout import MOTION_SIZE

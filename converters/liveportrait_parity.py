@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from playmate_jax.configuration import from_values
 from playmate_jax.converters import liveportrait
 from playmate_jax.converters.parity import Outputs, Reference
 from playmate_jax.geometry import head_pose, keypoints
 from playmate_jax.geometry.grid_sample import grid_sample_3d
 from playmate_jax.models.appearance import AppearanceExtractor
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.motion_extractor import MotionExtractor
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeDecoder
@@ -33,7 +33,7 @@ def config_of(reference: Reference) -> RendererConfig:
 
 
 def volume_shape(config: RendererConfig) -> tuple[int, ...]:
-    """F's output in PyTorch's order, one picture."""
+    """F's output in PyTorch's order, one image."""
     side = config.image_size // 2**config.appearance.halvings
     f = config.appearance
     return (1, f.volume_channels, f.volume_depth, side, side)

@@ -4,10 +4,10 @@
 
 GOLDEN holds `manifests/<network>.json` (name -> shape, dtype), `golden/<file>.npz`, and optionally
 `gains.json` and `configs.json` (sizes other than the official ones); weights and inputs are
-stand-ins drawn from names (`stand_in.py`). Each network goes through its rule table, there and
-back, and runs in float32. The table shows per file
-the worst error relative to its output's standard deviation, whether PyTorch -> Flax -> PyTorch
-was exact to the bit, and the first output that diverges. Exits with 1 when any does.
+synthetic weights drawn from names (`synthetic_weights.py`). Each network goes through its rule
+table, there and back, and runs in float32. The table shows per file the worst error relative to its
+output's standard deviation, whether PyTorch -> Flax -> PyTorch was exact to the bit, and the first
+output that diverges. Exits with 1 when any does.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import jax
 import numpy as np
 from flax.traverse_util import unflatten_dict
 
-from playmate_jax.converters import stand_in
+from playmate_jax.converters import synthetic_weights
 from playmate_jax.converters.rules import Table, to_flax, to_torch
 from playmate_jax.errors import UserError
 
@@ -31,7 +31,7 @@ from playmate_jax.errors import UserError
 TOLERANCE = 1e-4
 
 # Absolute errors that float32 makes in an original itself, which no port can follow. Head pose: the
-# logits' 1e-6 times 57 degrees, the spread of even bins; two pictures drawn from noise differ by
+# logits' 1e-6 times 57 degrees, the spread of even bins; two images drawn from noise differ by
 # so little in pose that their standard deviation (0.009 degrees) is no measure of it.
 RESOLUTION = {f"motion.{angle}_degrees": 6e-5 for angle in ("pitch", "yaw", "roll")}
 
@@ -57,9 +57,9 @@ class Reference:
         return sorted(path.stem for path in (self.directory / "golden").glob("*.npz"))
 
     def state(self, network: str) -> dict[str, np.ndarray]:
-        """The stand-in state dict of a network."""
+        """The synthetic state dict of a network."""
         manifest = json.loads((self.directory / "manifests" / f"{network}.json").read_text())
-        return stand_in.state_dict(manifest, self.seed, self.gains.get(network))
+        return synthetic_weights.state_dict(manifest, self.seed, self.gains.get(network))
 
     def convert(
         self, network: str, table: Table, shapes: Mapping[str, tuple[int, ...]]
@@ -75,8 +75,8 @@ class Reference:
         return unflatten_dict(leaves, sep="/")
 
     def input(self, name: str, shape: tuple[int, ...], kind: str = "normal") -> np.ndarray:
-        """A stand-in input in PyTorch's axis order."""
-        return stand_in.network_input(name, shape, self.seed, kind)
+        """A synthetic input in PyTorch's axis order."""
+        return synthetic_weights.network_input(name, shape, self.seed, kind)
 
     def compare(self, file: str, outputs: Outputs) -> list["Comparison"]:
         """Our outputs against the recorded ones, in the order in which they are computed."""
@@ -98,7 +98,9 @@ class Reference:
         flat = np.asarray(value, np.float64).reshape(-1)
         if f"{name}/values" in recorded:
             values = recorded[f"{name}/values"]
-            indices = stand_in.sample_indices(name, flat.size, self.seed, max(1, values.size))
+            indices = synthetic_weights.sample_indices(
+                name, flat.size, self.seed, max(1, values.size)
+            )
             difference = np.abs(flat[indices] - values)
         else:
             ours = np.array([flat.mean(), flat.std(), np.abs(flat).max()])

@@ -2,8 +2,8 @@
 renderers whose options LivePortrait does not have.
 
 PyTorch's names are those of the Flax tree with dots, with `weight` for `kernel` and `scale`, as the
-modules of `twins/` have them; the layers of the Conformer, which Flax stacks, are a ModuleList. The
-op follows from a leaf's name and rank, so the tables need no list of layers.
+modules of `references/` have them; the layers of the Conformer, which Flax stacks, are a
+ModuleList. The op follows from a leaf's name and rank, so the tables need no list of layers.
 """
 
 import functools
@@ -30,7 +30,7 @@ from playmate_jax.converters.sizes import Shapes, count
 from playmate_jax.errors import UserError
 from playmate_jax.models import motion_model, renderer
 from playmate_jax.models.emotion import EmotionConfig
-from playmate_jax.models.generator import GeneratorConfig
+from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.motion.layout import EXPRESSION_SIZE, POSE_SIZE
@@ -87,7 +87,7 @@ def motion_sizes(found: Shapes) -> MotionModelConfig:
     layers = count(found, r"generator\.conformer\.layers\.(\d+)")
     blocks = count(found, r"emotion\.block_(\d+)")
     return MotionModelConfig(
-        generator=GeneratorConfig(layers=max(1, layers)),
+        generator=MotionDenoiserConfig(layers=max(1, layers)),
         emotion=EmotionConfig(blocks=blocks) if blocks else None,
     )
 

@@ -1,4 +1,4 @@
-"""How every family's networks run on both sides: twins, Flax modules, inputs, and tiny sizes.
+"""How every family's networks run on both sides: references, Flax modules, inputs, and tiny sizes.
 
 Inputs are drawn from their names in PyTorch's axis order, as small as the networks take them: what
 is compared are layers, and every layer sees all of its weights at any size.
@@ -11,15 +11,15 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from playmate_jax.converters import stand_in
-from playmate_jax.converters.training_networks import smallest_picture
+from playmate_jax.converters import synthetic_weights
+from playmate_jax.converters.training_networks import smallest_image
 from playmate_jax.converters.verify import SEED, Run, flax_layers, modules_of
 from playmate_jax.models.appearance import AppearanceConfig, AppearanceExtractor
 from playmate_jax.models.discriminator import DiscriminatorConfig, MultiScaleDiscriminator
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
-from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
 from playmate_jax.models.hopenet import Hopenet, HopenetConfig
 from playmate_jax.models.joyvasa import DenoiserConfig, Joyvasa, JoyvasaConfig
+from playmate_jax.models.motion_denoiser import MotionDenoiser, MotionDenoiserConfig
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig, decoder_inputs, warping_network
@@ -71,7 +71,7 @@ TINY_DISCRIMINATOR = DiscriminatorConfig(channels=2, max_channels=8, blocks=3)
 TINY_HOPENET = HopenetConfig((1, 2), (4, 8))
 TINY_SYNCNET = SyncNetConfig((2, 4, 4, 4, 4, 8), (3, 4, 4, 4, 4, 8), 6, 12, image_size=96)
 TINY_PLAYMATE = MotionModelConfig(
-    generator=GeneratorConfig(
+    generator=MotionDenoiserConfig(
         speech_size=6, width=16, condition_width=8, layers=2, heads=2, feed_forward=24,
         kernel_size=5, window=WindowConfig(12, 4),
     ),
@@ -91,7 +91,7 @@ def liveportrait(config: RendererConfig) -> list[Run]:
     """F, M, W, G, S and the retargeters, each alone."""
     f, w = config.appearance, config.warping
     side = 2**w.hourglass_blocks
-    picture = _inputs(image=((1, 3, 64, 64), "unit"))
+    image = _inputs(image=((1, 3, 64, 64), "unit"))
     drawn = _inputs(
         volume=((1, f.volume_channels, f.volume_depth, side, side), "normal"),
         kp_source=((1, w.keypoints, 3), "keypoints"),
@@ -105,36 +105,36 @@ def liveportrait(config: RendererConfig) -> list[Run]:
     feature = _inputs(feature=((1, w.out_channels, 16, 16), "normal"))
     found = [
         Run(
-            "appearance", _twin("portrait", "AppearanceTwin", f),
-            flax_layers(AppearanceExtractor(f)), picture,
+            "appearance", _reference("portrait", "AppearanceTwin", f),
+            flax_layers(AppearanceExtractor(f)), image,
         ),
         Run(
-            "motion", _twin("portrait", "MotionTwin", config.motion),
-            flax_layers(MotionExtractor(config.motion)), picture,
+            "motion", _reference("portrait", "MotionTwin", config.motion),
+            flax_layers(MotionExtractor(config.motion)), image,
         ),
         Run(
-            "warping", _twin("renderer", "WarpingTwin", w, f.volume_channels, f.volume_depth),
+            "warping", _reference("renderer", "WarpingTwin", w, f.volume_channels, f.volume_depth),
             flax_layers(warping_network(w)), volume,
         ),
         Run(
-            "spade", _twin("renderer", "SpadeTwin", config.spade, w.out_channels),
+            "spade", _reference("renderer", "SpadeTwin", config.spade, w.out_channels),
             flax_layers(SpadeDecoder(config.spade)), feature,
         ),
     ]  # fmt: skip
     for name in ("stitching", "eyes", "lips"):
         mlp = getattr(config, name)
         points = _inputs(points=((3, mlp.inputs), "normal"))
-        twin = _twin("portrait", "KeypointMLPTwin", mlp)
-        found.append(Run(name, twin, flax_layers(KeypointMLP(mlp)), points))
+        reference = _reference("portrait", "KeypointMLPTwin", mlp)
+        found.append(Run(name, reference, flax_layers(KeypointMLP(mlp)), points))
     return found
 
 
 def speech_encoder(config: Wav2Vec2Config) -> list[Run]:
     """A short noise; the convolution that tells positions is compared behind its GELU."""
-    twin = _twin("speech_encoder", "SpeechEncoderTwin", config)
+    reference = _reference("speech_encoder", "SpeechEncoderTwin", config)
     position = "encoder.pos_conv_embed"
     return [
-        Run("", twin, flax_layers(Wav2Vec2(config)), _inputs(audio=((1, SAMPLES), "normal")),
+        Run("", reference, flax_layers(Wav2Vec2(config)), _inputs(audio=((1, SAMPLES), "normal")),
             {f"{position}.conv": position})
     ]  # fmt: skip
 
@@ -156,8 +156,8 @@ def joyvasa(config: JoyvasaConfig) -> list[Run]:
         for name in ("self_attn", "multihead_attn"):  # PyTorch never calls their projections
             attention = f"denoising_net.transformer.layers.{i}.{name}"
             heard_at[f"{attention}.out_proj"] = attention
-    twin = _twin("joyvasa", "JoyvasaTwin", config)
-    return [Run("", twin, _joyvasa_layers(config), inputs, heard_at)]
+    reference = _reference("joyvasa", "JoyvasaTwin", config)
+    return [Run("", reference, _joyvasa_layers(config), inputs, heard_at)]
 
 
 def _joyvasa_layers(config: JoyvasaConfig) -> Callable[..., dict[str, Any]]:
@@ -188,28 +188,31 @@ def samples(config: Wav2Vec2Config, rows: int) -> int:
 
 
 def vgg19(config: VGG19Config) -> list[Run]:
-    """A picture of the least size."""
-    picture = _inputs(image=((1, 3, 32, 32), "unit"))
+    """An image of the least size."""
+    image = _inputs(image=((1, 3, 32, 32), "unit"))
     return [
         Run(
-            "", _twin("training_networks", "VGG19Twin", config), flax_layers(VGG19(config)), picture
+            "",
+            _reference("training_networks", "VGG19Twin", config),
+            flax_layers(VGG19(config)),
+            image,
         )
     ]
 
 
 def discriminator(config: DiscriminatorConfig) -> list[Run]:
-    """A picture of which the last scale's last block still has 4 x 4 cells to normalise over."""
-    side = smallest_picture(config, 4)
-    picture = _inputs(image=((1, 3, side, side), "unit"))
-    twin = _twin("training_networks", "DiscriminatorTwin", config)
-    return [Run("", twin, flax_layers(MultiScaleDiscriminator(config)), picture)]
+    """An image of which the last scale's last block still has 4 x 4 cells to normalise over."""
+    side = smallest_image(config, 4)
+    image = _inputs(image=((1, 3, side, side), "unit"))
+    reference = _reference("training_networks", "DiscriminatorTwin", config)
+    return [Run("", reference, flax_layers(MultiScaleDiscriminator(config)), image)]
 
 
 def hopenet(config: HopenetConfig) -> list[Run]:
-    """A small picture."""
-    picture = _inputs(image=((1, 3, 64, 64), "unit"))
-    twin = _twin("training_networks", "HopenetTwin", config)
-    return [Run("", twin, flax_layers(Hopenet(config)), picture)]
+    """A small image."""
+    image = _inputs(image=((1, 3, 64, 64), "unit"))
+    reference = _reference("training_networks", "HopenetTwin", config)
+    return [Run("", reference, flax_layers(Hopenet(config)), image)]
 
 
 def syncnet(config: SyncNetConfig) -> list[Run]:
@@ -218,8 +221,8 @@ def syncnet(config: SyncNetConfig) -> list[Run]:
         mfcc=((1, 1, CEPSTRA, STEPS), "normal"),
         frames=((1, 3, FRAMES, config.image_size, config.image_size), "unit"),
     )
-    twin = _twin("syncnet", "SyncNetTwin", config)
-    return [Run("", twin, flax_layers(SyncNet(config)), drawn)]
+    reference = _reference("syncnet", "SyncNetTwin", config)
+    return [Run("", reference, flax_layers(SyncNet(config)), drawn)]
 
 
 def playmate(config: MotionModelConfig) -> list[Run]:
@@ -239,7 +242,9 @@ def playmate(config: MotionModelConfig) -> list[Run]:
         has = [np.array([True, True, False]), np.array([True, False, True])]
         return [*conditions, np.array([0, 17, 999], np.int32), *has, emotion]
 
-    return [Run("", _twin("emotion", "MotionModelTwin", config), _motion_layers(config), inputs)]
+    return [
+        Run("", _reference("emotion", "MotionModelTwin", config), _motion_layers(config), inputs)
+    ]
 
 
 def _motion_layers(config: MotionModelConfig) -> Callable[..., dict[str, Any]]:
@@ -247,7 +252,7 @@ def _motion_layers(config: MotionModelConfig) -> Callable[..., dict[str, Any]]:
 
     def run(variables: Mapping[str, Any], *inputs: Any) -> dict[str, Any]:
         *stage1, emotion = inputs
-        generator, params = MotionGenerator(config.generator), {"params": variables["generator"]}
+        generator, params = MotionDenoiser(config.generator), {"params": variables["generator"]}
         kept = {"capture_intermediates": True, "mutable": ["intermediates"]}
         hidden, before = generator.apply(params, *stage1, method="hidden", **kept)
         found = modules_of(before, "generator/")
@@ -264,26 +269,28 @@ def _motion_layers(config: MotionModelConfig) -> Callable[..., dict[str, Any]]:
 
 
 def playmate_renderer(config: RendererConfig) -> list[Run]:
-    """F, M, W and G chained, with the demo's options; other choices of them have no twin."""
+    """F, M, W and G chained, with the demo's options; other choices of them have no reference."""
     side, k = config.image_size, config.warping.keypoints
     if not (config.warping.rigid_keypoints and config.spade.shared_modulation):
         return []
 
     def inputs() -> list[np.ndarray]:
-        picture, source, change = _inputs(
+        image, source, change = _inputs(
             image=((1, 3, side, side), "unit"),
             kp_source=((1, k, 3), "keypoints"),
             kp_change=((1, k, 3), "keypoints"),
         )()
-        return [_smooth(picture), source, source + 0.1 * change]
+        return [_smooth(image), source, source + 0.1 * change]
 
-    return [Run("", _twin("small_renderer", "SmallRendererTwin", config), _chain(config), inputs)]
+    return [
+        Run("", _reference("small_renderer", "SmallRendererTwin", config), _chain(config), inputs)
+    ]
 
 
 def _chain(config: RendererConfig) -> Callable[..., dict[str, Any]]:
     """`renderer.decode` and M with every layer's output kept."""
 
-    def run(variables: Mapping[str, Any], picture: Any, source: Any, driving: Any) -> dict:
+    def run(variables: Mapping[str, Any], image: Any, source: Any, driving: Any) -> dict:
         found: dict[str, Any] = {}
 
         def keep(part: str, module: Any, *inputs: Any, **named: Any) -> Any:
@@ -294,9 +301,9 @@ def _chain(config: RendererConfig) -> Callable[..., dict[str, Any]]:
             found.update(modules_of(kept, f"{part}/"))
             return output
 
-        raw = keep("motion", MotionExtractor(config.motion), picture)
-        volume = keep("appearance", AppearanceExtractor(config.appearance), picture)
-        features = {"volume": volume, "picture": picture}
+        raw = keep("motion", MotionExtractor(config.motion), image)
+        volume = keep("appearance", AppearanceExtractor(config.appearance), image)
+        features = {"volume": volume, "picture": image}
         warped = keep("warping", warping_network(config.warping), volume, source, driving)
         given = decoder_inputs(config, features, warped, driving)
         drawn = keep("spade", SpadeDecoder(config.spade), **given)
@@ -305,18 +312,18 @@ def _chain(config: RendererConfig) -> Callable[..., dict[str, Any]]:
     return run
 
 
-def _twin(module: str, name: str, *arguments: Any) -> Callable[[], Any]:
-    """A twin, imported (and torch with it) when it is made."""
+def _reference(module: str, name: str, *arguments: Any) -> Callable[[], Any]:
+    """A reference, imported (and torch with it) when it is made."""
 
     def make() -> Any:
-        twins = importlib.import_module(f"playmate_jax.converters.twins.{module}")
-        return getattr(twins, name)(*arguments)
+        references = importlib.import_module(f"playmate_jax.converters.references.{module}")
+        return getattr(references, name)(*arguments)
 
     return make
 
 
 def _smooth(x: np.ndarray) -> np.ndarray:
-    """A picture or volume (b, c, ...) of noise without what changes from cell to cell, at its RMS:
+    """An image or volume (b, c, ...) of noise without what changes from cell to cell, at its RMS:
     W samples between cells, and white noise would turn the last bits of a place into an error."""
     rms = np.sqrt(np.mean(np.square(x)))
     for axis in range(2, x.ndim):
@@ -327,5 +334,6 @@ def _smooth(x: np.ndarray) -> np.ndarray:
 
 def _inputs(**drawn: tuple[tuple[int, ...], str]) -> Callable[[], list[np.ndarray]]:
     return lambda: [
-        stand_in.network_input(name, shape, SEED, kind) for name, (shape, kind) in drawn.items()
+        synthetic_weights.network_input(name, shape, SEED, kind)
+        for name, (shape, kind) in drawn.items()
     ]

@@ -56,7 +56,7 @@ def _dense_layers(source: str, target: str) -> Table:
 
 
 def sizes(shapes: Shapes) -> SyncNetConfig:
-    """Widths, and the picture's size from what the last convolution of the lips covers."""
+    """Widths, and the image's size from what the last convolution of the lips covers."""
     audio, lips = (
         tuple(shapes[f"{name}.{index}.weight"][0] for index in INDICES)
         for name in ("netcnnaud", "netcnnlip")

@@ -93,7 +93,7 @@ def discriminator_config(shapes: Shapes) -> DiscriminatorConfig:
     )
 
 
-def smallest_picture(config: DiscriminatorConfig, patches: int = 1) -> int:
+def smallest_image(config: DiscriminatorConfig, patches: int = 1) -> int:
     """The side at which the last scale still has `patches` x `patches`."""
     side = patches
     for i in range(config.blocks):
@@ -104,7 +104,7 @@ def smallest_picture(config: DiscriminatorConfig, patches: int = 1) -> int:
 @functools.cache
 def discriminator_shapes(config: DiscriminatorConfig) -> Shapes:
     """Every leaf and its shape."""
-    return _shapes(MultiScaleDiscriminator(config), smallest_picture(config))
+    return _shapes(MultiScaleDiscriminator(config), smallest_image(config))
 
 
 # ---- the teacher of head pose -------------------------------------------------------------------

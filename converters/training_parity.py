@@ -10,7 +10,7 @@ from playmate_jax.models.vgg19 import VGG19, VGG19Config
 
 
 def vgg19(reference: Reference) -> Outputs:
-    """The five taps of a picture in [0, 1]."""
+    """The five taps of an image in [0, 1]."""
     config = VGG19Config()
     variables = reference.convert(
         "vgg19", training_networks.vgg19(config), training_networks.vgg19_shapes(config)

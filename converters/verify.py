@@ -6,8 +6,8 @@ the outputs. Errors are the largest difference relative to the RMS of PyTorch's 
 computed in float64: in float32 PyTorch's own rounding would be most of the error (of W's features:
 7e-5, where ours is 2e-5).
 
-Where torch is missing, the same networks at a tiny size and with stand-in weights (`stand_in.py`)
-repeat what their PyTorch twins gave when `recordings/` was written:
+Where torch is missing, the same networks of a tiny size, with weights by `synthetic_weights.py`,
+repeat what their PyTorch references gave when `recordings/` was written:
 
     python -m playmate_jax.converters.verify          writes the recordings anew (needs torch)
 """
@@ -25,7 +25,7 @@ import ml_dtypes
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from playmate_jax.converters import stand_in
+from playmate_jax.converters import synthetic_weights
 from playmate_jax.converters.rules import Ignored, Rule, Table, to_flax
 
 # Of a layer's RMS. float32 sums through about forty layers; as in parity.py.
@@ -47,7 +47,7 @@ class Run:
 
     Attributes:
       part: what names and leaves of the network begin with ("appearance"), or "".
-      twin: makes the PyTorch module.
+      reference: makes the PyTorch module.
       layers: (variables, inputs in Flax's axis order) -> outputs of the Flax modules by path, those
         of the whole under "".
       inputs: the input in PyTorch's axis order, drawn by name.
@@ -55,7 +55,7 @@ class Run:
     """
 
     part: str
-    twin: Callable[[], Any]
+    reference: Callable[[], Any]
     layers: Callable[..., dict[str, Any]]
     inputs: Callable[[], list[np.ndarray]]
     heard_at: Mapping[str, str] = field(default_factory=dict)
@@ -94,7 +94,7 @@ def modules_of(kept: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def compare(
     run: Run, table: Table, state: Mapping[str, np.ndarray], leaves: Mapping[str, np.ndarray]
 ) -> Iterator[Layer]:
-    """Every layer of one network, PyTorch's twin under `state` against Flax under `leaves`."""
+    """Every layer of one network, PyTorch's reference under `state` against Flax under `leaves`."""
     for _, name, wanted, found in _both(run, table, state, leaves):
         if isinstance(wanted, str):
             yield Layer(name, np.inf, wanted)
@@ -103,8 +103,8 @@ def compare(
 
 
 def repeat(run: Run, table: Table, leaf_shapes: Mapping, recording: str) -> Iterator[Layer]:
-    """Every layer of one network under stand-in weights against its recording."""
-    leaves, _ = to_flax(table, stand_in_state(table, leaf_shapes), leaf_shapes)
+    """Every layer of one network under synthetic weights against its recording."""
+    leaves, _ = to_flax(table, synthetic_state(table, leaf_shapes), leaf_shapes)
     ours = _flax_layers(run, leaves, run.inputs())
     recorded = np.load(RECORDINGS / f"{recording}.npz")
     rows = {key: i for i, key in enumerate(recorded["keys"].tolist())}
@@ -122,8 +122,8 @@ def repeat(run: Run, table: Table, leaf_shapes: Mapping, recording: str) -> Iter
 
 
 def record(runs: Iterable[Run], table: Table, leaf_shapes: Mapping) -> dict[str, np.ndarray]:
-    """What `repeat` reads, from the PyTorch twins."""
-    state = stand_in_state(table, leaf_shapes)
+    """What `repeat` reads, from the PyTorch references."""
+    state = synthetic_state(table, leaf_shapes)
     leaves, _ = to_flax(table, state, leaf_shapes)
     rows = []
     for run in runs:
@@ -138,9 +138,9 @@ def record(runs: Iterable[Run], table: Table, leaf_shapes: Mapping) -> dict[str,
     return {name: np.array(column) for name, column in zip(names, zip(*rows), strict=True)}
 
 
-def stand_in_state(table: Table, leaf_shapes: Mapping) -> dict[str, np.ndarray]:
-    """A stand-in state dict for a table: names and shapes are all it takes; what is computed is."""
-    drawn = stand_in.state_dict(manifest(table, leaf_shapes), SEED)
+def synthetic_state(table: Table, leaf_shapes: Mapping) -> dict[str, np.ndarray]:
+    """A synthetic state dict of a table's names and shapes; computed tensors keep their default."""
+    drawn = synthetic_weights.state_dict(manifest(table, leaf_shapes), SEED)
     computed = {e.source: e.default for e in table if isinstance(e, Ignored) and e.computed}
     return drawn | computed
 
@@ -178,7 +178,7 @@ def _pairs(run: Run, table: Table) -> list[tuple[str, str, str, int | None]]:
 
 
 def _torch_layers(run: Run, state: Mapping[str, np.ndarray], inputs: list[np.ndarray]) -> Layers:
-    """Outputs of every module of the twin in float64, channels last; the whole's under ""."""
+    """Outputs of every module of the reference in float64, channels last; the whole's under ""."""
     import torch
 
     from playmate_jax.converters.torch_files import to_tensors
@@ -186,7 +186,7 @@ def _torch_layers(run: Run, state: Mapping[str, np.ndarray], inputs: list[np.nda
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        module = run.twin().eval()
+        module = run.reference().eval()
         module.load_state_dict(to_tensors(state), strict=True)
         return _heard(module, [torch.from_numpy(_exact(x)) for x in inputs])
     finally:
@@ -258,7 +258,7 @@ def _both(run: Run, table: Table, state: Mapping, leaves: Mapping) -> Iterator[t
 
 
 def _sampled(key: str, values: np.ndarray) -> np.ndarray:
-    indices = stand_in.sample_indices(key, values.size, SEED, SAMPLES)
+    indices = synthetic_weights.sample_indices(key, values.size, SEED, SAMPLES)
     return values.reshape(-1)[indices]
 
 

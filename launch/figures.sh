@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every figure that the cards of the shipped weights show, measured again on held-out drawn people and
+# Every figure that the cards of the shipped weights show, measured again on held-out synthetic people and
 # sentences, and on real recordings and videos where DATA has them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,4 +14,4 @@ recordings=() ; [ -d "$DATA/speech" ] && recordings=(--recordings "$DATA/speech"
 "$PYTHON" -m playmate_jax.metrics.driving_pose --weights "$WEIGHTS" --card
 [ -d "$DATA/videos" ] && "$PYTHON" -m playmate_jax.metrics.video_lips "$DATA/videos" --weights "$WEIGHTS" --card
 "$PYTHON" benchmarks/whole_clip.py --weights "$WEIGHTS" --card
-echo "figures: $WEIGHTS/*/card.json; pictures: runs/report"
+echo "figures: $WEIGHTS/*/card.json; images: runs/report"

@@ -29,6 +29,6 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory) -> Path:
     """A folder of random weights of a tiny size, in the layout of the shipped ones."""
-    from playmate_jax.inference.random_weights import write_random_weights
+    from tests.random_weights import write_random_weights
 
     return write_random_weights(tmp_path_factory.mktemp("weights") / "tiny")

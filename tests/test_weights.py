@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.models.weights import check_tree, load_weights, save_weights
+from playmate_jax.hub.weights import check_tree, load_weights, save_weights
 
 PARAMS = {"a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}, "b": np.ones(2, np.int32)}
 

@@ -128,7 +128,7 @@ def _check_places(args, portrait: Path, speech: Path | None, output: Path, overw
     if speech is not None:
         inputs.append(check_readable(speech, "speech"))
     if args.driving is not None:
-        inputs.append(check_readable(args.driving, "a driving video, picture or motion file"))
+        inputs.append(check_readable(args.driving, "a driving video, image or motion file"))
     check_writable(output, overwrite)
     _check_apart(output, inputs)
     if args.save_motion is not None:

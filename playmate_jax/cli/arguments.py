@@ -190,7 +190,7 @@ def _animate(p: argparse.ArgumentParser) -> None:
     g.add_argument(
         "--no-crop",
         action="store_true",
-        help="the picture is the face already: no detection, nothing pasted back",
+        help="the image is the face already: no detection, nothing pasted back",
     )
 
     g = p.add_argument_group("output")
@@ -217,7 +217,7 @@ def _animate(p: argparse.ArgumentParser) -> None:
     g.add_argument(
         "--driving",
         metavar="FILE",
-        help="a video, a picture, or a motion file (.npz, LivePortrait's .pkl): with speech the "
+        help="a video, an image, or a motion file (.npz, LivePortrait's .pkl): with speech the "
         "head follows it, without speech the whole face",
     )
     g.add_argument(
@@ -225,7 +225,7 @@ def _animate(p: argparse.ArgumentParser) -> None:
         choices=("relative", "absolute"),
         default="relative",
         help="driving motion: as changes from its first frame (default), or as it is; a "
-        "driving picture is always absolute",
+        "driving image is always absolute",
     )
     g.add_argument(
         "--region",
@@ -269,7 +269,7 @@ def _animate(p: argparse.ArgumentParser) -> None:
     g.add_argument(
         "--generator",
         metavar="NAME|DIR",
-        help="the motion generator, where it shall not be the one of --weights",
+        help="the motion generator, where it should not be the one of --weights",
     )
     g.add_argument(
         "--sampler",

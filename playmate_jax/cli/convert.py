@@ -1,4 +1,4 @@
-"""`playmate convert [FAMILY] SOURCE OUT`: weights between PyTorch and JAX, with proof.
+"""`playmate convert [FAMILY] SOURCE OUT`: weights between PyTorch and JAX, with verification.
 
 Prints what the source is, with `--verify` every layer's error, and what was written; exit code 1
 where a layer diverges, and then nothing is written.
@@ -22,7 +22,7 @@ def command(args: argparse.Namespace) -> int:
 
     from playmate_jax.cli.progress import ProgressBar
     from playmate_jax.converters import convert, families, torch_files
-    from playmate_jax.inference.compilation import keep_compiled_programs
+    from playmate_jax.parallel.compilation import keep_compiled_programs
 
     row = families.by_name(family[0]) if family else None
     if not Path(source).exists():
@@ -43,7 +43,7 @@ def command(args: argparse.Namespace) -> int:
     run = convert.to_pytorch if args.to == "torch" else convert.to_jax
     try:
         done = run(
-            source, out, row, dtype=args.dtype, proof=args.verify, overwrite=args.overwrite,
+            source, out, row, dtype=args.dtype, verification=args.verify, overwrite=args.overwrite,
             progress=progress, told=lambda found: _tell(source, found),
         )  # fmt: skip
     finally:

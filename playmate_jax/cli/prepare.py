@@ -43,15 +43,15 @@ def command(args: argparse.Namespace) -> int:
 def _asked(args: argparse.Namespace) -> tuple[Any, "Listing"]:
     """The settings and the sources."""
     from playmate_jax.cli.train import overridden
-    from playmate_jax.models.configuration import with_overrides
+    from playmate_jax.configuration import with_overrides
     from playmate_jax.prepare.config import PrepareConfig
-    from playmate_jax.prepare.drawn import DrawnConfig
+    from playmate_jax.prepare.synthetic import SyntheticConfig
 
     drawn = args.data_set == DRAWN
     fields = {"image_size": args.size}
     for name in ("identities", "hours", "seed") if drawn else ("motion_weights", "speech"):
         fields[name] = getattr(args, name)
-    config: Any = DrawnConfig() if drawn else PrepareConfig()
+    config: Any = SyntheticConfig() if drawn else PrepareConfig()
     given = {name: value for name, value in fields.items() if value is not None}
     config = with_overrides(config, given | overridden(args.set))
     if drawn:
@@ -81,7 +81,7 @@ def _prepare(
             "pip install 'playmate-jax[prepare]'"
         ) from None
     from playmate_jax.cli.progress import ProgressBar
-    from playmate_jax.models.configuration import to_values
+    from playmate_jax.configuration import to_values
     from playmate_jax.prepare.ledger import versions
     from playmate_jax.prepare.plan import digest
     from playmate_jax.prepare.tasks import Job
@@ -91,7 +91,7 @@ def _prepare(
         args.out, config, _kinds(args), config.speech_size, config.image_size,
         args.workers or (_cores() if local else 1),
     )  # fmt: skip
-    wish = {
+    build_spec = {
         "data_set": args.data_set,
         "settings": to_values(config),
         "sources": {"count": len(listing.sources), "sha256": digest(listing.sources)},
@@ -109,7 +109,9 @@ def _prepare(
         bar("prepare", now.done, now.total, now.before, now.note)
 
     try:
-        return preparation.prepare(job, listing, planned, wish, args.runner, args.beam, progress)
+        return preparation.prepare(
+            job, listing, planned, build_spec, args.runner, args.beam, progress
+        )
     finally:
         if bar is not None:
             bar.close()
@@ -133,7 +135,7 @@ def _cores() -> int:
 def _tell_plan(
     args: argparse.Namespace, config: Any, listing: "Listing", planned: "list[Task]"
 ) -> None:
-    from playmate_jax.models.configuration import to_values
+    from playmate_jax.configuration import to_values
 
     print(f"{args.data_set}: {_count(len(listing.sources), 'source')}, into {args.out}")
     by_split: dict[str, list[Task]] = {}

@@ -52,7 +52,7 @@ def add(p: argparse.ArgumentParser, positive, natural, gain) -> None:
     g = p.add_argument_group("output")
     g.add_argument("--out", metavar="OUT", help="a new folder, or gs://, hdfs://, s3://")
     g.add_argument(
-        "--size", type=positive, metavar="PX", help="of the face pictures: 256 (default) or 512"
+        "--size", type=positive, metavar="PX", help="of the face images: 256 (default) or 512"
     )
     g.add_argument(
         "--shards", type=positive, metavar="N",
@@ -76,7 +76,7 @@ def add(p: argparse.ArgumentParser, positive, natural, gain) -> None:
         "lists them",
     )  # fmt: skip
 
-    g = p.add_argument_group("drawn people, for NAME drawn")
+    g = p.add_argument_group("synthetic people, for NAME drawn")
     g.add_argument("--identities", type=positive, metavar="N", help="how many (default 3000)")
     g.add_argument("--hours", type=gain, metavar="H", help="of speech (default 5)")
     g.add_argument("--seed", type=natural, metavar="N", help="another seed, another world")

@@ -17,7 +17,7 @@ def command(args: argparse.Namespace) -> int:
             f"expected the packages for training, found no '{error.name}': "
             "pip install 'playmate-jax[train]'"
         ) from None
-    from playmate_jax.inference.compilation import keep_compiled_programs
+    from playmate_jax.parallel.compilation import keep_compiled_programs
 
     keep_compiled_programs()
     overrides = overridden(args.set)
@@ -29,7 +29,7 @@ def command(args: argparse.Namespace) -> int:
         return 130
     weights = Path(args.workdir) / "weights"
     if args.export and weights.is_dir():
-        from playmate_jax.models.weights import whole_folder
+        from playmate_jax.hub.weights import whole_folder
 
         with whole_folder(args.export) as copy:
             shutil.copytree(weights, copy, dirs_exist_ok=True)

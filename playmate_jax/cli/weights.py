@@ -8,15 +8,15 @@ def get(args: argparse.Namespace) -> int:
     """Fetches weights by name, one after the other."""
     from playmate_jax.converters import fetch
     from playmate_jax.errors import UserError
-    from playmate_jax.inference import hub
+    from playmate_jax.hub import download
 
     if args.revision and len(args.names) > 1:
         raise UserError(
             f"expected one name with --revision, found {len(args.names)}: fetch them one by one"
         )
     for name in args.names:
-        if hub.split_id(name):
-            folder = hub.fetch_bundle(
+        if download.split_id(name):
+            folder = download.fetch_bundle(
                 f"{name}@{args.revision}" if args.revision else name,
                 offline=args.offline, endpoint=args.endpoint, say=print,
             )  # fmt: skip
@@ -31,8 +31,8 @@ def get(args: argparse.Namespace) -> int:
 
 def listing(args: argparse.Namespace) -> int:
     """What ships, what was fetched, what can be."""
-    from playmate_jax.inference import bundles
-    from playmate_jax.inference.published import PUBLISHED
+    from playmate_jax.hub import bundles
+    from playmate_jax.hub.published import PUBLISHED
 
     cached = bundles.cached_names()
     for name in [*bundles.shipped_names(), *cached]:
@@ -53,7 +53,7 @@ def listing(args: argparse.Namespace) -> int:
 
 def where(args: argparse.Namespace) -> int:
     """The folder of weights."""
-    from playmate_jax.inference import bundles
+    from playmate_jax.hub import bundles
 
     print(bundles.find_folder(args.name))
     return 0
@@ -61,7 +61,7 @@ def where(args: argparse.Namespace) -> int:
 
 def remove(args: argparse.Namespace) -> int:
     """Deletes fetched weights."""
-    from playmate_jax.inference import bundles
+    from playmate_jax.hub import bundles
 
     for name in args.names:
         folder, size = bundles.remove(name)
@@ -71,11 +71,11 @@ def remove(args: argparse.Namespace) -> int:
 
 def card(args: argparse.Namespace) -> int:
     """What weights say of themselves."""
-    from playmate_jax.inference import bundles
+    from playmate_jax.hub import bundles
 
     cards = {part: bundles.read_card(path) for part, path in bundles.find_bundle(args.name).items()}
     if args.markdown:
-        from playmate_jax.inference.model_card import markdown
+        from playmate_jax.hub.model_card import markdown
 
         print(markdown(cards, args.name), end="")
         return 0

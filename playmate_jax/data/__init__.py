@@ -1,4 +1,4 @@
-"""Data: prepared data sets and the batches made of them, the drawn-face world, recorded videos.
+"""Data: prepared data sets and the Grain batches made of them.
 
 import playmate_jax.data as d
 batch = next(d.stage1("data/mine", batch_size=32))    # d.stage2, d.face_space

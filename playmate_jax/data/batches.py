@@ -21,7 +21,14 @@ import grain
 import numpy as np
 from absl import flags
 
-from playmate_jax.data.handover import Batch, Example, Lender, Parcel, Receiver, stacked
+from playmate_jax.data.shared_batches import (
+    Batch,
+    Example,
+    SharedBatch,
+    SharedMemoryReader,
+    SharedMemoryWriter,
+    stacked,
+)
 from playmate_jax.errors import UserError
 from playmate_jax.motion.normalization import Statistics
 
@@ -78,7 +85,7 @@ class Batches(Iterator[Batch]):
         self.about = {"batch_size": batch_size, **about}
         self._blocks = examples.batch(share, batch_fn=Stack())
         self._inner: Any = None
-        self._number, self._receiver = 0, Receiver()
+        self._number, self._receiver = 0, SharedMemoryReader()
 
     def __next__(self) -> Batch:
         if self._inner is None:
@@ -86,7 +93,7 @@ class Batches(Iterator[Batch]):
             _OPEN.add(self)
         batch = next(self._inner)
         self._number += 1
-        return self._receiver.unpacked(batch) if isinstance(batch, Parcel) else batch
+        return self._receiver.unpacked(batch) if isinstance(batch, SharedBatch) else batch
 
     def _started(self):
         """An iterator from the batch that is due on."""
@@ -162,9 +169,9 @@ def seeds(seed: int, count: int) -> list[int]:
 class Stack:
     """Makes a batch of what a stream gives; in a worker one that is ready to be handed over."""
 
-    lender: ClassVar[Lender | None] = None
+    lender: ClassVar[SharedMemoryWriter | None] = None
 
-    def __call__(self, elements: Sequence[Any]) -> Batch | Parcel:
+    def __call__(self, elements: Sequence[Any]) -> Batch | SharedBatch:
         examples = [e for element in elements for e in _examples(element)]
         if self.lender is not None:
             return self.lender.stacked(examples)
@@ -184,7 +191,7 @@ class PrepareWorker:
 
     def __call__(self, index: int, count: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        Stack.lender = Lender()
+        Stack.lender = SharedMemoryWriter()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playmate_jax.data.prepared import CLIPS, DataSet, data_sets, read_lines, read_wish
+from playmate_jax.data.prepared import CLIPS, DataSet, data_sets, read_build_spec, read_lines
 from playmate_jax.data.record_faults import faults_of
 from playmate_jax.data.record_source import Records
 from playmate_jax.data.shards import CHECKSUMS, sha256
@@ -36,7 +36,7 @@ def check_folder(
       UserError: it is no finished one.
     """
     folder = Path(folder)
-    read_wish(folder)
+    read_build_spec(folder)
     sets = data_sets(folder, whole=False)
     problems, damaged = [], set()
     for path, problem in _checksums(sets, progress):

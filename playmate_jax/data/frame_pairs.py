@@ -32,7 +32,7 @@ from playmate_jax.errors import UserError
 
 KINDS = ("portrait_pairs", "drawn_faces")
 FIELDS = ("motion", "frames", "rows", "landmarks", "identity", "id")
-PAIRS = 4  # of a clip at a visit; reading a record of 16 pictures costs about one decoding
+PAIRS = 4  # of a clip at a visit; reading a record of 16 images costs about one decoding
 
 
 def face_space(
@@ -80,7 +80,7 @@ def couples_of(part: Part, usable: np.ndarray, pairs: int, seed: int) -> grain.M
     names, speakers = np.unique(np.asarray(part.index["speaker"])[usable], return_inverse=True)
     if len(names) < 2:
         raise UserError(
-            f"expected clips of at least two speakers with two pictures each, found {len(usable)} "
+            f"expected clips of at least two speakers with two images each, found {len(usable)} "
             f"of {len(names)}: prepare more"
         )
     by_speaker = np.argsort(speakers, kind="stable")
@@ -115,7 +115,7 @@ class Couple:
 
 
 def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """Two different pictures of a record, to be decoded, with what is known of them."""
+    """Two different images of a record, to be decoded, with what is known of them."""
     frames, motion, landmarks = record["frames"], record["motion"], record["landmarks"]
     pair: dict[str, Any] = {
         "identity": record["identity"],
@@ -125,7 +125,8 @@ def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, An
     driving = (source + rng.integers(1, len(frames))) % len(frames)
     for name, n in (("source", source), ("driving", driving)):
         pair[name] = partial(decoded, frames[n], str(record.get("id", "")))
-        # A set of pairs stores the motion of its pictures, one of drawn faces that of every frame.
+        # A set of pairs stores the motion of its images, one of synthetic faces that of every
+        # frame.
         pair[f"motion_{name}"] = motion[n if len(motion) == len(frames) else record["rows"][n]]
         known = landmarks[n] if len(landmarks) else np.zeros((468, 2))
         pair[f"landmarks_{name}"] = known.astype(np.float32)
@@ -133,7 +134,7 @@ def pair_of(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, An
 
 
 def decoded(
-    picture: bytes, name: str, into: UInt8[np.ndarray, "h w 3"] | None = None
+    image: bytes, name: str, into: UInt8[np.ndarray, "h w 3"] | None = None
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A JPEG file's pixels, RGB, in a new array or in the one that is given.
 
@@ -141,7 +142,7 @@ def decoded(
       UserError: it is none, or of another size; says the record's name.
     """
     try:
-        pixels = simplejpeg.decode_jpeg(picture, "RGB", buffer=into)
+        pixels = simplejpeg.decode_jpeg(image, "RGB", buffer=into)
     except ValueError as error:
         raise _unlike(name, into, str(error)) from None
     if into is not None and pixels.shape != into.shape:
@@ -152,6 +153,6 @@ def decoded(
 def _unlike(name: str, into: np.ndarray | None, found: str) -> UserError:
     size = "" if into is None else f" of {into.shape[1]} x {into.shape[0]} like the others"
     return UserError(
-        f"expected JPEG pictures{size} in the record {name}, found other bytes ({found}): "
+        f"expected JPEG images{size} in the record {name}, found other bytes ({found}): "
         "prepare the data set again, and all of a mixture at one size"
     )

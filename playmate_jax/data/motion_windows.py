@@ -54,7 +54,7 @@ class Windows:
     speech_noise: Noise | None = None
     audio: bool = False
 
-    def noised(self, rng: np.random.Generator, speech: np.ndarray) -> np.ndarray:
+    def add_noise(self, rng: np.random.Generator, speech: np.ndarray) -> np.ndarray:
         """Features (b, t, f) as the networks are to hear them."""
         return speech if self.speech_noise is None else self.speech_noise(rng, speech)
 
@@ -162,7 +162,7 @@ class Cut:
         motion = normalize(record["motion"], self.statistics.motion)
         start = random_start(rng, n_frames, how.window, how.first)
         window = window_at(start, n_frames, how.window)
-        speech = how.noised(rng, record["features"][window.rows].astype(np.float32)[None])[0]
+        speech = how.add_noise(rng, record["features"][window.rows].astype(np.float32)[None])[0]
         identity = self.statistics.normalized_identity(record["identity"])
         noise = how.identity_noise * rng.standard_normal(len(identity))
         example = {

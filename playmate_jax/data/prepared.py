@@ -10,7 +10,7 @@ from playmate_jax.data.record_source import Records, find_data_set, open_records
 from playmate_jax.data.records import DATA_SETS, SPLITS
 from playmate_jax.errors import UserError
 
-WISH, CLIPS, DROPPED = "prepare.json", "clips.jsonl", "dropped.jsonl"
+BUILD_SPEC, CLIPS, DROPPED = "prepare.json", "clips.jsonl", "dropped.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,15 +72,15 @@ def _data_set(folder: Path, kind: str, whole: bool) -> DataSet:
     return DataSet(kind, home, len(files), sum(path.stat().st_size for path in files), splits)
 
 
-def read_wish(folder: Path) -> dict[str, Any]:
+def read_build_spec(folder: Path) -> dict[str, Any]:
     """prepare.json of a finished preparation; {} of one that kept no clip.
 
     Raises:
       UserError: there is none, or one that was broken off.
     """
-    if (folder / WISH).is_file():
+    if (folder / BUILD_SPEC).is_file():
         if (folder / CLIPS).is_file():
-            return json.loads((folder / WISH).read_text("utf-8"))
+            return json.loads((folder / BUILD_SPEC).read_text("utf-8"))
         raise UserError(
             f"expected a finished preparation, found one that was broken off in '{folder}': give "
             "the same 'playmate prepare' again, it goes on where it stopped"
@@ -88,8 +88,8 @@ def read_wish(folder: Path) -> dict[str, Any]:
     if (folder / DROPPED).is_file():
         return {}
     raise UserError(
-        f"expected a folder that 'playmate prepare' made, found no {WISH} in '{folder}': give the "
-        "folder that was its --out"
+        f"expected a folder that 'playmate prepare' made, found no {BUILD_SPEC} in '{folder}': "
+        "give the folder that was its --out"
     )
 
 
@@ -97,11 +97,13 @@ def speech_of(home: Path) -> str:
     """The speech encoder of a data set's features, as `playmate prepare --speech` takes it; ""
     where no prepare.json lies above its version folder."""
     try:
-        wish = json.loads((home.parents[1] / WISH).read_text("utf-8"))
-        speech = wish["settings"]["speech"]
+        build_spec = json.loads((home.parents[1] / BUILD_SPEC).read_text("utf-8"))
+        speech = build_spec["settings"]["speech"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return "log_mel" if isinstance(speech, dict) else str(speech)  # drawn clips tell its numbers
+    return (
+        "log_mel" if isinstance(speech, dict) else str(speech)
+    )  # synthetic clips tell its numbers
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

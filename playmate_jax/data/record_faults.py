@@ -29,27 +29,27 @@ def faults_of(record: Mapping[str, Any]) -> list[str]:
     if "features" in record and len(record["features"]) != rows:
         faults.append(f"{len(record['features']):,} rows of features for {rows:,} of motion")
     if "frames" in record:
-        faults += _faults_of_pictures(record, rows)
+        faults += _faults_of_images(record, rows)
     if not (record["emotion"] == NO_EMOTION or 0 <= record["emotion"] < len(EMOTIONS)):
         faults.append(f"emotion {record['emotion']} is none of 0 to {len(EMOTIONS) - 1}")
     return faults
 
 
-def _faults_of_pictures(record: Mapping[str, Any], rows: int) -> list[str]:
+def _faults_of_images(record: Mapping[str, Any], rows: int) -> list[str]:
     faults = []
-    pictures, places, meshes = len(record["frames"]), record["rows"], len(record["landmarks"])
-    if len(places) != pictures:
-        faults.append(f"{pictures:,} pictures at {len(places):,} places")
+    images, places, meshes = len(record["frames"]), record["rows"], len(record["landmarks"])
+    if len(places) != images:
+        faults.append(f"{images:,} images at {len(places):,} places")
     if len(places) and (places[0] < 0 or (np.diff(places) <= 0).any()):
-        faults.append("the places of its pictures do not rise")
+        faults.append("the places of its images do not rise")
     if "audio" in record and len(places) and places[-1] >= rows:
-        faults.append(f"a picture at row {places[-1]:,} of {rows:,}")
-    if "audio" not in record and rows != pictures:
-        faults.append(f"{rows:,} rows of motion for {pictures:,} pictures")
-    if meshes not in (0, pictures):
-        faults.append(f"{meshes:,} meshes for {pictures:,} pictures")
+        faults.append(f"an image at row {places[-1]:,} of {rows:,}")
+    if "audio" not in record and rows != images:
+        faults.append(f"{rows:,} rows of motion for {images:,} images")
+    if meshes not in (0, images):
+        faults.append(f"{meshes:,} meshes for {images:,} images")
     if broken := sum(frame[:2] != b"\xff\xd8" for frame in record["frames"]):
-        faults.append(f"{broken:,} of its pictures are no JPEG files")
+        faults.append(f"{broken:,} of its images are no JPEG files")
     return faults
 
 

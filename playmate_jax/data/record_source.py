@@ -86,7 +86,7 @@ class Records:
 
     @functools.cached_property
     def _reading(self):
-        """The features that are asked for, where pictures stay what they are on disk: bytes."""
+        """The features that are asked for, where images stay what they are on disk: bytes."""
         from tensorflow_datasets.core import features as tfds
 
         asked = {name: self.features[name] for name in self.fields or self.features}

@@ -47,10 +47,10 @@ class Clip:
       intensity: of the emotion, 0 to 1.
       language: as the data set names it, "" where it does not.
       quality: the scores that the filters looked at.
-      frames: JPEG pictures of the face crop, n of them.
+      frames: JPEG images of the face crop, n of them.
       rows: which frames of the clip they are, rising.
-      landmarks: the mesh's 468 points in each of them, in pixels of the picture; or none (m = 0).
-      truth: of drawn faces alone: "units" (t, 18), "emotions" (t, 8), "phonemes" (p, 3) and
+      landmarks: the mesh's 468 points in each of them, in pixels of the image; or none (m = 0).
+      truth: of synthetic faces alone: "units" (t, 18), "emotions" (t, 8), "phonemes" (p, 3) and
         "person" (2,); `features_of` says what they are.
     """
 
@@ -98,18 +98,18 @@ def features_of(kind: str, speech_size: int = 768, image_size: int = 256) -> "Fe
     """The documented TFDS features of one kind of data set.
 
     Arrays are stored as their bytes, which writes and reads several times faster than TFDS's lists
-    of numbers, and pictures as the JPEG files they came as: nothing here needs TensorFlow.
+    of numbers, and images as the JPEG files they came as: nothing here needs TensorFlow.
 
     Args:
       speech_size: numbers a frame of the speech front end: 768 for wav2vec2, 96 for log-mel.
-      image_size: side of the pictures in pixels.
+      image_size: side of the images in pixels.
     """
     from tensorflow_datasets.core import features as tfds
 
     def array(dtype: type, *shape: int | None, doc: str) -> tfds.Tensor:
         return tfds.Tensor(shape=shape, dtype=dtype, encoding="bytes", doc=doc)
 
-    picture = tfds.Image(shape=(image_size, image_size, 3), encoding_format="jpeg")
+    image = tfds.Image(shape=(image_size, image_size, 3), encoding_format="jpeg")
     labels = {
         "id": tfds.Text(doc="name of the clip: unique in its data set, and stable"),
         "source": tfds.Text(doc="file or address, and the span in seconds, for people"),
@@ -135,15 +135,17 @@ def features_of(kind: str, speech_size: int = 768, image_size: int = 256) -> "Fe
         "audio": array(np.int16, None, doc="mono sound at 16 kHz; 640 samples a row of motion"),
         "features": array(np.float16, None, speech_size, doc="of the speech encoder at 25 Hz"),
     }
-    pictures = {
-        "frames": tfds.Sequence(picture, doc="JPEG pictures of the face crop, RGB"),
-        "rows": array(np.int32, None, doc="which 25 Hz frame of the clip each picture is, rising"),
+    images = {
+        "frames": tfds.Sequence(image, doc="JPEG images of the face crop, RGB"),
+        "rows": array(np.int32, None, doc="which 25 Hz frame of the clip each image is, rising"),
         "landmarks": array(
-            np.float16, None, 468, 2, doc="mesh points x y in pixels of each picture, or no row"
+            np.float16, None, 468, 2, doc="mesh points x y in pixels of each image, or no row"
         ),
     }
     truth = {
-        "units": array(np.float32, None, 18, doc="action units of each row (data/drawn)"),
+        "units": array(
+            np.float32, None, 18, doc="action units of each row (synthetic/expression.py)"
+        ),
         "emotions": array(np.float32, None, 8, doc="weights times intensity wished at each row"),
         "phonemes": array(
             np.float32, None, 3, doc="place in the table of phonemes, start and end in seconds"
@@ -153,14 +155,14 @@ def features_of(kind: str, speech_size: int = 768, image_size: int = 256) -> "Fe
         ),
     }
     every_row = {"motion": array(np.float32, None, MOTION_SIZE, doc=motion)}
-    stored_rows = {"motion": array(np.float32, None, MOTION_SIZE, doc=f"of each picture: {motion}")}
+    stored_rows = {"motion": array(np.float32, None, MOTION_SIZE, doc=f"of each image: {motion}")}
     kinds: dict[str, dict[str, Any]] = {
         "talking_clips": labels | every_row | speech,
-        "portrait_pairs": labels | stored_rows | pictures,
+        "portrait_pairs": labels | stored_rows | images,
         "drawn_faces": labels
         | every_row
         | speech
-        | pictures
+        | images
         | {"truth": tfds.FeaturesDict(truth, doc="what drew and spoke the clip")},
     }
     return tfds.FeaturesDict(kinds[kind])
@@ -183,7 +185,7 @@ def record_of(kind: str, clip: Clip) -> dict[str, Any]:
         record["features"] = np.asarray(clip.features, np.float16)
     if kind != "talking_clips":
         if len(rows) != len(clip.frames):
-            raise ValueError(f"{clip.id}: {len(clip.frames)} pictures, but {len(rows)} rows")
+            raise ValueError(f"{clip.id}: {len(clip.frames)} images, but {len(rows)} rows")
         record["frames"], record["rows"] = list(clip.frames), rows
         record["landmarks"] = np.asarray(clip.landmarks, np.float16)
     if kind == "drawn_faces":

@@ -12,7 +12,7 @@ A folder DIR/talking_clips/1.0.0 holds
                                                       so a folder that has it is whole
 
 The same clips in the same order give the same bytes. Records are not compressed again: sound,
-motion and features would shrink by 5 to 20 %, pictures not, and reading would take four times as
+motion and features would shrink by 5 to 20 %, images not, and reading would take four times as
 long.
 """
 
@@ -44,7 +44,7 @@ DESCRIPTIONS = {
     "features, emotion. For the stages that learn motion from speech.",
     "portrait_pairs": "Frames of one person's face with their motion and landmarks. For the face "
     "space: pairs of frames of one clip, and drivers of another identity.",
-    "drawn_faces": "Procedurally drawn talking faces with the truth behind them: a clip's sound, "
+    "drawn_faces": "Procedurally rendered talking faces with ground truth: a clip's sound, "
     "motion, features and frames, its phonemes and action units. Free of licences, of any size; "
     "the standard set for throughput experiments.",
 }
@@ -138,8 +138,8 @@ def encode(kind: str, features: Any, clip: Clip) -> Record:
 
 def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
     """What index.json says of a record, in the order of `COLUMNS`."""
-    pictures = len(record.get("frames", ()))
-    return record["id"], len(record["motion"]), pictures, record["speaker"], record["emotion"]
+    images = len(record.get("frames", ()))
+    return record["id"], len(record["motion"]), images, record["speaker"], record["emotion"]
 
 
 def serialize(features: Any, record: Mapping[str, Any]) -> bytes:

@@ -20,7 +20,7 @@ def signal_and_noise(
     return jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
 
 
-def noised(
+def add_noise(
     x0: Float[Array, "b *x"], noise: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
 ) -> Float[Array, "b *x"]:
     """The forward process q(x | x0) in one jump (DDPM Eq. 4)."""

@@ -1,4 +1,4 @@
-"""Faces in pictures: found, cropped as LivePortrait does, followed through a video, pasted back."""
+"""Faces in images: found, cropped as LivePortrait does, followed through a video, pasted back."""
 
 from playmate_jax.faces.crop import (
     DRAWN,

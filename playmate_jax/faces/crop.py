@@ -19,8 +19,8 @@ from playmate_jax.faces.warp import apply, invert, sample
 SIZE = 512
 SOURCE = {"scale": 2.3, "vx": 0.0, "vy": -0.125}  # LivePortrait's for the portrait
 DRIVING = {"scale": 2.2, "vx": 0.0, "vy": -0.1}  # and for a driving video
-# The drawn world's own framing, measured over 40 identities at rest (side within 2 %, middle within
-# 1 % of a side): what weights that were trained on whole drawn pictures expect.
+# The synthetic world's own framing, measured over 40 identities at rest (side within 2 %, middle
+# within 1 % of a side): what weights that were trained on whole drawn images expect.
 DRAWN = {"scale": 2.24, "vx": 0.0, "vy": -0.1}
 
 _EXTENT = list(BROWS + JAW + LEFT_EYE + RIGHT_EYE + MOUTH_CORNERS)
@@ -28,7 +28,7 @@ _EXTENT = list(BROWS + JAW + LEFT_EYE + RIGHT_EYE + MOUTH_CORNERS)
 
 @dataclass(frozen=True)
 class Square:
-    """A turned square in a picture, pixels and radians; the angle grows clockwise as seen."""
+    """A turned square in an image, pixels and radians; the angle grows clockwise as seen."""
 
     x: float
     y: float
@@ -36,7 +36,7 @@ class Square:
     angle: float
 
     def matrix(self, size: int = SIZE) -> Float[np.ndarray, "2 3"]:
-        """The map from the crop of `size` pixels to the picture, both in continuous pixels."""
+        """The map from the crop of `size` pixels to the image, both in continuous pixels."""
         unit = self.side / size
         c, s = unit * np.cos(self.angle), unit * np.sin(self.angle)
         turn = np.array([[c, -s], [s, c]])
@@ -45,27 +45,27 @@ class Square:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square picture of a face and the map from its pixels to the whole picture's."""
+    """A square image of a face and the map from its pixels to the whole image's."""
 
     image: UInt8[np.ndarray, "size size 3"]
     matrix: Float[np.ndarray, "2 3"]
 
     def to_crop(self, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
-        """Points of the picture as points of the crop."""
+        """Points of the image as points of the crop."""
         return apply(invert(self.matrix), points)
 
 
 def face_square(
     face: Face, scale: float = 2.3, vx: float = 0.0, vy: float = -0.125, rotate: bool = True
 ) -> Square:
-    """Where the crop of a face lies; without `rotate` its axes stay the picture's, so that a
+    """Where the crop of a face lies; without `rotate` its axes stay the image's, so that a
     driving head's roll is kept."""
     down = face.mouth_centre - face.eye_centre
     length = float(np.hypot(*down))
     if not rotate or length < 1e-3:
         down, length = np.array([0.0, 1.0]), 1.0
     down = np.asarray(down, np.float64) / length
-    axes = np.array([[down[1], -down[0]], down])  # rows: the crop's x and y in the picture
+    axes = np.array([[down[1], -down[0]], down])  # rows: the crop's x and y in the image
     along = face.points[_EXTENT] @ axes.T
     low, high = along.min(0), along.max(0)
     side = float((high - low).max()) * scale
@@ -83,7 +83,7 @@ def crop_face(
     rotate: bool = True,
     border: str = "black",
 ) -> Crop:
-    """The face's crop. `border`: what lies outside the picture, "black" (LivePortrait's) or "edge"
+    """The face's crop. `border`: what lies outside the image, "black" (LivePortrait's) or "edge"
     (the outermost pixels repeated)."""
     matrix = face_square(face, scale, vx, vy, rotate).matrix(size)
     return Crop(sample(image, matrix, (size, size), border), matrix)
@@ -97,7 +97,7 @@ def pick_face(faces: list[Face], number: int | None = None, path: str | Path = "
     where = f" in '{path}'" if path else ""
     if not faces:
         raise UserError(
-            f"expected a human face, found none{where}: give a picture of a person, seen from the "
+            f"expected a human face, found none{where}: give an image of a person, seen from the "
             "front and not too small"
         )
     if number is not None and not 1 <= number <= len(faces):

@@ -1,7 +1,7 @@
 """What a face finder gives: faces with 468 landmarks, and the protocol that any finder follows.
 
 Coordinates are continuous pixels: x to the right, y down, (0, 0) is the outer corner of the first
-pixel, so its centre is (0.5, 0.5). Left and right are the picture's.
+pixel, so its centre is (0.5, 0.5). Left and right are the image's.
 
 The 468 points are MediaPipe's canonical face mesh; the indices used in this package are named here.
 """
@@ -37,7 +37,7 @@ class Face:
 
     @property
     def points(self) -> Float32[np.ndarray, "468 2"]:
-        """The landmarks in the picture's plane."""
+        """The landmarks in the image's plane."""
         return self.landmarks[:, :2]
 
     @property

@@ -1,7 +1,7 @@
-"""Putting an animated crop back into its picture, under a soft mask.
+"""Putting an animated crop back into its image, under a soft mask.
 
-Outside the mask the picture keeps its pixels exactly. Only the crop's bounding box is touched, and
-what does not change from frame to frame (the warped mask, the picture under it) is computed once.
+Outside the mask the image keeps its pixels exactly. Only the crop's bounding box is touched, and
+what does not change from frame to frame (the warped mask, the image under it) is computed once.
 """
 
 from functools import lru_cache
@@ -31,70 +31,70 @@ def soft_mask(
 
 
 class Paster:
-    """Pastes the frames of one clip into one place of one picture.
+    """Pastes the frames of one clip into one place of one image.
 
     Args:
-        picture: the whole picture; a still one for the clip, or the first frame of a video.
-        matrix: the map from crop to picture, for a crop of `size` pixels.
+        image: the whole image; a still one for the clip, or the first frame of a video.
+        matrix: the map from crop to image, for a crop of `size` pixels.
         size: the side of the crop that `matrix` speaks of; frames may have another, the map scales.
         mask: 1 where the crop is seen, for a crop of any side; `soft_mask` by default.
     """
 
     def __init__(
         self,
-        picture: UInt8[np.ndarray, "h w 3"],
+        image: UInt8[np.ndarray, "h w 3"],
         matrix: Float[np.ndarray, "2 3"],
         size: int,
         mask: Float32[np.ndarray, "s s"] | None = None,
     ):
         self._matrix, self._size = np.asarray(matrix, np.float64), size
         mask = soft_mask(size) if mask is None else mask
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         left, top, right, bottom = bounds(self._matrix, (size, size), (width, height))
         self.box = (left, top, max(left, right), max(top, bottom))
         deep = np.rint(mask * 255).astype(np.uint8)
         weight = self._placed(deep, mask.shape[0]).astype(np.float32) / 255
         self._weight = np.repeat(weight[..., None], 3, axis=2)
-        self._picture = picture
-        self._under = self._part(picture) * (1 - self._weight)
+        self._image = image
+        self._under = self._part(image) * (1 - self._weight)
 
     def __call__(
         self,
         frame: UInt8[np.ndarray, "s s 3"],
-        picture: UInt8[np.ndarray, "h w 3"] | None = None,
+        image: UInt8[np.ndarray, "h w 3"] | None = None,
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """A copy of the picture (or of another one of the same size) with the frame in place."""
-        out = (self._picture if picture is None else picture).copy()
+        """A copy of the image (or of another one of the same size) with the frame in place."""
+        out = (self._image if image is None else image).copy()
         left, top, right, bottom = self.box
         if right <= left or bottom <= top:
             return out
-        under = self._under if picture is None else self._part(picture) * (1 - self._weight)
+        under = self._under if image is None else self._part(image) * (1 - self._weight)
         over = cv2.multiply(self._placed(frame, frame.shape[0]), self._weight, dtype=cv2.CV_32F)
         # adding in OpenCV rounds to the nearest and keeps to 0..255
         blended = cv2.add(over, under.astype(np.float32, copy=False), dtype=cv2.CV_8U)
         out[top:bottom, left:right] = blended
         return out
 
-    def _part(self, picture: np.ndarray) -> np.ndarray:
+    def _part(self, image: np.ndarray) -> np.ndarray:
         left, top, right, bottom = self.box
-        return picture[top:bottom, left:right].astype(np.float32)
+        return image[top:bottom, left:right].astype(np.float32)
 
     def _placed(self, frame: np.ndarray, side: int) -> np.ndarray:
         """A crop of any side, warped into the bounding box."""
         left, top, right, bottom = self.box
         if right <= left or bottom <= top:
             return np.zeros((bottom - top, right - left, *frame.shape[2:]), np.uint8)
-        to_picture = self._matrix.copy()
-        to_picture[:, :2] *= self._size / side
-        to_picture[:, 2] -= (left, top)
-        return sample(frame, invert(to_picture), (right - left, bottom - top))
+        to_image = self._matrix.copy()
+        to_image[:, :2] *= self._size / side
+        to_image[:, 2] -= (left, top)
+        return sample(frame, invert(to_image), (right - left, bottom - top))
 
 
 def paste_back(
-    picture: UInt8[np.ndarray, "h w 3"],
+    image: UInt8[np.ndarray, "h w 3"],
     frame: UInt8[np.ndarray, "s s 3"],
     matrix: Float[np.ndarray, "2 3"],
     mask: Float32[np.ndarray, "s s"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """One frame into one picture; `matrix` speaks of the frame's own pixels."""
-    return Paster(picture, matrix, frame.shape[0], mask)(frame)
+    """One frame into one image; `matrix` speaks of the frame's own pixels."""
+    return Paster(image, matrix, frame.shape[0], mask)(frame)

@@ -3,7 +3,7 @@
 Upright, a square of 1.4 times the box's larger side: room below the chin and at the cheeks, none
 above the box. Here the box is that of the mesh's 468 points, which reach from the hairline to the
 chin and from ear to ear as those boxes do; it is smoothed over time by a Gaussian in place of a
-median over 13 frames, and beyond the picture its edge goes on, where the original is grey.
+median over 13 frames, and beyond the image its edge goes on, where the original is grey.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +38,6 @@ def sync_squares(faces: Sequence[Face | None]) -> list[Square]:
 def sync_crops(
     images: Iterable[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Face | None], size: int = 224
 ) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
-    """The crops of a clip's whole pictures at 25 fps, in which the faces were found."""
+    """The crops of a clip's whole images at 25 fps, in which the faces were found."""
     for image, square in zip(images, sync_squares(faces), strict=True):
         yield sample(image, square.matrix(size), (size, size), "edge")

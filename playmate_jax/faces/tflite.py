@@ -1,8 +1,8 @@
 """The face finder that comes with the project: BlazeFace and the 468-point mesh through OpenCV.
 
 Detection (BlazeFace short range, 128 x 128): 896 anchors, each with a score logit, a box and six
-points (the first two are the eyes). It sees faces that fill at least a tenth of a picture's side;
-a picture in which it finds none is searched again in overlapping tiles. Landmarks (192 x 192):
+points (the first two are the eyes). It sees faces that fill at least a tenth of an image's side;
+an image in which it finds none is searched again in overlapping tiles. Landmarks (192 x 192):
 a square of 1.5 times the face's box, turned so that the eyes are level. The mesh tells how sure it
 is that there is a human face; that decides, since the detector also fires on animals.
 """
@@ -22,10 +22,10 @@ _MESH_SIDE = 192
 _MARGIN = 1.5  # side of the mesh's square over the face's
 
 _NEAR = 3.0  # side of the square in which a followed face is looked for, in sides of the face
-_SMALL = 0.25  # of the picture's longer side
+_SMALL = 0.25  # of the image's longer side
 _BEHIND = 0.1  # of the face's side: how far the mesh's eyes may be from the detector's
 
-_TILES = (1.0, 0.5, 0.3)  # sides of the tiles of the second search, in shorter sides of the picture
+_TILES = (1.0, 0.5, 0.3)  # sides of the tiles of the second search, in shorter sides of the image
 _SMALLEST_TILE = 64  # pixels: a face in a smaller one has none to speak of
 
 
@@ -111,7 +111,7 @@ class TfliteLandmarker:
         return faces
 
     def _closer(self, image: np.ndarray, candidate: np.ndarray) -> np.ndarray:
-        """What the detector sees when it looks from near: of a face that is small in the picture
+        """What the detector sees when it looks from near: of a face that is small in the image
         its first box is too rough for the mesh, which then sits beside the face, sure of itself."""
         centre, side = candidate[1:3], float(candidate[3:5].max())
         if side > _SMALL * max(image.shape[:2]):
@@ -168,7 +168,7 @@ def _anchors() -> Float[np.ndarray, "896 2"]:
 
 
 def _tiles(width: int, height: int, side: int) -> list[tuple[int, int, int, int]]:
-    """Squares that cover the picture, half overlapping."""
+    """Squares that cover the image, half overlapping."""
 
     def starts(length: int) -> list[int]:
         count = 1 + int(np.ceil(max(0, length - side) / (side / 2)))
@@ -178,7 +178,7 @@ def _tiles(width: int, height: int, side: int) -> list[tuple[int, int, int, int]
 
 
 def _around(image: np.ndarray, centre: np.ndarray, side: float) -> tuple[int, int, int, int]:
-    """The part of the picture within a square."""
+    """The part of the image within a square."""
     height, width = image.shape[:2]
     x, y = np.clip(centre, 0, (width, height))
     half = max(side / 2, 1)

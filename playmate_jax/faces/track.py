@@ -1,6 +1,6 @@
 """Following one face through a video, and a steady crop of it.
 
-Frame by frame the face is looked for near its last place, and in the whole picture when it is lost
+Frame by frame the face is looked for near its last place, and in the whole image when it is lost
 there; memory holds landmarks only. The crop's square is then smoothed over time (a Gaussian, both
 ways: this is offline), or one square is held for the whole clip, as LivePortrait does for driving.
 """
@@ -20,7 +20,7 @@ from playmate_jax.media import VideoReader
 
 SMOOTH_S = 0.3  # follows a moving head, but neither the jaw nor the landmarks' jitter
 _NEAR = 1.0  # a lost face is found again within this many of its sides from where it was
-_RETRY = 5  # frames between looks at the whole picture while no face is there
+_RETRY = 5  # frames between looks at the whole image while no face is there
 
 
 @dataclass(frozen=True)

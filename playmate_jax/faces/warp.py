@@ -1,4 +1,4 @@
-"""Sampling a picture through an affine map, without aliasing, in continuous pixel coordinates."""
+"""Sampling an image through an affine map, without aliasing, in continuous pixel coordinates."""
 
 import cv2
 import numpy as np
@@ -13,9 +13,9 @@ def sample(
     size: tuple[int, int],
     border: str = "black",
 ) -> UInt8[np.ndarray, "height width ..."]:
-    """The picture of `size` (width, height) whose point (u, v) is `image` at `matrix` (u, v, 1).
+    """The image of `size` (width, height) whose point (u, v) is `image` at `matrix` (u, v, 1).
 
-    Both sides in continuous pixels. Where the map shrinks by more than two, the part of the picture
+    Both sides in continuous pixels. Where the map shrinks by more than two, the part of the image
     that is needed is reduced by area first; the rest is bilinear.
     """
     matrix = np.asarray(matrix, np.float64)
@@ -58,7 +58,7 @@ def bounds(
 
 
 def _reduce(image, matrix, size, factor):
-    """The needed part of the picture at 1 / factor, and the map into it."""
+    """The needed part of the image at 1 / factor, and the map into it."""
     height, width = image.shape[:2]
     left, top, right, bottom = bounds(matrix, size, (width, height))
     left, top = max(0, left - factor), max(0, top - factor)

@@ -1,1 +1,1 @@
-"""Head pose, keypoints and sampling of pictures and volumes: pure functions of arrays."""
+"""Head pose, keypoints and sampling of images and volumes: pure functions of arrays."""

@@ -1,4 +1,4 @@
-"""Sampling of a picture or a volume at given places: linear, zeros outside, align_corners=False.
+"""Sampling of an image or a volume at given places: linear, zeros outside, align_corners=False.
 
 Coordinates run from -1 to 1 between the outer *edges* of the first and last cell, in the order
 x, y(, z), so a cell's centre lies at (2 i + 1) / n - 1. A sample less than half a cell outside

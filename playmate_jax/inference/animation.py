@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from playmate_jax.inference.face_renderer import Sitter
+from playmate_jax.inference.face_renderer import SourceFace
 from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.media.audio import Sound
 from playmate_jax.media.writer import VideoWriter
@@ -36,10 +36,10 @@ class Animation:
 
     Attributes:
       motion: (t, 70), see motion/layout.py.
-      sound: what is put under the pictures, if anything.
+      sound: what is put under the images, if anything.
       size: (width, height) of the frames.
       draw: motion to finished frames, in order, a batch ahead at most.
-      sitter: what the networks know of the portrait (of a source video's first frame).
+      source_face: what the networks know of the portrait (of a source video's first frame).
       notices: sentences that the user should read.
       facts: what was used: seed, face box, names of weights ... (plain values).
       seconds: wall time of each phase so far.
@@ -49,7 +49,7 @@ class Animation:
     sound: Sound | None
     size: tuple[int, int]
     draw: Callable[[Float[np.ndarray, "t m"]], Iterator[Frame]]
-    sitter: Sitter
+    source_face: SourceFace
     notices: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

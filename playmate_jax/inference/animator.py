@@ -24,15 +24,17 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker, TfliteLandmarker
+from playmate_jax.hub.bundles import find_parts
+from playmate_jax.hub.sharing import save_bundle
+from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.animation import Animation, Progress, no_progress
-from playmate_jax.inference.bundles import find_parts
-from playmate_jax.inference.compilation import keep_compiled_programs
 from playmate_jax.inference.driving import back_and_forth, follow, read_driving
 from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
 from playmate_jax.inference.face_renderer import FaceRenderer
-from playmate_jax.inference.generators import MotionGenerator, Request, load_generator
+from playmate_jax.inference.generators import load_generator
 from playmate_jax.inference.motion_files import MotionClip
-from playmate_jax.inference.portrait import Picture
+from playmate_jax.inference.motion_generator import MotionGenerator, Request
+from playmate_jax.inference.portrait import RgbImage
 from playmate_jax.inference.reenactment import (
     MODES,
     REGIONS,
@@ -43,12 +45,11 @@ from playmate_jax.inference.reenactment import (
 )
 from playmate_jax.inference.retargeting import retargeted, shut_lips
 from playmate_jax.inference.scene import Scene, is_source_video, read_scene
-from playmate_jax.inference.sharing import save_bundle
 from playmate_jax.inference.sound import LONGEST_S, first_sound, read_speech
 from playmate_jax.media import Sound
 from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS, POSE
+from playmate_jax.parallel.compilation import keep_compiled_programs
 
 Motion = Float[np.ndarray, "t m"]
 
@@ -138,13 +139,13 @@ class Animator:
             return None
         name = self.cards["renderer"].get("name", "these")
         return (
-            f"the {name} weights were trained on drawn faces only: a photograph or a painting "
+            f"the {name} weights were trained on synthetic faces only: a photograph or a painting "
             "moves, but will look redrawn"
         )
 
     def animate(
         self,
-        portrait: str | Path | Picture,
+        portrait: str | Path | RgbImage,
         speech: str | Path | Float[np.ndarray, "s"],
         *,
         emotion: str | EmotionTrack | None = None,
@@ -164,11 +165,11 @@ class Animator:
         """Everything up to the motion; the frames come when the `Animation` is iterated or written.
 
         Args:
-          portrait: a picture's path, or uint8 RGB; or a video's path, whose lips alone are made to
+          portrait: an image's path, or uint8 RGB; or a video's path, whose lips alone are made to
             speak, for as long as both last.
           speech: a recording's or video's path, or mono float32 at 16 kHz.
           emotion: see `inference/emotion.py`; None leaves the emotion to the speech.
-          driving: head pose from a video, picture or motion file; see `inference/driving.py`.
+          driving: head pose from a video, image or motion file; see `inference/driving.py`.
           pose: "relative" or "absolute", of the driving head.
           head_motion: gain of the head's motion, generated or driven.
           audio_scale, emotion_scale: guidance (Eq. 8).
@@ -176,8 +177,8 @@ class Animator:
             guidance to the generator.
           seed: the same seed gives the same frames.
           face: which face, by falling size from 1; 0 is the largest.
-          crop: False if the picture is the face already.
-          paste: False leaves the drawn face on its own.
+          crop: False if the image is the face already.
+          paste: False leaves the synthetic face on its own.
           progress: called with (phase, done, total).
 
         Raises:
@@ -195,7 +196,7 @@ class Animator:
             emotion = parse_emotion(emotion)
         if driving is not None and is_source_video(portrait):
             raise UserError(
-                "expected a picture to turn the head of, found a source video, which keeps its "
+                "expected an image to turn the head of, found a source video, which keeps its "
                 "own head: leave out the driving source, or the speech"
             )
 
@@ -204,24 +205,24 @@ class Animator:
         count = -(-len(audio) // SAMPLES_PER_FRAME)
         with _timed(seconds, "look"):
             scene = self._scene(portrait, face, crop, paste, count)
-        if scene.filmed:
+        if scene.is_video:
             count = len(scene.own)
             audio = audio[: count * SAMPLES_PER_FRAME]
-        sitter = scene.sitter
+        source_face = scene.source_face
 
         followed = None
         if driving is not None:
             with _timed(seconds, "driving"):
                 found = self._driving_clip(driving, count).motion
-                # a picture has no first frame to change from
+                # an image has no first frame to change from
                 if pose == "relative" and len(found) == 1:
                     pose = "absolute"
-                followed = follow(found, sitter.motion, count, pose, head_motion)
+                followed = follow(found, source_face.motion, count, pose, head_motion)
 
         with _timed(seconds, "generate"):
             request = Request(  # what is left open is the generator's
-                identity=sitter.identity,
-                own=sitter.motion,
+                identity=source_face.identity,
+                own=source_face.motion,
                 emotion=None if emotion is None else emotion.frames(count),
                 head_motion=head_motion,
                 audio_scale=audio_scale,
@@ -230,13 +231,13 @@ class Animator:
                 steps=steps,
                 seed=seed,
             )
-            request = generator.settled(request)
+            request = generator.with_defaults(request)
             tell = lambda done, total: progress("generate", done, total)  # noqa: E731
             tell(0, count)
             motion = np.array(generator(audio, request, tell), np.float32)
         if followed is not None:
             motion[:, POSE] = followed
-        if scene.filmed:
+        if scene.is_video:
             motion = reenact(motion, scene.own, "absolute", "lips")
 
         facts = {
@@ -255,7 +256,7 @@ class Animator:
 
     def reenact(
         self,
-        portrait: str | Path | Picture,
+        portrait: str | Path | RgbImage,
         driving: str | Path,
         *,
         pose: str = "relative",
@@ -268,16 +269,16 @@ class Animator:
         crop: bool = True,
         paste: bool = True,
     ) -> Animation:
-        """The portrait makes the face of a driving video, picture or motion file; see
-        `inference/reenactment.py`. Lasts as long as the driving source (a picture is held for a
+        """The portrait makes the face of a driving video, image or motion file; see
+        `inference/reenactment.py`. Lasts as long as the driving source (an image is held for a
         second); with a source video, as long as both. The sound is the driving video's, or else
         the source video's.
 
         Args:
-          portrait: a picture's path, or uint8 RGB; or a video's path.
-          driving: a video, picture, `.npz` or LivePortrait template.
+          portrait: an image's path, or uint8 RGB; or a video's path.
+          driving: a video, image, `.npz` or LivePortrait template.
           pose: "relative" or "absolute": head and face as changes from the driving source's first
-            frame, or as they are. A driving picture is always absolute.
+            frame, or as they are. A driving image is always absolute.
           region: what moves: "all", "expression", "pose", "lips" or "eyes".
           head_motion: gain of the head's motion.
           gain: of all motion, LivePortrait's driving multiplier.
@@ -294,23 +295,23 @@ class Animator:
         seconds: dict[str, float] = {}
         with _timed(seconds, "driving"):
             clip = self._driving_clip(driving, LONGEST_S * FPS)
-        held = len(clip.motion) == 1  # a picture: it has no first frame to change from
+        held = len(clip.motion) == 1  # an image: it has no first frame to change from
         with _timed(seconds, "look"):
             longest = None if held else len(clip.motion)
             scene = self._scene(portrait, face, crop, paste, longest)
-        count = len(scene.own) if scene.filmed else longest or FPS
+        count = len(scene.own) if scene.is_video else longest or FPS
         driven = smooth(back_and_forth(clip.motion, count), smooth_s * FPS)
         pose = "absolute" if held else pose
         motion = reenact(driven, scene.own, pose, region, gain)
         if head_motion != 1:
             motion[:, POSE] = towards(scene.own, motion, head_motion)[:, POSE]
-        openings = None
+        openness = None
         if retarget is not None:
-            motion, openings = retargeted(
-                self.renderer, scene, motion, clip.openings, retarget, str(driving)
+            motion, openness = retargeted(
+                self.renderer, scene, motion, clip.openness, retarget, str(driving)
             )
         elif pose == "relative" and region in ("all", "expression", "lips"):
-            openings = shut_lips(self.renderer, scene, len(motion))
+            openness = shut_lips(self.renderer, scene, len(motion))
         facts = {
             "weights": {part: card.get("name", "") for part, card in self.cards.items()},
             "driving": str(driving),
@@ -328,13 +329,13 @@ class Animator:
                 "share: the head follows, the face only roughly (region 'pose' takes the head)"
             )
             scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
-        if openings is not None:
-            scene = scene._replace(draw=partial(scene.draw, openings=openings))
+        if openness is not None:
+            scene = scene._replace(draw=partial(scene.draw, openness=openness))
         return self._animation(scene, motion, sound, facts, seconds)
 
     def _scene(
         self,
-        portrait: str | Path | Picture,
+        portrait: str | Path | RgbImage,
         face: int,
         crop: bool,
         paste: bool,
@@ -351,7 +352,7 @@ class Animator:
         facts |= {"face_box": list(scene.box), "faces_found": scene.faces_found}
         notices = [n for n in (scene.notice, self.domain_notice) if n]
         return Animation(
-            motion, sound, scene.size, scene.draw, scene.sitter, notices, facts, seconds
+            motion, sound, scene.size, scene.draw, scene.source_face, notices, facts, seconds
         )
 
     def _driving_clip(self, driving: str | Path, longest: int) -> MotionClip:

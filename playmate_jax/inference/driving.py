@@ -1,4 +1,4 @@
-"""Driving sources: the motion of a video, a picture or a motion file, and its head under speech.
+"""Driving sources: the motion of a video, an image or a motion file, and its head under speech.
 
 `reenactment.py` says what a whole driving face does to a portrait. With speech, only the driving
 head's pose is used (`follow`); expression and lips stay those of the speech:
@@ -20,12 +20,12 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker, track_video
-from playmate_jax.faces.openings import openings_of
+from playmate_jax.faces.openness import openness_of
 from playmate_jax.inference.face_renderer import FaceRenderer
-from playmate_jax.inference.film import Beginning
 from playmate_jax.inference.motion_files import SUFFIXES, MotionClip, read_motion
 from playmate_jax.inference.portrait import read_portrait
 from playmate_jax.inference.reenactment import MODES, check_choice, reenact, towards
+from playmate_jax.inference.source_video import VideoPrefix
 from playmate_jax.media import kind
 from playmate_jax.motion.layout import ANGLES, FPS, POSE
 
@@ -37,7 +37,7 @@ def read_driving(
     renderer: FaceRenderer,
     longest: int,
 ) -> MotionClip:
-    """Motion of every driving frame at 25 fps, at most `longest`; a picture gives one.
+    """Motion of every driving frame at 25 fps, at most `longest`; an image gives one.
 
     Args:
       landmarker: called only when a face is looked for.
@@ -52,20 +52,20 @@ def read_driving(
     what = kind(path)
     if what == "audio":
         raise UserError(
-            f"expected a driving video, picture or motion file, found the recording "
-            f"'{path}' without pictures: give one with a head in it"
+            f"expected a driving video, image or motion file, found the recording "
+            f"'{path}' without images: give one with a head in it"
         )
     framing = {**framing, "rotate": False}  # keeps the driving head's roll
     size = renderer.input_size
     if what == "image":
         seen = read_portrait(path, landmarker, framing, size, lambda: size)
-        openings = None if seen.openings is None else seen.openings[None]
-        return MotionClip(renderer.motion_of_all([seen.face]), FPS, openings)
-    reader = Beginning(path, longest)
+        openness = None if seen.openness is None else seen.openness[None]
+        return MotionClip(renderer.motion_of_all([seen.face]), FPS, openness)
+    reader = VideoPrefix(path, longest)
     # One square for the clip: the head moves within it, and that is motion too.
     track = track_video(reader, landmarker(), FPS, smooth_s=None, **framing)
     motion = renderer.motion_of_all(track.crops(reader, size, "edge"))
-    return MotionClip(motion, FPS, openings_of(track.faces))
+    return MotionClip(motion, FPS, openness_of(track.faces))
 
 
 def follow(
@@ -111,7 +111,7 @@ def _retimed(clip: MotionClip, longest: int) -> MotionClip:
     enough = slice(math.ceil(longest * clip.fps / FPS) + 1)
     motion = clip.motion[enough].copy()
     motion[:, ANGLES] = np.unwrap(motion[:, ANGLES], period=360.0, axis=0)
-    openings = None
-    if clip.openings is not None:
-        openings = retime(clip.openings[enough], clip.fps)[:longest]
-    return MotionClip(retime(motion, clip.fps)[:longest], FPS, openings)
+    openness = None
+    if clip.openness is not None:
+        openness = retime(clip.openness[enough], clip.fps)[:longest]
+    return MotionClip(retime(motion, clip.fps)[:longest], FPS, openness)

@@ -1,4 +1,4 @@
-"""The renderer at work: one face picture in, then face pictures for any motion (F, M, W, G, Eq. 1).
+"""The renderer at work: one face image in, then face images for any motion (F, M, W, G, Eq. 1).
 
 F and M see the portrait once. For every frame Eq. 1 moves the portrait's canonical keypoints,
 
@@ -25,14 +25,14 @@ from jaxtyping import Array, Float, UInt8
 from playmate_jax.errors import UserError
 from playmate_jax.geometry import head_pose
 from playmate_jax.geometry.keypoints import transform_keypoints
+from playmate_jax.hub.weights import check_tree
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
-from playmate_jax.models.weights import check_tree
 from playmate_jax.motion.layout import MOTION_SIZE, pack, unpack
 
 
 @dataclass(frozen=True)
-class Sitter:
+class SourceFace:
     """What the networks know of one portrait.
 
     Attributes:
@@ -53,8 +53,8 @@ class Sitter:
         return np.asarray(self.x_c).reshape(-1)
 
 
-class Openings(NamedTuple):
-    """How far eyes and lips are open, and shall be.
+class Openness(NamedTuple):
+    """How far eyes and lips are open, and should be.
 
     Attributes:
       own: of the portrait's left eye, right eye and lips: (3,), or (t, 3) of a source video.
@@ -75,7 +75,7 @@ class FaceRenderer:
         self._look = jax.jit(lambda p, image: _look(config, p, image))
         self._motion = jax.jit(lambda p, images: _motion(config, p, images))
         self._draw = jax.jit(lambda p, *inputs: _draw(config, p, *inputs))
-        self._offsets = jax.jit(lambda p, *inputs: _opening_offsets(config, p, *inputs))
+        self._offsets = jax.jit(lambda p, *inputs: _openness_offsets(config, p, *inputs))
 
     @classmethod
     def from_weights(
@@ -87,7 +87,7 @@ class FaceRenderer:
         only: tuple[str, ...] | None = None,
     ) -> "FaceRenderer":
         """From a loaded weights directory; `source` names it in errors. `only` these networks are
-        kept in memory: ("motion",) for whoever draws nothing.
+        kept in memory: ("motion",) for anyone who draws nothing.
 
         Raises:
           UserError: these are the weights of something else.
@@ -105,7 +105,7 @@ class FaceRenderer:
         return cls(sizes, kept, batch)
 
     @cached_property
-    def drawn_size(self) -> int:
+    def output_size(self) -> int:
         """Side of the faces that `draw` gives."""
         side, k = self.input_size, self.config.motion.keypoints
         of = jax.ShapeDtypeStruct
@@ -121,10 +121,10 @@ class FaceRenderer:
         """Whether the weights have both retargeters."""
         return {"eyes", "lips"} <= self._params.keys()
 
-    def look(self, face: UInt8[np.ndarray, "h w 3"]) -> Sitter:
+    def encode_source(self, face: UInt8[np.ndarray, "h w 3"]) -> SourceFace:
         """F and M, once: a face crop of `input_size` to everything that drawing needs."""
         features, x_c, keypoints, motion = self._look(self._params, face[None])
-        return Sitter(features, x_c, keypoints, np.asarray(motion[0], np.float32))
+        return SourceFace(features, x_c, keypoints, np.asarray(motion[0], np.float32))
 
     def motion_of(self, faces: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b m"]:
         """M alone: the motion of face crops, for driving; always the same number of crops."""
@@ -153,59 +153,62 @@ class FaceRenderer:
 
     def draw(
         self,
-        sitter: Sitter,
+        source_face: SourceFace,
         motion: Float[np.ndarray, "t m"],
-        openings: Openings | None = None,
+        openness: Openness | None = None,
     ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
         """Faces for every frame of `motion`, up to `batch` at a time.
 
         The next batch is computed while the caller works on the last one.
 
         Args:
-          openings: opens eyes and lips by the retargeters, which the weights must have.
+          openness: opens eyes and lips by the retargeters, which the weights must have.
         """
-        seen = (sitter.features, sitter.x_c, sitter.keypoints)
+        seen = (source_face.features, source_face.x_c, source_face.keypoints)
         yield from _one_ahead(
-            (self._draw(self._params, *seen, part, self._moved(sitter.keypoints, given)), count)
-            for part, count, given in self._batches(motion, openings)
+            (
+                self._draw(self._params, *seen, part, self._moved(source_face.keypoints, given)),
+                count,
+            )
+            for part, count, given in self._batches(motion, openness)
         )
 
     def draw_each(
         self,
         faces: Iterable[UInt8[np.ndarray, "h w 3"]],
         motion: Float[np.ndarray, "t m"],
-        openings: Openings | None = None,
+        openness: Openness | None = None,
     ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
-        """As `draw`, of a face that is another picture every frame: a source video's."""
+        """As `draw`, of a face that is another image every frame: a source video's."""
         faces = iter(faces)
 
         def batches() -> Iterator[tuple[Array, int]]:
-            for part, count, given in self._batches(motion, openings):
-                pictures, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
-                features, x_c, keypoints, _ = self._look(self._params, pictures)
+            for part, count, given in self._batches(motion, openness):
+                images, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
+                features, x_c, keypoints, _ = self._look(self._params, images)
                 moved = self._moved(keypoints, given)
                 yield self._draw(self._params, features, x_c, keypoints, part, moved), count
 
         yield from _one_ahead(batches())
 
     def _batches(
-        self, motion: np.ndarray, openings: Openings | None
-    ) -> Iterator[tuple[np.ndarray, int, Openings | None]]:
-        """Motion and openings of a batch, and how many of its frames count."""
-        if openings is None:
+        self, motion: np.ndarray, openness: Openness | None
+    ) -> Iterator[tuple[np.ndarray, int, Openness | None]]:
+        """Motion and openness of a batch, and how many of its frames count."""
+        if openness is None:
             yield from ((part, count, None) for part, count in _padded(motion, self.batch))
             return
-        own = np.broadcast_to(openings.own, (len(motion), 3))
-        rows = np.concatenate([motion, own, openings.wanted], -1, dtype=np.float32)
+        own = np.broadcast_to(openness.own, (len(motion), 3))
+        rows = np.concatenate([motion, own, openness.wanted], -1, dtype=np.float32)
         for row, count in _padded(rows, self.batch):
             part, own, wanted = np.split(row, [MOTION_SIZE, MOTION_SIZE + 3], -1)
-            yield part, count, Openings(own, wanted)
+            yield part, count, Openness(own, wanted)
 
-    def _moved(self, keypoints: Array, openings: Openings | None) -> Array | np.ndarray:
+    def _moved(self, keypoints: Array, openness: Openness | None) -> Array | np.ndarray:
         """Offsets of the driving keypoints, (batch, k, 3)."""
-        if openings is None:
+        if openness is None:
             return np.zeros((self.batch, *keypoints.shape[1:]), np.float32)
-        return self._offsets(self._params, keypoints, *openings)
+        return self._offsets(self._params, keypoints, *openness)
 
 
 def _padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -256,8 +259,8 @@ def _move(x_c, motion):
     )
 
 
-def _opening_offsets(config: RendererConfig, params, kp_source, own, wanted):
-    """Delta_eyes + Delta_lips of LivePortrait: own openings and the wanted one go in."""
+def _openness_offsets(config: RendererConfig, params, kp_source, own, wanted):
+    """Delta_eyes + Delta_lips of LivePortrait: own openness and the wanted one go in."""
     count = wanted.shape[0]
     kp_source = jnp.broadcast_to(kp_source, (count, *kp_source.shape[1:]))
     total = jnp.zeros_like(kp_source)
@@ -266,7 +269,7 @@ def _opening_offsets(config: RendererConfig, params, kp_source, own, wanted):
         ("lips", config.lips, own[:, 2:], wanted[:, 1:]),
     ):
         given = jnp.concatenate([own_part, jnp.nan_to_num(column)], -1)
-        moved = stitching.opening_offsets(mlp, params[name], kp_source, given)
+        moved = stitching.openness_offsets(mlp, params[name], kp_source, given)
         total += jnp.where(jnp.isnan(column)[..., None], 0, moved)
     return total
 

@@ -25,10 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.configuration import from_values
 from playmate_jax.diffusion.guidance import guided
 from playmate_jax.diffusion.samplers import SAMPLERS
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.models.configuration import from_values
+from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.models.emotion import per_frame
 from playmate_jax.models.motion_model import (
     Inputs,
@@ -38,7 +39,6 @@ from playmate_jax.models.motion_model import (
     noise_predictor,
     null_branches,
 )
-from playmate_jax.models.weights import check_tree, load_weights
 from playmate_jax.motion.continuity import BLEND_FRAMES, joined, smoothed
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE, POSE
 from playmate_jax.motion.normalization import Statistics, bounds, denormalize

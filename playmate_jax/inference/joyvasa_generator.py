@@ -3,7 +3,7 @@
 As its authors generate: 80 ms of silence in front and 40 ms behind; windows one after the other,
 each from the same noise, with the last frames and the last speech of the one before; ancestral
 sampling over the whole chain, guided away from no speech; the head's motion smoothed by a slow
-running mean. What comes out is the motion of a template's head, and moves the portrait as its
+EMA. What comes out is the motion of a template's head, and moves the portrait as its
 authors' pipeline does: pose and expression as changes from the template's first frame, lips as they
 are. That first frame is silent, so it stands for the portrait at rest.
 
@@ -24,18 +24,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.configuration import from_values
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.guidance import guided
 from playmate_jax.diffusion.samplers import SAMPLERS
 from playmate_jax.errors import UserError, nearest
-from playmate_jax.inference.generators import Progress, Request
+from playmate_jax.hub.weights import check_tree
+from playmate_jax.inference.motion_generator import Progress, Request
 from playmate_jax.inference.reenactment import reenact, towards
 from playmate_jax.models import joyvasa, wav2vec2
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.joyvasa import SCHEDULES, Joyvasa, JoyvasaConfig
 from playmate_jax.models.pretrained_speech import PretrainedSpeech, SpeechConfig
 from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.models.weights import check_tree
 from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, MOTION_SIZE, POSE, unpack
 
 SILENT_FRAMES = 2  # in front of the speech
@@ -64,10 +64,10 @@ class JoyvasaGenerator:
             chunk=2 * config.denoiser.window.length,
         )
 
-    def settled(self, request: Request) -> Request:
-        asked = request.filled(sampler="ddpm", audio_scale=self.config.audio_scale)
+    def with_defaults(self, request: Request) -> Request:
+        asked = request.with_defaults(sampler="ddpm", audio_scale=self.config.audio_scale)
         whole = self.config.denoiser.n_diffusion_steps
-        return asked.filled(steps=min(DEFAULT_STEPS.get(str(asked.sampler), whole), whole))
+        return asked.with_defaults(steps=min(DEFAULT_STEPS.get(str(asked.sampler), whole), whole))
 
     def __call__(
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
@@ -86,7 +86,7 @@ class JoyvasaGenerator:
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
     ) -> Float[np.ndarray, "t 70"]:
         """Motion of the template's head, not smoothed, the silent frames included."""
-        request = self.settled(request)
+        request = self.with_defaults(request)
         sampler = str(request.sampler)
         if sampler not in SAMPLERS:
             raise UserError(
@@ -130,7 +130,7 @@ class JoyvasaGenerator:
 def smoothed_pose(
     motion: Float[np.ndarray, "t 70"], weight: float | None
 ) -> Float[np.ndarray, "t 70"]:
-    """The pose as a running mean in which every new frame has this weight."""
+    """The pose as an EMA in which every new frame has this weight."""
     motion = motion.copy()
     if weight is not None:
         pose = motion[:, POSE]  # a view

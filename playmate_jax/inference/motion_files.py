@@ -2,7 +2,7 @@
 
 An `.npz` (t frames), written by `--save-motion`: "fps" (), "expression" (t, 21, 3), "rotation"
 (t, 3, 3) in the row-vector convention of Eq. 1, "scale" (t, 1), "translation" (t, 3), and where
-they are known "openings" (t, 3): left eye, right eye, lips, as in `faces/openings.py`. Files of the
+they are known "openings" (t, 3): left eye, right eye, lips, as in `faces/openness.py`. Files of the
 same keys from elsewhere are read too.
 
 A template is a dict of "n_frames", "output_fps", "motion": one dict a frame of "exp", "R" (older:
@@ -25,7 +25,7 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.geometry.head_pose import angles, rotation
-from playmate_jax.inference import safe_pickle
+from playmate_jax.hub import safe_pickle
 from playmate_jax.motion.layout import KEYPOINTS, pack, unpack
 
 FORMAT = 1
@@ -46,12 +46,12 @@ _EYES, _LIPS = ("c_eyes_lst", "c_d_eyes_lst"), ("c_lip_lst", "c_d_lip_lst")
 class MotionClip:
     """Motion of one head: `motion` (t, 70) as in `motion/layout.py`, at `fps` frames a second.
 
-    `openings` (t, 3), where they are known: of the left eye, the right eye and the lips.
+    `openness` (t, 3), where they are known: of the left eye, the right eye and the lips.
     """
 
     motion: Float[np.ndarray, "t m"]
     fps: float
-    openings: Float[np.ndarray, "t 3"] | None = None
+    openness: Float[np.ndarray, "t 3"] | None = None
 
 
 def write_motion(path: str | Path, clip: MotionClip) -> None:
@@ -64,8 +64,8 @@ def write_motion(path: str | Path, clip: MotionClip) -> None:
         "rotation": np.asarray(turned), "scale": parts["scale"],
         "translation": parts["translation"],
     }  # fmt: skip
-    if clip.openings is not None:
-        arrays["openings"] = np.asarray(clip.openings, np.float32)
+    if clip.openness is not None:
+        arrays["openings"] = np.asarray(clip.openness, np.float32)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
@@ -93,11 +93,11 @@ def read_motion(path: str | Path) -> MotionClip:
         np.asarray(a) for a in jax.jit(angles)(parts["rotation"].astype(np.float32))
     )
     motion = pack({**parts, "pitch": pitch, "yaw": yaw, "roll": roll})
-    openings = parts.get("openings")
+    openness = parts.get("openings")
     return MotionClip(
         motion.astype(np.float32),
         float(parts["fps"]),
-        None if openings is None else openings.astype(np.float32),
+        None if openness is None else openness.astype(np.float32),
     )
 
 
@@ -143,9 +143,9 @@ def _template(path: str | Path) -> dict[str, np.ndarray]:
         parts[name] = _rows([_value(frame, keys, path) for frame in frames], _SHAPES[name], name)
     eyes, lips = (next((found[k] for k in keys if k in found), None) for keys in (_EYES, _LIPS))
     if isinstance(eyes, list) and isinstance(lips, list):
-        openings = [_rows(eyes, (2,), "openings"), _rows(lips, (1,), "openings")]
-        if len(openings[0]) == len(openings[1]):
-            parts["openings"] = np.concatenate(openings, axis=-1)
+        openness = [_rows(eyes, (2,), "openings"), _rows(lips, (1,), "openings")]
+        if len(openness[0]) == len(openness[1]):
+            parts["openings"] = np.concatenate(openness, axis=-1)
     return parts
 
 

@@ -55,7 +55,7 @@ def _numbers(part: slice) -> Bool[np.ndarray, "70"]:
     return mask
 
 
-# The numbers of delta that speak of expression alone, whoever's face it is.
+# The numbers of delta that speak of expression alone, anyone who's face it is.
 EXPRESSION_CHANNELS = (
     _expression_mask((1, 2, 6, *range(11, 21)))
     | _expression_mask((3, 4), "y")
@@ -92,7 +92,7 @@ def reenact(
     check_choice("motion", mode, MODES)
     check_choice("region", region, REGIONS)
     own = np.asarray(own, np.float32)
-    filmed = own.ndim == 2
+    is_video = own.ndim == 2
     first = driving[0] if first is None else first
     if mode == "relative":
         moved = _relative(driving, np.atleast_2d(own), np.asarray(first, np.float32)[None])
@@ -100,9 +100,9 @@ def reenact(
         moved = np.array(driving, np.float32)
         moved[:, SCALE] = own[..., SCALE]
     mask = _MASKS[region].copy()
-    if filmed or mode == "absolute":
+    if is_video or mode == "absolute":
         mask[EXPRESSION] &= EXPRESSION_CHANNELS[EXPRESSION]
-    if filmed and mode == "relative":
+    if is_video and mode == "relative":
         mask[SCALE] = mask[TRANSLATION] = False
     return np.where(mask, towards(own, moved, gain), own).astype(np.float32)
 

@@ -1,7 +1,7 @@
 """Eye and lip retargeting: how far they open comes from the driving face, by S's two neighbours.
 
-The networks take x_s, the portrait's own openings and the wanted one, and give offsets that are
-added to the driving keypoints. As the openings then decide, the driving expression leaves the
+The networks take x_s, the portrait's own openness and the wanted one, and give offsets that are
+added to the driving keypoints. As the openness then decide, the driving expression leaves the
 keypoints of that part alone. (LivePortrait adds the offsets to x_s and drops all other motion where
 it is relative, adds them to the moved part where it is absolute, and reads the left eye's opening
 alone where this takes the mean of both.)
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference.driving import back_and_forth
-from playmate_jax.inference.face_renderer import FaceRenderer, Openings
+from playmate_jax.inference.face_renderer import FaceRenderer, Openness
 from playmate_jax.inference.reenactment import check_choice, without
 from playmate_jax.inference.scene import Scene
 
@@ -24,22 +24,22 @@ def retargeted(
     renderer: FaceRenderer,
     scene: Scene,
     motion: Float[np.ndarray, "t m"],
-    openings: Float[np.ndarray, "n 3"] | None,
+    openness: Float[np.ndarray, "n 3"] | None,
     part: str,
     driving: str,
-) -> tuple[Float[np.ndarray, "t m"], Openings]:
+) -> tuple[Float[np.ndarray, "t m"], Openness]:
     """(motion without that part's expression, how far it is to open instead).
 
     Args:
-      openings: of the driving face, see `faces/openings.py`.
+      openness: of the driving face, see `faces/openness.py`.
       part: "eyes", "lips" or "both".
       driving: names the driving source in errors.
 
     Raises:
-      UserError: openings or networks are missing.
+      UserError: openness or networks are missing.
     """
     check_choice("retarget", part, PARTS)
-    if scene.openings is None:
+    if scene.openness is None:
         raise UserError(
             "expected a portrait whose face is looked for, to retarget eyes or lips, found "
             "--no-crop: leave one of the two out"
@@ -49,28 +49,28 @@ def retargeted(
             "expected weights with the eye and lip retargeters, found some without: give "
             "LivePortrait's, or ask for no retargeting"
         )
-    if openings is None:
+    if openness is None:
         raise UserError(
             "expected a driving source that tells how far eyes and lips are open, found "
             f"'{driving}', which does not: give the video itself, or a LivePortrait template with "
             "its ratios"
         )
-    openings = back_and_forth(openings, len(motion))
+    openness = back_and_forth(openness, len(motion))
     wanted = np.full((len(motion), 2), np.nan, np.float32)
     if part in ("eyes", "both"):
-        wanted[:, 0], motion = openings[:, :2].mean(-1), without(motion, scene.own, "eyes")
+        wanted[:, 0], motion = openness[:, :2].mean(-1), without(motion, scene.own, "eyes")
     if part in ("lips", "both"):
-        wanted[:, 1], motion = openings[:, 2], without(motion, scene.own, "lips")
-    return motion, Openings(scene.openings, wanted)
+        wanted[:, 1], motion = openness[:, 2], without(motion, scene.own, "lips")
+    return motion, Openness(scene.openness, wanted)
 
 
-def shut_lips(renderer: FaceRenderer, scene: Scene, count: int) -> Openings | None:
+def shut_lips(renderer: FaceRenderer, scene: Scene, count: int) -> Openness | None:
     """Shuts an open mouth, which relative motion would start from, in every frame that shows one;
     None where there is no need or no network. (LivePortrait's `normalize_lip`, added before
     stitching, not after.)"""
-    if scene.openings is None or not renderer.retargets:
+    if scene.openness is None or not renderer.retargets:
         return None
-    gaping = np.broadcast_to(scene.openings, (count, 3))[:, 2] >= OPEN_LIPS
+    gaping = np.broadcast_to(scene.openness, (count, 3))[:, 2] >= OPEN_LIPS
     wanted = np.full((count, 2), np.nan, np.float32)
     wanted[gaping, 1] = 0
-    return Openings(scene.openings, wanted) if gaping.any() else None
+    return Openness(scene.openness, wanted) if gaping.any() else None

@@ -10,11 +10,11 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker
-from playmate_jax.faces.openings import openings_of
-from playmate_jax.inference.face_renderer import FaceRenderer, Sitter
-from playmate_jax.inference.film import read_film
-from playmate_jax.inference.portrait import Picture, read_portrait
-from playmate_jax.media import is_film
+from playmate_jax.faces.openness import openness_of
+from playmate_jax.inference.face_renderer import FaceRenderer, SourceFace
+from playmate_jax.inference.portrait import RgbImage, read_portrait
+from playmate_jax.inference.source_video import read_source_video
+from playmate_jax.media import is_video
 from playmate_jax.motion.layout import FPS
 
 
@@ -22,37 +22,37 @@ class Scene(NamedTuple):
     """A portrait or source video that the networks know.
 
     Attributes:
-      sitter: of the portrait, or of the video's first frame.
+      source_face: of the portrait, or of the video's first frame.
       own: its motion: (70,), or (t, 70) for a video.
-      draw: motion (t, 70), and `openings` where they are asked for, to finished frames.
+      draw: motion (t, 70), and `openness` where they are asked for, to finished frames.
       size: (width, height) of the frames.
-      openings: how far left eye, right eye and lips are open, if known: (3,), or (t, 3) for a
+      openness: how far left eye, right eye and lips are open, if known: (3,), or (t, 3) for a
         video.
       box, faces_found, notice: as `Portrait` has them.
     """
 
-    sitter: Sitter
+    source_face: SourceFace
     own: Float[np.ndarray, "*t m"]
-    draw: Callable[..., Iterator[Picture]]
+    draw: Callable[..., Iterator[RgbImage]]
     size: tuple[int, int]
-    openings: Float[np.ndarray, "*t 3"] | None = None
+    openness: Float[np.ndarray, "*t 3"] | None = None
     box: tuple[int, ...] = ()
     faces_found: int = 1
     notice: str | None = None
 
     @property
-    def filmed(self) -> bool:
+    def is_video(self) -> bool:
         """Whether this is a source video."""
         return self.own.ndim == 2
 
 
-def is_source_video(portrait: str | Path | Picture) -> bool:
-    """Whether a portrait is a video; an animated picture is its first frame."""
-    return not isinstance(portrait, np.ndarray) and is_film(portrait)
+def is_source_video(portrait: str | Path | RgbImage) -> bool:
+    """Whether a portrait is a video; an animated image is its first frame."""
+    return not isinstance(portrait, np.ndarray) and is_video(portrait)
 
 
 def read_scene(
-    portrait: str | Path | Picture,
+    portrait: str | Path | RgbImage,
     landmarker: Callable[[], Landmarker],
     framing: Mapping[str, Any],
     renderer: FaceRenderer,
@@ -62,38 +62,38 @@ def read_scene(
     crop: bool = True,
     paste: bool = True,
 ) -> Scene:
-    """A picture, or the first `longest` frames of a video (None: all), looked at by F and M.
+    """An image, or the first `longest` frames of a video (None: all), looked at by F and M.
 
     Raises:
       UserError: neither, or no such face in it.
     """
-    drawn = lambda: renderer.drawn_size  # noqa: E731
+    drawn = lambda: renderer.output_size  # noqa: E731
     if not is_source_video(portrait):
-        sitting = read_portrait(
+        portrait_face = read_portrait(
             portrait, landmarker, framing, renderer.input_size, drawn, number=face, crop=crop,
             paste=paste,
         )  # fmt: skip
-        sitter = renderer.look(sitting.face)
+        source_face = renderer.encode_source(portrait_face.face)
 
-        def draw(motion, openings=None):
-            for faces in renderer.draw(sitter, motion, openings):
-                yield from map(sitting.finish, faces)
+        def draw(motion, openness=None):
+            for faces in renderer.draw(source_face, motion, openness):
+                yield from map(portrait_face.finish, faces)
 
         return Scene(
-            sitter, sitter.motion, draw, sitting.size, sitting.openings, sitting.box,
-            sitting.faces_found, sitting.notice,
+            source_face, source_face.motion, draw, portrait_face.size, portrait_face.openness,
+            portrait_face.box, portrait_face.faces_found, portrait_face.notice,
         )  # fmt: skip
     if not crop:
         raise UserError(
-            "expected a picture that is a face already, found a source video: leave out --no-crop, "
+            "expected an image that is a face already, found a source video: leave out --no-crop, "
             "the face is followed through it"
         )
-    film = read_film(portrait, landmarker(), framing, renderer, longest, face)
-    own = film.motion()
-    size = film.reader.size if paste else (drawn(),) * 2
+    video = read_source_video(portrait, landmarker(), framing, renderer, longest, face)
+    own = video.motion()
+    size = video.reader.size if paste else (drawn(),) * 2
     notice = None
     if longest is not None and len(own) < longest:
         notice = f"the source video ends after {len(own) / FPS:.1f} s, and the result with it"
-    sitter = renderer.look(next(film.crops()))
-    draw_film = partial(film.draw, paste=paste)
-    return Scene(sitter, own, draw_film, size, openings_of(film.track.faces), notice=notice)
+    source_face = renderer.encode_source(next(video.crops()))
+    draw_video = partial(video.draw, paste=paste)
+    return Scene(source_face, own, draw_video, size, openness_of(video.track.faces), notice=notice)

@@ -1,4 +1,4 @@
-"""What is heard: by the generator, and by whoever watches the video."""
+"""What is heard: by the generator, and by anyone who watches the video."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.media import Sound, VideoReader, is_film, read_audio, read_sound
+from playmate_jax.media import Sound, VideoReader, is_video, read_audio, read_sound
 from playmate_jax.models.speech import AUDIO_HZ
 
 LONGEST_S = 3600
@@ -15,13 +15,17 @@ LONGEST_S = 3600
 def first_sound(*sources: str | Path | UInt8[np.ndarray, "h w c"]) -> Sound | None:
     """The sound of the first that is a video with sound."""
     for source in sources:
-        if not isinstance(source, np.ndarray) and is_film(source) and VideoReader(source).has_audio:
+        if (
+            not isinstance(source, np.ndarray)
+            and is_video(source)
+            and VideoReader(source).has_audio
+        ):
             return read_sound(source)
     return None
 
 
 def read_speech(speech: str | Path | np.ndarray) -> tuple[Float[np.ndarray, "s"], Sound]:
-    """(what the generator hears, what is put under the pictures) of a file, or of samples.
+    """(what the generator hears, what is put under the images) of a file, or of samples.
 
     Raises:
       UserError: no sound, not mono samples at 16 kHz, or too much of it.

@@ -1,6 +1,6 @@
 """Sound in and out: any container and codec -> float32 in [-1, 1], without the codec's padding.
 
-The first sample is the moment of the video's first frame where the file has a moving picture, and
+The first sample is the moment of the video's first frame where the file has a moving image, and
 the first recorded moment where it has none, so that frames and samples stay in step.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import moving_picture, open_container, seconds, sound_track
+from playmate_jax.media.container import moving_image, open_container, seconds, sound_track
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 HOLE_S = Fraction(1, 20)  # times jump by less where they are only rounded
@@ -69,7 +69,7 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
 
 
 def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterator[Sound]:
-    """At least one part, the first beginning at the picture's first moment; without the padding
+    """At least one part, the first beginning at the image's first moment; without the padding
     behind the told duration."""
     with open_container(path, "a recording") as container:
         if container.format.name == "wav":
@@ -78,7 +78,7 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
             raise _no_sound(path)
         hz = audio_hz or _playable_hz(stream.rate)
         told_s = seconds(stream.duration, stream.time_base)
-        begin = _picture_begins(path)
+        begin = _image_begins(path)
         count, early = 0, None
         for samples, first in _decoded(container, stream, hz, path):
             if early is None:
@@ -99,11 +99,11 @@ def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterat
         raise _cut_short(path, f"{count / hz:.1f} s of {float(told_s):.1f} s are there")
 
 
-def _picture_begins(path: str | os.PathLike) -> Fraction | None:
-    """When the first picture is shown that can be decoded, as `VideoReader` counts; None where
-    there is no moving picture."""
+def _image_begins(path: str | os.PathLike) -> Fraction | None:
+    """When the first image is shown that can be decoded, as `VideoReader` counts; None where
+    there is no moving image."""
     with open_container(path, "a recording") as container:
-        if (stream := moving_picture(container)) is None:
+        if (stream := moving_image(container)) is None:
             return None
         try:
             first: Any = next(container.decode(stream))

@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from playmate_jax.errors import UserError
 
 # FFmpeg finds "video" in these as well: lists of other files, text as an ANSI terminal, subtitles,
-# single pictures.
+# single images.
 _NOT_MEDIA = {"concat", "tty", "bin", "xbin", "adf", "idf", "srt", "ass", "webvtt", "ffmetadata"}
 _STILL = ("_pipe", "image2")
 
@@ -63,8 +63,7 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
     if names & _NOT_MEDIA or any(name.endswith(_STILL) for name in names):
         container.close()
         raise UserError(
-            f"expected {what}, found '{path}', which is a text or a single picture: "
-            "give a recording"
+            f"expected {what}, found '{path}', which is a text or a single image: give a recording"
         )
     if _is_cut_short(container, os.path.getsize(path)):
         container.close()
@@ -81,7 +80,7 @@ def _is_cut_short(container: av.container.InputContainer, size: int) -> bool:
     return any(entry.pos + entry.size > size for entry in last)
 
 
-def moving_picture(container: av.container.InputContainer) -> av.VideoStream | None:
+def moving_image(container: av.container.InputContainer) -> av.VideoStream | None:
     """The first video stream that can be decoded and is not the cover of an audio file."""
     for stream in container.streams.video:
         cover = stream.disposition & av.stream.Disposition.attached_pic
@@ -112,25 +111,25 @@ def seconds(ticks: int | None, time_base: Any) -> Fraction | None:
 
 
 def kind(path: str | os.PathLike) -> str:
-    """What a file is, by its content: "image", "video" (also an animated picture) or "audio"."""
-    path = check_readable(path, "a picture, video or recording")
+    """What a file is, by its content: "image", "video" (also an animated image) or "audio"."""
+    path = check_readable(path, "an image, video or recording")
     try:
         with Image.open(path) as image:
             return "video" if getattr(image, "n_frames", 1) > 1 else "image"
     except UnidentifiedImageError:
         pass
-    except Exception:  # a picture's beginning, then damage: reading it as a picture tells more
+    except Exception:  # an image's beginning, then damage: reading it as an image tells more
         return "image"
-    with open_container(path, "a picture, video or recording") as container:
-        if moving_picture(container) is not None:
+    with open_container(path, "an image, video or recording") as container:
+        if moving_image(container) is not None:
             return "video"
         if sound_track(container) is not None:
             return "audio"
-    raise UserError(f"expected a picture, video or recording, found '{path}': give another file")
+    raise UserError(f"expected an image, video or recording, found '{path}': give another file")
 
 
-def is_film(path: str | os.PathLike) -> bool:
-    """Whether a file is a video and no picture: an animated picture counts as its first frame."""
+def is_video(path: str | os.PathLike) -> bool:
+    """Whether a file is a video and no image: an animated image counts as its first frame."""
     try:
         with Image.open(path):
             return False
@@ -140,6 +139,6 @@ def is_film(path: str | os.PathLike) -> bool:
         return False
     try:
         with open_container(path, "a video") as container:
-            return moving_picture(container) is not None
+            return moving_image(container) is not None
     except UserError:
         return False

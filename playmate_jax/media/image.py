@@ -1,4 +1,4 @@
-"""Pictures in and out: any common file -> uint8 RGB (h, w, 3), upright, opaque, in sRGB."""
+"""Images in and out: any common file -> uint8 RGB (h, w, 3), upright, opaque, in sRGB."""
 
 import io
 import os
@@ -25,13 +25,13 @@ def read_image(
     background: tuple[int, int, int] = WHITE,
     max_side: int | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Reads a picture upright (EXIF), with transparency laid over `background`.
+    """Reads an image upright (EXIF), with transparency laid over `background`.
 
-    Grayscale, palette, CMYK, 16-bit and float pictures become 8-bit RGB; an embedded colour profile
-    is applied; of an animation the first frame is taken. A picture whose longer side exceeds
+    Grayscale, palette, CMYK, 16-bit and float images become 8-bit RGB; an embedded colour profile
+    is applied; of an animation the first frame is taken. An image whose longer side exceeds
     `max_side` is reduced to it, JPEGs already while decoding.
     """
-    path = check_readable(path, "a picture")
+    path = check_readable(path, "an image")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -39,22 +39,22 @@ def read_image(
                 _check_size(image.size, path)
                 if max_side:
                     image.draft("RGB" if image.mode == "YCbCr" else image.mode, (max_side,) * 2)
-                picture = _by_opencv(path) if _is_plain_ycbcr(image) else image
-                picture.load()
-                ImageOps.exif_transpose(picture, in_place=True)
-                rgb = _to_rgb(picture, background)
+                whole = _by_opencv(path) if _is_plain_ycbcr(image) else image
+                whole.load()
+                ImageOps.exif_transpose(whole, in_place=True)
+                rgb = _to_rgb(whole, background)
     except UserError:
         raise
     except UnidentifiedImageError:
         raise UserError(
-            f"expected a picture, found '{path}', which is none that can be read: "
+            f"expected an image, found '{path}', which is none that can be read: "
             "give a JPEG, PNG, WebP, TIFF, BMP or GIF"
         ) from None
     except Image.DecompressionBombError:
-        raise UserError(f"expected a picture of usual size, found '{path}': reduce it") from None
+        raise UserError(f"expected an image of usual size, found '{path}': reduce it") from None
     except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
         raise UserError(
-            f"expected a whole picture, but '{path}' is damaged ({error}): give an intact copy"
+            f"expected a whole image, but '{path}' is damaged ({error}): give an intact copy"
         ) from None
     if max_side and max(rgb.size) > max_side:
         scale = max_side / max(rgb.size)
@@ -80,12 +80,12 @@ def _check_size(size: tuple[int, int], path: Path) -> None:
     width, height = size
     if min(size) < SMALLEST_SIDE:
         raise UserError(
-            f"expected a picture of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
+            f"expected an image of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"found {width}x{height} in '{path}': give a larger one"
         )
     if width * height > LARGEST_PIXELS:
         raise UserError(
-            f"expected a picture of at most {LARGEST_PIXELS // 10**6} million pixels, "
+            f"expected an image of at most {LARGEST_PIXELS // 10**6} million pixels, "
             f"found {width}x{height} in '{path}': reduce it"
         )
 
@@ -108,7 +108,7 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
 
 
 def _deep_to_rgb(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float single-channel pictures, by their value range."""
+    """16-bit, 32-bit and float single-channel images, by their value range."""
     values = np.asarray(image)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are no numbers")
@@ -123,7 +123,7 @@ def _deep_to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Applies an embedded colour profile; one that does not fit the picture is left out."""
+    """Applies an embedded colour profile; one that does not fit the image is left out."""
     if not profile:
         return image
     try:
@@ -137,7 +137,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def write_image(path: str | os.PathLike, image: UInt8[np.ndarray, "h w 3"]) -> None:
-    """Writes a picture in the format of its suffix, whole or not at all."""
+    """Writes an image in the format of its suffix, whole or not at all."""
     path = Path(path)
     partial = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
     try:
@@ -145,7 +145,7 @@ def write_image(path: str | os.PathLike, image: UInt8[np.ndarray, "h w 3"]) -> N
         os.replace(partial, path)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"expected to write the picture '{path}', but found that it cannot be ({error}): "
+            f"expected to write the image '{path}', but found that it cannot be ({error}): "
             "choose another folder or a suffix such as .png"
         ) from None
     finally:

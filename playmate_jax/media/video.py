@@ -19,7 +19,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.media.container import (
     check_readable,
     exact,
-    moving_picture,
+    moving_image,
     open_container,
     seconds,
     sound_track,
@@ -64,10 +64,10 @@ class VideoReader:
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise self._damaged("it holds no frame")
-            picture, origin = first
+            decoded, origin = first
             self._origin = origin or Fraction(0)
-            self.rotation_deg = picture.rotation % 360
-            self.size = _upright(picture, self._aspect).shape[1::-1]
+            self.rotation_deg = decoded.rotation % 360
+            self.size = _upright(decoded, self._aspect).shape[1::-1]
             self.frame_count = stream.frames or max(1, round((told or 0) * self.fps))
         self.duration_s = float(told or self.frame_count / self.fps)
 
@@ -76,8 +76,8 @@ class VideoReader:
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame with its own time."""
-        for picture, start, _ in self._timed():
-            yield VideoFrame(_upright(picture, self._aspect), start)
+        for decoded, start, _ in self._timed():
+            yield VideoFrame(_upright(decoded, self._aspect), start)
 
     def frames_at(self, fps: Fraction | int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """Frames at a constant rate (default: the clip's own): frame t shows the source frame that
@@ -87,18 +87,18 @@ class VideoReader:
     def stills_at(self, fps: Fraction | int | None = None, start: int = 0) -> Iterator["Still"]:
         """`frames_at` from frame `start` on, to be converted to RGB only where they are looked at.
 
-        Raises `UserError` where a frame would last longer than a minute: no film does that.
+        Raises `UserError` where a frame would last longer than a minute: no video does that.
         """
         fps = Fraction(fps or self.fps)
         t, held, end = start, None, Fraction(0)
-        for picture, begin, stop in self._timed(start / fps):
+        for decoded, begin, stop in self._timed(start / fps):
             if held is not None:
                 self._check_pause(held.start_s, begin)
                 middle = (held.start_s + begin) / 2
                 while t / fps < middle:
                     yield held
                     t += 1
-            held, end = Still(picture, begin, self._aspect), stop
+            held, end = Still(decoded, begin, self._aspect), stop
         if held is not None:
             self._check_pause(held.start_s, end)
         while held is not None and t < max(1, round(end * fps)):
@@ -119,19 +119,19 @@ class VideoReader:
         with self._open() as container:
             stream = self._stream(container)
             whole = seconds(stream.duration, stream.time_base) or Fraction(0)
-            for picture, told in self._from(container, stream, after):
+            for decoded, told in self._from(container, stream, after):
                 untold = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is told
                 start = untold if told is None else told - origin
                 if start <= last:
                     continue
                 last = start
-                lasts = seconds(picture.duration or None, picture.time_base) or 1 / self.fps
-                yield picture, start, start + lasts
+                lasts = seconds(decoded.duration or None, decoded.time_base) or 1 / self.fps
+                yield decoded, start, start + lasts
             if last + lasts < whole * Fraction(9, 10) - Fraction(1, 5):
                 raise self._damaged(f"{float(last):.1f} s of {float(whole):.1f} s are there")
 
     def _from(self, container, stream, after: Fraction):
-        """Pictures and their times, from shortly before `after` where the file has an index."""
+        """Images and their times, from shortly before `after` where the file has an index."""
         names = set(container.format.name.split(","))
         base = exact(stream.time_base)
         if after < _SEEK_S or base is None or not names & _INDEXED:
@@ -142,22 +142,22 @@ class VideoReader:
             container.seek(ticks, stream=stream)
         except (av.FFmpegError, OSError):
             container.seek(0)
-        pictures = self._decode(container, stream)
-        first = next(pictures, None)
+        images = self._decode(container, stream)
+        first = next(images, None)
         if first is None or first[1] is None or first[1] - self._origin > after - 1:
             container.seek(0)  # a false index
-            pictures = self._decode(container, stream)
+            images = self._decode(container, stream)
         else:
             yield first
-        yield from pictures
+        yield from images
 
     def _open(self):
         return open_container(self.path, "a video")
 
     def _stream(self, container) -> av.VideoStream:
-        stream = moving_picture(container)
+        stream = moving_image(container)
         if stream is None:
-            raise UserError(f"expected a video, found no moving picture in '{self.path}': give one")
+            raise UserError(f"expected a video, found no moving image in '{self.path}': give one")
         self._check_size(stream.width, stream.height)
         stream.thread_type = "AUTO"
         # a header may lie: the decoder refuses larger frames before it makes room for them
@@ -173,8 +173,8 @@ class VideoReader:
 
     def _decode(self, container, stream) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
         try:
-            for picture in container.decode(stream):
-                yield picture, seconds(picture.pts, picture.time_base)
+            for decoded in container.decode(stream):
+                yield decoded, seconds(decoded.pts, decoded.time_base)
         except (av.FFmpegError, OSError, EOFError) as error:
             raise self._damaged(getattr(error, "strerror", None) or str(error)) from None
 
@@ -188,15 +188,15 @@ class VideoReader:
 class Still:
     """A decoded frame that is converted to RGB once, and only if it is looked at."""
 
-    def __init__(self, picture: av.VideoFrame, start_s: Fraction, aspect: Fraction):
+    def __init__(self, decoded: av.VideoFrame, start_s: Fraction, aspect: Fraction):
         self.start_s = start_s
-        self._picture, self._aspect = picture, aspect
+        self._decoded, self._aspect = decoded, aspect
         self._image: np.ndarray | None = None
 
     def image(self) -> UInt8[np.ndarray, "h w 3"]:
         """Upright RGB."""
         if self._image is None:
-            self._image = _upright(self._picture, self._aspect)
+            self._image = _upright(self._decoded, self._aspect)
         return self._image
 
 
@@ -213,18 +213,18 @@ def frame_rate(stream: av.VideoStream) -> Fraction:
     return near if abs(rate / near - 1) < Fraction(2, 10_000) else Fraction(rate)
 
 
-def _upright(picture: av.VideoFrame, aspect: Fraction) -> UInt8[np.ndarray, "h w 3"]:
+def _upright(decoded: av.VideoFrame, aspect: Fraction) -> UInt8[np.ndarray, "h w 3"]:
     """RGB by the file's colour matrix, with square pixels and the recorder's rotation applied."""
-    matrix = picture.colorspace
+    matrix = decoded.colorspace
     if matrix == _UNSPECIFIED:
-        matrix = Colorspace.ITU709 if picture.height >= _HD_LINES else Colorspace.ITU601
-    rgb = picture.reformat(
-        width=max(1, round(picture.width * aspect)),
+        matrix = Colorspace.ITU709 if decoded.height >= _HD_LINES else Colorspace.ITU601
+    rgb = decoded.reformat(
+        width=max(1, round(decoded.width * aspect)),
         format="rgb24",
         src_colorspace=matrix,
         dst_color_range=ColorRange.JPEG,
         interpolation=Interpolation.BICUBIC,
         threads=1,
     ).to_ndarray()
-    turns = round(picture.rotation / 90) % 4
+    turns = round(decoded.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb

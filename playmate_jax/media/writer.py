@@ -38,7 +38,7 @@ class VideoWriter:
         size: (width, height) of the frames; odd sizes are completed to even ones by repeating the
             last row or column, as yuv420p asks.
         audio: samples in [-1, 1], (s,) or (s, channels), cut or filled with silence to the length
-            of the picture.
+            of the image.
         quality: x264's constant rate factor, 0 (lossless) to 51; 17 is hardly told from the source.
         overwrite: whether a file of that name may be replaced.
     """

@@ -2,7 +2,7 @@
 
     python -m playmate_jax.metrics.driving_pose --json figures.json
 
-Held-out drawn people speak held-out sentences while another person's video drives them, through
+Held-out synthetic people speak held-out sentences while another person's video drives them, through
 all of `Animator`: the video is written, decoded, tracked, cropped and read by M. The driver talks
 and feels too, so that lips could leak. The frames that come out are read back by M and compared
 with the driver's *true* pose:
@@ -28,17 +28,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from playmate_jax.data.drawn.clips import clip
-from playmate_jax.data.drawn.draw import draw, sample_identity
-from playmate_jax.data.drawn.expression import UNITS, mouth_opening
-from playmate_jax.data.drawn.keypoints import rotation
-from playmate_jax.data.drawn.performance import slow_noise
-from playmate_jax.data.drawn.pool import POSE_STD, sample_pose
-from playmate_jax.data.drawn.speech import utterance
 from playmate_jax.errors import UserError
 from playmate_jax.geometry import head_pose
+from playmate_jax.hub.bundles import find_parts
 from playmate_jax.inference import Animation, Animator
-from playmate_jax.inference.bundles import find_parts
 from playmate_jax.media import VideoWriter
 from playmate_jax.metrics.face_space import in_chunks
 from playmate_jax.metrics.figures import add_arguments, deliver, show
@@ -46,11 +39,18 @@ from playmate_jax.metrics.lips import correlation
 from playmate_jax.metrics.motion import units_of
 from playmate_jax.metrics.speech_motion import HELD_OUT
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, FPS
+from playmate_jax.synthetic.clips import clip
+from playmate_jax.synthetic.draw import draw, sample_identity
+from playmate_jax.synthetic.expression import UNITS, mouth_openness
+from playmate_jax.synthetic.keypoints import rotation
+from playmate_jax.synthetic.performance import slow_noise
+from playmate_jax.synthetic.pool import POSE_STD, sample_pose
+from playmate_jax.synthetic.speech import utterance
 from playmate_jax.training.demo_pools import FACES
 
 MODES = ("relative", "absolute")
 ANGLE_NAMES = ("pitch", "yaw", "roll")
-SIZE, REACH = 256, 1.4  # pictures with room around the face, to be found and cropped
+SIZE, REACH = 256, 1.4  # images with room around the face, to be found and cropped
 DRIVERS_FROM = 24  # the first half of the held-out people are portraits, the second drivers
 SPEECH_SEED = HELD_OUT["test_formant"]["seed"]
 DRIVING_SEED = 1005
@@ -60,7 +60,7 @@ HELD, MOVED = 0.4, 0.7
 
 
 def driving_poses(rng: np.random.Generator, n: int) -> Float[np.ndarray, "n 6"]:
-    """Moderate head motion inside the drawn world's range: pitch, yaw, roll, scale, tx, ty."""
+    """Moderate head motion inside the synthetic world's range: pitch, yaw, roll, scale, tx, ty."""
     moving = np.stack([slow_noise(rng, n, NOD_HZ) for _ in POSE_STD], -1)
     return (sample_pose(rng, 1, HELD) + MOVED * POSE_STD * np.clip(moving, -2, 2)).astype(
         np.float32
@@ -114,7 +114,7 @@ def driven(animator: Animator, person: int, seconds: float, folder: Path) -> dic
         made[mode] = animator.animate(portrait[0], speech, driving=video, pose=mode, paste=False)
     asked = {name: animation.motion for name, animation in made.items()}
     seen = {name: read_back(animator, animation) for name, animation in made.items()}
-    own = made["free"].sitter.motion[ANGLES]
+    own = made["free"].source_face.motion[ANGLES]
     expected = {mode: expected_angles(poses[:, :3], own, mode) for mode in MODES}
     return {"asked": asked, "seen": seen, "expected": expected, "own": own}
 
@@ -134,11 +134,11 @@ def report(people: list[dict[str, Any]]) -> dict[str, Any]:
             "still": angle_errors(still, expected),
         }
     free, opening = every("asked", "free"), {}
-    asked = mouth_opening(units_of(free))
+    asked = mouth_openness(units_of(free))
     span = float(np.ptp(asked))
     lips: dict[str, float] = {}
     for name in ("free", *MODES):
-        opening[name] = mouth_opening(units_of(every("seen", name)))
+        opening[name] = mouth_openness(units_of(every("seen", name)))
         lips[f"opening_error_{name}"] = float(np.abs(opening[name] - asked).mean()) / span
         lips[f"opening_correlation_{name}"] = correlation(opening[name], asked)
     for mode in MODES:

@@ -4,8 +4,8 @@
 
 Every test identity's frame 0 is the source and its other frames drive it, all through M:
 source -> M -> x_c; driving -> M -> R, delta, s, t; Eq. 1; decode. Beside it stand two baselines
-that need no network: the source copied, and the drawer's exact rigid warp of the source (which
-knows true pose and surface, and moves the head but not the expression). Pictures: contact.png
+that need no network: the source copied, and the renderer's exact rigid warp of the source (which
+knows true pose and surface, and moves the head but not the expression). Images: contact.png
 (source | driving | drawn) and turns.png (the largest turns).
 """
 
@@ -22,18 +22,18 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from playmate_jax.data.drawn.draw import draw_with_truth
-from playmate_jax.data.drawn.expression import lid_closure, mouth_opening, units_from_expression
-from playmate_jax.data.drawn.flow import rigid_flow, visible
-from playmate_jax.data.drawn.identity import sample_identity
-from playmate_jax.data.drawn.pool import open_pool
 from playmate_jax.geometry.grid_sample import grid_sample_2d
 from playmate_jax.geometry.keypoints import transform_keypoints
+from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.metrics.figures import add_arguments, deliver, show
 from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
-from playmate_jax.models.weights import check_tree, load_weights
+from playmate_jax.synthetic.draw import draw_with_truth
+from playmate_jax.synthetic.expression import lid_closure, mouth_openness, units_from_expression
+from playmate_jax.synthetic.flow import rigid_flow, visible
+from playmate_jax.synthetic.identity import sample_identity
+from playmate_jax.synthetic.pool import open_pool
 
 CHUNK = 8
 ANGLES = ("pitch", "yaw", "roll")
@@ -71,7 +71,7 @@ def in_chunks(function: Any, *arrays: Any) -> Any:
 
 
 def true_frames(pool_path: str | Path) -> dict[str, NDArray]:
-    """Pictures (i, f, N, N, 3) and the truth behind every pixel, drawn again at full resolution."""
+    """Images (i, f, N, N, 3) and the truth behind every pixel, drawn again at full resolution."""
     pool = open_pool(pool_path)
     seed = json.loads((Path(pool_path) / "pool.json").read_text())["seed"]
     size, rows = pool.image.shape[2], []
@@ -105,13 +105,13 @@ def exact_rigid_warp(
 def evaluate(
     config: RendererConfig, params: Any, truth: dict[str, NDArray]
 ) -> tuple[dict[str, float], dict[str, NDArray]]:
-    """The report's figures, and the pictures behind them."""
+    """The report's figures, and the images behind them."""
     people, frames = truth["image"].shape[:2]
     pairs = [(i, f) for i in range(people) for f in range(1, frames)]
     who, at = np.transpose(pairs)
-    pictures = truth["image"].astype(np.float32) / 255
-    source, driving = pictures[who, 0], pictures[who, at]
-    m = in_chunks(lambda x: look(config, params, x), pictures.reshape(-1, *pictures.shape[2:]))
+    images = truth["image"].astype(np.float32) / 255
+    source, driving = images[who, 0], images[who, at]
+    m = in_chunks(lambda x: look(config, params, x), images.reshape(-1, *images.shape[2:]))
     m = {name: value.reshape(people, frames, *value.shape[1:]) for name, value in m.items()}
     of_source, of_driving = ({k: v[who, f] for k, v in m.items()} for f in (0 * at, at))
     drawn = in_chunks(
@@ -121,7 +121,7 @@ def evaluate(
 
     warps = [
         exact_rigid_warp(
-            pictures[i, 0],
+            images[i, 0],
             (truth["position"][i, 0], truth["mask"][i, 0], truth["pose"][i, 0]),
             (truth["position"][i, f], truth["mask"][i, f]),
         )
@@ -133,12 +133,12 @@ def evaluate(
     turned = turn > 15
 
     report: dict[str, float] = {"pairs": len(pairs), "people": people}
-    for name, picture in (("drawn", drawn), ("copy", source), ("rigid_warp", warped)):
-        report[f"psnr_{name}"] = psnr(picture, driving).mean()
-        report[f"psnr_face_{name}"] = np.nanmean(psnr(picture, driving, face))
-        report[f"psnr_seen_face_{name}"] = np.nanmean(psnr(picture, driving, face * seen))
+    for name, image in (("drawn", drawn), ("copy", source), ("rigid_warp", warped)):
+        report[f"psnr_{name}"] = psnr(image, driving).mean()
+        report[f"psnr_face_{name}"] = np.nanmean(psnr(image, driving, face))
+        report[f"psnr_seen_face_{name}"] = np.nanmean(psnr(image, driving, face * seen))
         if turned.any():
-            report[f"psnr_turns_over_15_{name}"] = psnr(picture[turned], driving[turned]).mean()
+            report[f"psnr_turns_over_15_{name}"] = psnr(image[turned], driving[turned]).mean()
     report |= expression_errors(truth["units"][who, at], of_driving, again)
     report |= pose_errors(truth["pose"][who, at], of_driving, again)
     shown = {"source": source, "driving": driving, "drawn": drawn, "turn": turn, "who": who}
@@ -148,16 +148,16 @@ def evaluate(
 def expression_errors(
     units: Float[NDArray, "n 18"], of_driving: dict[str, NDArray], again: dict[str, NDArray]
 ) -> dict[str, float]:
-    """Lids and lips read from the drawn picture by M, against the truth and against M's reading of
-    the driving picture; mean absolute error as a share of the true range. `m_` is M's own error
-    on the driving picture: what of it is M's and not the drawing's."""
+    """Lids and lips read from the drawn image by M, against the truth and against M's reading of
+    the driving image; mean absolute error as a share of the true range. `m_` is M's own error
+    on the driving image: what of it is M's and not the drawing's."""
     read = {
         "truth": units,
         "m": units_from_expression(of_driving["delta"].reshape(len(units), -1)),
         "drawn": units_from_expression(again["delta"].reshape(len(units), -1)),
     }
     report = {}
-    for name, function in (("lid", lid_closure), ("lip", mouth_opening)):
+    for name, function in (("lid", lid_closure), ("lip", mouth_openness)):
         value = {who: function(u) for who, u in read.items()}
         span = np.ptp(value["truth"])
         report[f"{name}_error"] = np.abs(value["drawn"] - value["truth"]).mean() / span
@@ -173,7 +173,7 @@ def expression_errors(
 def pose_errors(
     pose: Float[NDArray, "n 6"], of_driving: dict[str, NDArray], again: dict[str, NDArray]
 ) -> dict[str, float]:
-    """Degrees: M on the driving pictures, and M on the drawn ones."""
+    """Degrees: M on the driving images, and M on the drawn ones."""
     report = {}
     for i, name in enumerate(ANGLES):
         report[f"m_{name}_deg"] = float(np.abs(of_driving[name] - pose[:, i]).mean())
@@ -206,10 +206,12 @@ def save_sheets(shown: dict[str, NDArray], out: Path, rows: int = 6) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line: evaluates a weights directory and writes the report."""
-    parser = argparse.ArgumentParser(description="Report of a face space trained on drawn faces.")
+    parser = argparse.ArgumentParser(
+        description="Report of a face space trained on synthetic faces."
+    )
     parser.add_argument("weights")
     parser.add_argument("--pool", default="runs/pool/test")
-    parser.add_argument("--out", default="report", help="a folder for the pictures")
+    parser.add_argument("--out", default="report", help="a folder for the images")
     add_arguments(parser)
     options = parser.parse_args(argv)
     values, params, _ = load_weights(options.weights)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from playmate_jax.models.weights import add_to_card
+from playmate_jax.hub.weights import add_to_card
 
 DIGITS = 4
 

@@ -1,9 +1,9 @@
 """Do the lips say what is heard? Against known motion, and against the sound of real recordings.
 
-Known motion (the drawn world): `compare_lips` of generated and true units. Real recordings have no
-true units: `lips_against_sound` compares the jaw with the speech level, width minus rounding with
-the centre of the second formant, and asks for a shut mouth in pauses. An envelope follower scores
-1.0 on the first and about 0 on the second: never use the first alone.
+Known motion (the synthetic world): `compare_lips` of generated and true units. Real recordings have
+no true units: `lips_against_sound` compares the jaw with the speech level, width minus rounding
+with the centre of the second formant, and asks for a shut mouth in pauses. An envelope follower
+scores 1.0 on the first and about 0 on the second: never use the first alone.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from playmate_jax.data.drawn.expression import LIPS, UNIT
-from playmate_jax.data.drawn.phonemes import SILENCE, Segment, merge_silence
 from playmate_jax.motion.layout import FPS
+from playmate_jax.synthetic.expression import LIPS, UNIT
+from playmate_jax.synthetic.phonemes import SILENCE, Segment, merge_silence
 
 AUDIO_HZ = 16_000
 _FRAME = AUDIO_HZ // FPS

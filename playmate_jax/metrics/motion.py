@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.data.drawn.emotion import PROTOTYPES
-from playmate_jax.data.drawn.expression import LIPS, UNIT, units_from_expression
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, POSE
+from playmate_jax.synthetic.emotion import PROTOTYPES
+from playmate_jax.synthetic.expression import LIPS, UNIT, units_from_expression
 
 _EMOTION_UNITS = [i for name, i in UNIT.items() if name not in (*LIPS, "gaze_x", "gaze_y")]
 

@@ -1,4 +1,4 @@
-"""How close two pictures are: PSNR over all of it or over a part. Pictures are floats in [0, 1]."""
+"""How close two images are: PSNR over all of it or over a part. Images are floats in [0, 1]."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,9 +9,9 @@ def psnr(
     wanted: Float[np.ndarray, "b h w 3"],
     mask: Float[np.ndarray, "b h w"] | None = None,
 ) -> Float[np.ndarray, " b"]:
-    """-10 log10 of the mean squared error of each picture, in dB, weighted by `mask` where given.
+    """-10 log10 of the mean squared error of each image, in dB, weighted by `mask` where given.
 
-    A picture whose mask is empty gives NaN: there is nothing to compare.
+    An image whose mask is empty gives NaN: there is nothing to compare.
     """
     error = np.square(np.clip(drawn, 0, 1) - wanted).mean(axis=-1)
     if mask is None:

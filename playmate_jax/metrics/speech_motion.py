@@ -6,7 +6,7 @@
 Parts (`--only lips,real` picks): lips and head on held-out speakers of two synthesisers; real
 recordings (any folder of audio); emotion; a minute in one piece; speed and memory. Pools of
 held-out clips that are missing are made. Every figure is of generated motion read back into the
-drawn world's units.
+synthetic world's units.
 """
 
 import argparse
@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.data.drawn.clips import build_clip_pool
-from playmate_jax.data.drawn.phonemes import Segment
 from playmate_jax.inference.generate import (
     GenerateOptions,
     MotionModel,
@@ -43,6 +41,8 @@ from playmate_jax.metrics.motion import (
 from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
+from playmate_jax.synthetic.clips import build_clip_pool
+from playmate_jax.synthetic.phonemes import Segment
 
 PAPER_SCALE = 1.5  # of guidance, section 4.1
 

@@ -7,7 +7,7 @@ Every window of five frames is compared with the windows of speech up to 15 fram
 it; the distance is averaged over the clip for each of the 31 shifts. Sync-D is the least of these
 means (lower is better), Sync-C their median less the least (higher is better), as in
 syncnet_python (whose example of speech in sync has 10.0 and 5.4). Of a set of clips the mean is
-reported. A shift of sound against picture lowers neither: look at `offset` too.
+reported. A shift of sound against image lowers neither: look at `offset` too.
 
 Face crops are framed as the network was trained on them: `faces.sync_crops`.
 """
@@ -23,11 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
+from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import from_values
+from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.models.mfcc import mfcc
 from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
-from playmate_jax.models.weights import check_tree, load_weights
 
 REACH = 15  # frames to either side
 SAMPLES_PER_FRAME, STEPS_PER_FRAME = 640, 4
@@ -113,9 +113,9 @@ class SyncScore:
 def _lips(
     config: SyncNetConfig, variables: dict, frames: UInt8[Array, "t h w 3"]
 ) -> Float[Array, "n d"]:
-    pictures = frames[None].astype(jnp.float32) / 255.0
+    images = frames[None].astype(jnp.float32) / 255.0
     with jax.default_matmul_precision("highest"):  # TF32 would show in the third digit
-        return SyncNet(config).apply(variables, pictures, method="embed_lips")[0]
+        return SyncNet(config).apply(variables, images, method="embed_lips")[0]
 
 
 @functools.partial(jax.jit, static_argnums=0)

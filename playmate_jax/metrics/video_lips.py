@@ -2,7 +2,7 @@
 
     python -m playmate_jax.metrics.video_lips ../shared/data/videos --json figures.json
 
-For every video with a voice: its sound goes through the generator, its pictures through the face
+For every video with a voice: its sound goes through the generator, its images through the face
 landmarks, and the generated opening of the mouth is correlated with the distance of the inner lips
 that the landmarks tell (in lengths of the nose, at 25 fps). Nothing is fitted: the scale of either
 does not matter to a correlation.
@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.data.drawn.expression import mouth_opening
 from playmate_jax.faces import Landmarker, TfliteLandmarker
-from playmate_jax.faces.openings import lip_opening_of
-from playmate_jax.inference.bundles import find_parts
+from playmate_jax.faces.openness import lip_openness_of
+from playmate_jax.hub.bundles import find_parts
 from playmate_jax.inference.generate import GenerateOptions, load_motion_model
 from playmate_jax.media import open_video, read_audio
 from playmate_jax.metrics.figures import add_arguments, deliver, show
@@ -41,6 +40,7 @@ from playmate_jax.metrics.lips import (
 from playmate_jax.metrics.motion import units_of
 from playmate_jax.metrics.speech_motion import spoken
 from playmate_jax.motion.layout import FPS
+from playmate_jax.synthetic.expression import mouth_openness
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 SILENT = 1e-3  # a recording that never gets louder holds no voice
@@ -63,7 +63,7 @@ def lips_against_landmarks(
     """
     n, there = len(units), np.isfinite(seen)
     true = np.interp(np.arange(n), np.flatnonzero(there), seen[there])
-    tracks = {"opening": mouth_opening(units), "envelope": energy_envelope(audio, n)}
+    tracks = {"opening": mouth_openness(units), "envelope": energy_envelope(audio, n)}
     figures: dict[str, float] = {"jaw": correlation(units[:, JAW], true)}
     for name, track in tracks.items():
         lag = best_lag(track, true, REACH)
@@ -111,7 +111,7 @@ def measure(
             left_out[path.name] = "its sound track is silent"
             continue
         frames = islice(open_video(path).frames_at(FPS), round(seconds * FPS))
-        seen = lip_opening_of(frames, landmarker)
+        seen = lip_openness_of(frames, landmarker)
         if np.isfinite(seen).mean() < LEAST_SEEN:
             left_out[path.name] = f"a face in {np.isfinite(seen).mean():.0%} of the frames"
             continue

@@ -1,1 +1,1 @@
-"""Networks: the renderer F, M, W, G, S, speech, the motion generator, weights on disk."""
+"""Networks: the renderer F, M, W, G, S, speech, the motion denoiser, loss networks."""

@@ -1,6 +1,6 @@
-"""F, the appearance extractor: a source picture to a volume of appearance features.
+"""F, the appearance extractor: a source image to a volume of appearance features.
 
-Input: picture (b, h, w, 3) in [0, 1]; output: volume (b, z, h/4, w/4, c) for two halvings. The
+Input: image (b, h, w, 3) in [0, 1]; output: volume (b, z, h/4, w/4, c) for two halvings. The
 defaults are LivePortrait's: 256 x 256 to 16 x 64 x 64 x 32.
 """
 

@@ -16,7 +16,7 @@ LayerNorm = partial(nn.LayerNorm, epsilon=1e-6, use_fast_variance=False)
 
 
 class GlobalResponseNorm(nn.Module):
-    """x + gamma (x n) + beta, n = the channel's energy over the picture relative to their mean."""
+    """x + gamma (x n) + beta, n = the channel's energy over the image relative to their mean."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:

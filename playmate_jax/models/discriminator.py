@@ -5,7 +5,7 @@ Each scale's network (FOMM's): blocks of a 4x4 convolution without padding, inst
 Convolutions are under spectral normalisation. Face-vid2vid takes one scale at 256 x 256 and two at
 512 x 512. Features of every block are returned for feature matching.
 
-Input: pictures (b, h, w, 3) in [0, 1].
+Input: images (b, h, w, 3) in [0, 1].
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ class DiscriminatorConfig:
     """Sizes; widths double per block from `channels` up to `max_channels`.
 
     Attributes:
-      scales: how many; each sees the picture at half the side of the one before.
+      scales: how many; each sees the image at half the side of the one before.
     """
 
     channels: int = 32

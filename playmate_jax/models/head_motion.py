@@ -55,7 +55,7 @@ def pixel_grid(height: int, width: int) -> Float[Array, "h w 2"]:
 def squared_distances(
     keypoints: Float[Array, "b k 3"], height: int, width: int
 ) -> Float[Array, "b h w k"]:
-    """Squared distance in the picture plane from every cell to every keypoint."""
+    """Squared distance in the image plane from every cell to every keypoint."""
     dx = jnp.square(cell_centres(width)[None, :, None] - keypoints[:, None, :, 0])
     dy = jnp.square(cell_centres(height)[None, :, None] - keypoints[:, None, :, 1])
     return dy[:, :, None, :] + dx[:, None, :, :]
@@ -64,7 +64,7 @@ def squared_distances(
 def picture_heat_maps(
     keypoints: Float[Array, "b k 3"], height: int, width: int, std: float
 ) -> Float[Array, "b h w k"]:
-    """exp(-d^2 / (2 std^2)), d in the picture plane."""
+    """exp(-d^2 / (2 std^2)), d in the image plane."""
 
     def along(axis: int, n: int) -> Array:
         offset = cell_centres(n)[None, :, None] - keypoints[:, None, :, axis]
@@ -84,7 +84,7 @@ def surface_depth(
 def motion_prior(squared: Float[Array, "b h w k"]) -> Float[Array, "b h w k+2"]:
     """Logits before any learning: still, the head's motion, the head's motion plus residual k.
 
-    Far from every keypoint the picture stands still; within about a tenth of the picture of a
+    Far from every keypoint the image stands still; within about a tenth of the image of a
     keypoint its residual joins in.
     """
     still = jnp.min(squared, axis=-1, keepdims=True) / 0.045 - 2.0

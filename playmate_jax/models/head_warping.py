@@ -3,7 +3,7 @@
 The same inputs and outputs as `warping.py`, for volumes of a few depth cells, with three changes:
 the candidate motions are "still", "with the head" (affine, `head_motion.py`) and "with the head
 plus keypoint k's expression"; depth lies on the channels, so that every convolution is 2-D; and the
-visible surface's depth is estimated, so that the source picture can be warped as well as the
+visible surface's depth is estimated, so that the source image can be warped as well as the
 volume. The mask starts from distances to the keypoints: a fresh network already turns heads.
 """
 

@@ -1,6 +1,6 @@
 """Hopenet (Ruiz et al. 2018), the teacher of head pose: ResNet-50 with three heads of 66 bins.
 
-Input: pictures (b, h, w, 3) in [0, 1], RGB, 224 x 224 as published; they are normalised with
+Input: images (b, h, w, 3) in [0, 1], RGB, 224 x 224 as published; they are normalised with
 ImageNet's mean and std here. Output: yaw, pitch and roll in bins of 3 degrees; `degrees` reads
 them: sum(p i) 3 - 99, without the 1.5 of LivePortrait's bins. Only for training; frozen.
 """
@@ -45,7 +45,7 @@ class Bottleneck(nn.Module):
 
 
 class Hopenet(nn.Module):
-    """Pictures to logits (b, 66) of yaw, pitch and roll."""
+    """Images to logits (b, 66) of yaw, pitch and roll."""
 
     config: HopenetConfig = HopenetConfig()
 

@@ -79,7 +79,7 @@ class JoyvasaConfig:
       encoder: of speech; it was trained along, on audio as it is, window by window.
       prediction: what the denoiser outputs, "x0" or "noise".
       audio_scale: guidance, where a request does not say.
-      smoothing: weight of a new frame in the running mean of the head's motion; None leaves the
+      smoothing: weight of a new frame in the EMA of the head's motion; None leaves the
         motion as it was made.
     """
 

@@ -1,6 +1,6 @@
-"""M, the motion extractor: a picture to canonical keypoints, expression and head pose.
+"""M, the motion extractor: an image to canonical keypoints, expression and head pose.
 
-Input: picture (b, h, w, 3) in [0, 1]. Outputs are raw; `geometry.keypoints` turns them into a
+Input: image (b, h, w, 3) in [0, 1]. Outputs are raw; `geometry.keypoints` turns them into a
 `Motion`. Defaults are LivePortrait's ConvNeXtV2-Tiny at 256 x 256.
 """
 

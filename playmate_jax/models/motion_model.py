@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.schedule import Schedule, linear_schedule
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
-from playmate_jax.models.generator import GeneratorConfig, MotionGenerator
+from playmate_jax.models.motion_denoiser import MotionDenoiser, MotionDenoiserConfig
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
 
 
@@ -46,7 +46,7 @@ class MotionModelConfig:
         of the paper has 1.5.
     """
 
-    generator: GeneratorConfig = GeneratorConfig()
+    generator: MotionDenoiserConfig = MotionDenoiserConfig()
     emotion: EmotionConfig | None = None
     schedule: ScheduleConfig = ScheduleConfig()
     speech: str = "wav2vec2"
@@ -74,7 +74,7 @@ class Inputs:
     has_previous: Any
 
 
-def example_inputs(config: GeneratorConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:
+def example_inputs(config: MotionDenoiserConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:
     """Zeros of the right shapes: noisy motion, step, conditions."""
     w = config.window
     inputs = Inputs(
@@ -88,10 +88,10 @@ def example_inputs(config: GeneratorConfig, batch: int = 1) -> tuple[Array, Arra
     return jnp.zeros((batch, w.length, MOTION_SIZE)), jnp.zeros(batch, jnp.int32), inputs
 
 
-def init_generator(config: GeneratorConfig, key: PRNGKeyArray) -> dict[str, Any]:
+def init_generator(config: MotionDenoiserConfig, key: PRNGKeyArray) -> dict[str, Any]:
     """Parameters of stage 1."""
     motion, step, inputs = example_inputs(config)
-    return MotionGenerator(config).init(key, *_stage1_arguments(motion, step, inputs))["params"]
+    return MotionDenoiser(config).init(key, *_stage1_arguments(motion, step, inputs))["params"]
 
 
 def init_emotion(config: MotionModelConfig, key: PRNGKeyArray) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def output(
     Args:
       dropout_key: turns the generator's dropout on.
     """
-    generator = MotionGenerator(config.generator)
+    generator = MotionDenoiser(config.generator)
     variables = {"params": params["generator"]}
     hidden = generator.apply(
         variables,

@@ -37,7 +37,7 @@ def normalization(kind: str, channels: int, train: bool, name: str) -> nn.Module
 
 
 def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """Each channel of each picture to mean 0 and variance 1 over its pixels, no parameters."""
+    """Each channel of each image to mean 0 and variance 1 over its pixels, no parameters."""
     mean = jnp.mean(x, axis=(1, 2), keepdims=True)
     variance = jnp.mean(jnp.square(x - mean), axis=(1, 2), keepdims=True)
     return (x - mean) * jax.lax.rsqrt(variance + EPSILON)

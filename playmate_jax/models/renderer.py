@@ -1,4 +1,4 @@
-"""F, M, W and G chained: a source picture and moved keypoints to a new picture.
+"""F, M, W and G chained: a source image and moved keypoints to a new image.
 
 Pure functions of a `RendererConfig` and of `params`, a dict with the linen variables of each
 network under its name: {"appearance": {"params": ..., "batch_stats": ...}, "motion": ...,
@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from playmate_jax.configuration import from_values
 from playmate_jax.geometry import head_pose
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
 from playmate_jax.models.appearance import AppearanceConfig, AppearanceExtractor
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.head_warping import HeadWarpingNetwork
 from playmate_jax.models.initialization import fresh_variables
 from playmate_jax.models.motion_extractor import MotionConfig, MotionExtractor
@@ -31,7 +31,7 @@ Params = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class RendererConfig:
-    """The networks' sizes and the side of the square picture that F and M take."""
+    """The networks' sizes and the side of the square image that F and M take."""
 
     appearance: AppearanceConfig = AppearanceConfig()
     motion: MotionConfig = MotionConfig()
@@ -51,7 +51,7 @@ def config_from(values: Mapping[str, Any], source: str) -> RendererConfig:
 
 # Factors of the initial noise: the last layer of a block, and what decides a warp, start small.
 GAINS = {
-    r"warping/.*/picture/kernel": 0.1,
+    r"warping/.*/image/kernel": 0.1,
     r"warping/.*/mask/kernel": 0.5,
     r"warping/.*/motion_head/kernel": 0.1,
     r"spade/.*/(gamma|beta|gamma_beta)/kernel": 0.3,
@@ -96,7 +96,7 @@ def extract_motion(
     config: RendererConfig, params: Params, image: Float[Array, "b h w 3"]
 ) -> dict[str, Array]:
     """M and its reading: x_c (b, k, 3), R (b, 3, 3), delta (b, k, 3), s (b, 1), t (b, 3), and
-    pitch, yaw, roll (b,) in degrees, of pictures in [0, 1]."""
+    pitch, yaw, roll (b,) in degrees, of images in [0, 1]."""
     raw = MotionExtractor(config.motion).apply(params["motion"], image)
     degrees = {name: head_pose.degrees_from_bins(raw[name]) for name in ("pitch", "yaw", "roll")}
     shape = (image.shape[0], config.motion.keypoints, 3)
@@ -113,7 +113,7 @@ def extract_motion(
 def encode(
     config: RendererConfig, params: Params, image: Float[Array, "b h w 3"]
 ) -> dict[str, Array]:
-    """F, once per source picture: its volume, and the picture where the decoder reads it."""
+    """F, once per source image: its volume, and the image where the decoder reads it."""
     volume = AppearanceExtractor(config.appearance).apply(params["appearance"], image)
     features = {"volume": volume}
     return features | {"picture": image} if config.spade.picture_skip else features
@@ -131,14 +131,14 @@ def decode(
     return SpadeDecoder(config.spade).apply(params["spade"], **inputs)
 
 
-def warp_picture(
-    picture: Float[Array, "b H W 3"], flow: Float[Array, "b h w 2"]
+def warp_image(
+    image: Float[Array, "b H W 3"], flow: Float[Array, "b h w 2"]
 ) -> Float[Array, "b H W 3"]:
-    """The picture read at every pixel plus `flow` (x, y in units of half the picture)."""
-    height, width = picture.shape[1:3]
+    """The image read at every pixel plus `flow` (x, y in units of half the image)."""
+    height, width = image.shape[1:3]
     rows, columns = jnp.meshgrid(cell_centres(height), cell_centres(width), indexing="ij")
     grid = jnp.stack([columns, rows], axis=-1) + bilinear_up(flow, height, width)
-    return grid_sample_2d(picture, grid)
+    return grid_sample_2d(image, grid)
 
 
 def _decoder_inputs(
@@ -171,7 +171,7 @@ def decoder_inputs(
     if config.warping.keypoint_code:
         inputs["keypoint_code"] = warped["keypoint_code"]
     if config.spade.picture_skip:
-        inputs["warped_picture"] = warp_picture(features["picture"], warped["picture_flow"])
+        inputs["warped_picture"] = warp_image(features["picture"], warped["picture_flow"])
         inputs["visibility"] = warped["visibility"]
     if config.spade.drawn_keypoints:
         inputs["kp_driving"] = kp_driving

@@ -1,10 +1,10 @@
-"""G, the SPADE decoder: W's feature map to a picture.
+"""G, the SPADE decoder: W's feature map to an image.
 
 Residual blocks whose instance-normalised activations are scaled and shifted per pixel by small
 convolutions of the feature map (SPADE, Park et al. 2019); two doublings and a pixel shuffle.
 Defaults are LivePortrait's: (b, 64, 64, 256) to (b, 512, 512, 3) in [0, 1].
 
-Options that the paper's configuration leaves off: G also takes the source picture as warped by
+Options that the paper's configuration leaves off: G also takes the source image as warped by
 W's 2-D flow, with its visibility, and blends it with what it draws itself (`picture_skip`); W's
 keypoint code as further channels of the modulating map (it suffices to pass it); one hidden map per
 block at the feature map's own resolution (`shared_modulation`, a third of the cost); and heat maps
@@ -26,7 +26,7 @@ from playmate_jax.models.spectral import SpectralConv2d
 
 @dataclasses.dataclass(frozen=True)
 class SpadeConfig:
-    """Sizes of G: the picture is `2 ** len(up_channels) * upscale` times the feature map."""
+    """Sizes of G: the image is `2 ** len(up_channels) * upscale` times the feature map."""
 
     middle_channels: int = 512
     middle_blocks: int = 6
@@ -116,18 +116,18 @@ class SpadeDecoder(nn.Module):
     def __call__(
         self,
         feature: Float[Array, "b h w c"],
-        warped_picture: Float[Array, "b H W 3"] | None = None,
+        warped_image: Float[Array, "b H W 3"] | None = None,
         visibility: Float[Array, "b h w 1"] | None = None,
         keypoint_code: Float[Array, "b n"] | None = None,
         kp_driving: Float[Array, "b k 3"] | None = None,
         train: bool = False,
     ) -> Float[Array, "b H W 3"]:
-        """The picture in [0, 1]; the optional inputs are those of the options."""
+        """The image in [0, 1]; the optional inputs are those of the options."""
         config = self.config
-        if config.picture_skip and (warped_picture is None or visibility is None):
-            raise ValueError("picture_skip needs the warped picture and its visibility")
+        if config.picture_skip and (warped_image is None or visibility is None):
+            raise ValueError("picture_skip needs the warped image and its visibility")
         if not config.picture_skip:
-            warped_picture = visibility = None
+            warped_image = visibility = None
         seg = feature
         if keypoint_code is not None:
             spread = keypoint_code[:, None, None]
@@ -141,8 +141,8 @@ class SpadeDecoder(nn.Module):
                 # Narrowed where there are fewer cells, the block needs no learned shortcut.
                 x = nn.Conv(features, (1, 1), name=f"narrow_{i}")(x)
             x = nearest_up(x)
-            if warped_picture is not None and i == len(config.up_channels) - 1:
-                cells = [pixel_unshuffle(2.0 * warped_picture - 1.0, config.upscale)]
+            if warped_image is not None and i == len(config.up_channels) - 1:
+                cells = [pixel_unshuffle(2.0 * warped_image - 1.0, config.upscale)]
                 cells.append(bilinear_up(visibility, *x.shape[1:3]))
                 if config.drawn_keypoints:
                     cells.append(self._drawn(kp_driving, *x.shape[1:3], std=0.05))
@@ -153,7 +153,7 @@ class SpadeDecoder(nn.Module):
         head = nn.Conv(colours * config.upscale**2, (3, 3), name="image")
         logits = pixel_shuffle(head(nn.leaky_relu(x, 0.2)), config.upscale)
         drawn = nn.sigmoid(logits[..., :3])
-        if warped_picture is None or visibility is None:
+        if warped_image is None or visibility is None:
             return drawn
         share = logits[..., 3:]
         if config.drawn_keypoints:
@@ -161,7 +161,7 @@ class SpadeDecoder(nn.Module):
             near = self._drawn(kp_driving, *drawn.shape[1:3], std=0.07)
             share = share + 2.0 - 5.0 * jnp.minimum(jnp.sum(near, axis=-1, keepdims=True), 1.0)
         share = nn.sigmoid(share) * bilinear_up(visibility, *drawn.shape[1:3])
-        return share * warped_picture + (1.0 - share) * drawn
+        return share * warped_image + (1.0 - share) * drawn
 
     def _drawn(
         self, keypoints: Float[Array, "b k 3"], height: int, width: int, std: float

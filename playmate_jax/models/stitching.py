@@ -1,8 +1,8 @@
 """S, the stitching network, and the eye and lip retargeters: small MLPs on keypoints.
 
 Each maps source keypoints and a condition to offsets of the driving keypoints. Stitching: source
-and driving keypoints (126) to offsets (63) and a shift in the picture's plane (2). Eyes: source
-keypoints and three openings (66) to 63. Lips: source keypoints and two openings (65) to 63.
+and driving keypoints (126) to offsets (63) and a shift in the image's plane (2). Eyes: source
+keypoints and three openness (66) to 63. Lips: source keypoints and two openness (65) to 63.
 """
 
 import dataclasses
@@ -53,13 +53,13 @@ def stitch(
     return driving + offsets[:, : 3 * k].reshape(b, k, 3) + shift
 
 
-def opening_offsets(
+def openness_offsets(
     config: KeypointMLPConfig,
     variables: dict,
     source: Float[Array, "b k 3"],
-    openings: Float[Array, "b i"],
+    openness: Float[Array, "b i"],
 ) -> Float[Array, "b k 3"]:
-    """What an eye or lip retargeter moves: the source's own openings, and last the wanted one."""
+    """What an eye or lip retargeter moves: the source's own openness, and last the wanted one."""
     b, k, _ = source.shape
-    offsets = KeypointMLP(config).apply(variables, jnp.append(source.reshape(b, -1), openings, -1))
+    offsets = KeypointMLP(config).apply(variables, jnp.append(source.reshape(b, -1), openness, -1))
     return offsets.reshape(b, k, 3)

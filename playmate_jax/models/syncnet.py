@@ -23,7 +23,7 @@ from playmate_jax.models.normalization import normalization
 
 FRAMES = 5  # of a window of lips
 CEPSTRA, STEPS = 13, 20  # of a window of speech
-CELL = 32  # pixels: pictures of k + 1 cells leave k x k places to the last convolution
+CELL = 32  # pixels: images of k + 1 cells leave k x k places to the last convolution
 
 # Convolutions but the last: window, stride, padding; stride and padding of a 3x3 maximum behind it.
 _PLAIN = (3, 1, 1, None)

@@ -1,6 +1,6 @@
 """VGG19's convolutions (Simonyan and Zisserman 2015): features for the perceptual loss.
 
-Input: pictures (b, h, w, 3) in [0, 1], RGB; they are normalised with ImageNet's mean and std here.
+Input: images (b, h, w, 3) in [0, 1], RGB; they are normalised with ImageNet's mean and std here.
 Output: the five taps of FOMM, face-vid2vid and LivePortrait, relu1_1, relu2_1, relu3_1, relu4_1
 and relu5_1. Only for training; frozen. The layers behind the last tap exist so that the published
 tensors have a place; under jit they cost nothing.
@@ -24,7 +24,7 @@ class VGG19Config:
 
 
 class VGG19(nn.Module):
-    """Pictures to the output of the first ReLU of every block."""
+    """Images to the output of the first ReLU of every block."""
 
     config: VGG19Config = VGG19Config()
 

@@ -9,7 +9,7 @@ Options that the paper's configuration leaves off, for small renderers:
 `hourglass_inputs`  a 1x1x1 convolution narrows what enters the hourglass (110 channels else);
 `keypoint_code`     an MLP of both sets of keypoints, as constant channels of the hourglass's
                     input and an extra output for G;
-`picture_flow`      also a 2-D flow for the source picture itself ("picture_flow", to be added to
+`picture_flow`      also a 2-D flow for the source image itself ("picture_flow", to be added to
                     pixel coordinates) and its "visibility" in (0, 1), for G's blending.
 `rigid_keypoints`   keypoints that expression hardly moves: where given, the head's own motion is a
                     candidate, and W is `head_warping.HeadWarpingNetwork`.
@@ -90,7 +90,7 @@ class WarpingNetwork(nn.Module):
         window = (config.mask_kernel, config.mask_kernel)
         outputs["occlusion_map"] = nn.sigmoid(nn.Conv(1, window, name="occlusion")(flat))
         if config.picture_flow:
-            outputs |= self._picture_flow(flat, shifts)
+            outputs |= self._image_flow(flat, shifts)
         warped = grid_sample_3d(volume, outputs["deformation"])
         warped = rearrange(warped, "b z h w c -> b h w (c z)")
         third = ConvBlock2d(config.out_channels, config.norm, negative_slope=0.01, name="third")
@@ -133,7 +133,7 @@ class WarpingNetwork(nn.Module):
         x = nn.silu(nn.Dense(4 * width, name="code_0")(pair.reshape(b, -1)))
         return nn.silu(nn.Dense(width, name="code_1")(x))
 
-    def _picture_flow(
+    def _image_flow(
         self, flat: Float[Array, "b h w i"], shifts: Float[Array, "b m 3"]
     ) -> dict[str, Float[Array, "b h w _"]]:
         motions = shifts.shape[1]

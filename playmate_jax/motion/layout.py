@@ -28,7 +28,7 @@ EXPRESSION_SIZE = 63
 POSE_SIZE = 7
 MOTION_SIZE = 70
 
-# LivePortrait's groups of keypoints; the drawn world keeps them.
+# LivePortrait's groups of keypoints; the synthetic world keeps them.
 LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
 EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 

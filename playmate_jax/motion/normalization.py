@@ -29,7 +29,7 @@ from playmate_jax.motion.moments import Moments
 CONDITION_CLIP = 3.0
 EXPRESSION_STD_FLOOR = 1e-4
 SPEECH_STD_FLOOR = 1e-2
-# In head units. Numbers that are the same in all drawn faces vary in faces that M has seen.
+# In head units. Numbers that are the same in all synthetic faces vary in faces that M has seen.
 IDENTITY_STD_FLOOR = 0.03
 # Scale and translation in units of the image plane, angles in degrees: below this a clip's pose is
 # at rest.

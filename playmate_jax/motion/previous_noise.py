@@ -18,7 +18,7 @@ FORMS = ("printed", "ddpm")
 MAX_STEP = 50
 
 
-def noised_previous(
+def noisy_previous(
     key: PRNGKeyArray,
     previous: Float[Array, "b p m"],
     alphas_bar: Float[Array, " steps"],
@@ -35,10 +35,10 @@ def noised_previous(
     step_key, noise_key = jax.random.split(key)
     steps = jax.random.randint(step_key, (previous.shape[0],), 1, max_step)
     noise = jax.random.normal(noise_key, previous.shape, previous.dtype)
-    return noised_at(previous, noise, alphas_bar[steps], form)
+    return noise_at(previous, noise, alphas_bar[steps], form)
 
 
-def noised_at(
+def noise_at(
     previous: Float[Array, "b p m"],
     noise: Float[Array, "b p m"],
     alpha_bar: Float[Array, " b"],

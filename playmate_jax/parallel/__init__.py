@@ -1,1 +1,1 @@
-"""Where arrays live: meshes and placements."""
+"""Where arrays live and what is compiled: meshes, placements, the cache of compiled programs."""

@@ -20,14 +20,14 @@ from jaxtyping import Int, UInt8
 from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.errors import UserError
 from playmate_jax.faces import DRIVING, Landmarker, TfliteLandmarker
-from playmate_jax.inference.bundles import PARTS, find_bundle
-from playmate_jax.inference.compilation import keep_compiled_programs
+from playmate_jax.hub.bundles import PARTS, find_bundle
+from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.media import Still, audio_blocks
 from playmate_jax.metrics.sync import SyncScore, load_syncnet
 from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncoder
-from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import FPS
+from playmate_jax.parallel.compilation import keep_compiled_programs
 from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece, pieces
@@ -48,7 +48,7 @@ class ClipMaker:
     Args:
       extractor: M, and `framing`, the crop it was trained with.
       encoder: speech to features.
-      sync: compares lips with speech, if it shall be.
+      sync: compares lips with speech, if it should be.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class ClipMaker:
         spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
         shown = Shown(found)
         parts = pieces(
-            scenes(pictures(found)),
+            scenes(images(found)),
             self.landmarker, source, found.reader.size, heard, found.start, shortest, longest,
         )  # fmt: skip
         number, best = 0, 0
@@ -158,18 +158,18 @@ def stills(found: Probe) -> Iterator[Still]:
     return islice(found.reader.stills_at(FPS, found.start), count)
 
 
-def pictures(found: Probe) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+def images(found: Probe) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The source's span at 25 fps.
 
     Raises:
-      UserError: the picture's size changes on the way: places in it would mean nothing.
+      UserError: the image's size changes on the way: places in it would mean nothing.
     """
     size = found.reader.size
     for t, still in enumerate(stills(found), found.start):
         image = still.image()
         if image.shape[1::-1] != size:
             raise UserError(
-                f"expected one size of pictures in '{found.reader.path}', found {size} and "
+                f"expected one size of images in '{found.reader.path}', found {size} and "
                 f"{image.shape[1::-1]} after {t / FPS:.1f} s: convert it to one size"
             )
         yield image
@@ -225,7 +225,7 @@ def load_maker(config: PrepareConfig) -> ClipMaker:
 
 def _encoder(config: PrepareConfig) -> SpeechEncoder:
     if config.speech == LOG_MEL:
-        from playmate_jax.inference.playmate_generator import LogMel
+        from playmate_jax.models.speech_encoders import LogMel
 
         return LogMel()
     from playmate_jax.models.pretrained_speech import load_speech

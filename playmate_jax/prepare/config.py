@@ -1,4 +1,4 @@
-"""What preparation shall do: one frozen value, checked here, that travels to every worker.
+"""What preparation should do: one frozen value, checked here, that travels to every worker.
 
 config = PrepareConfig(motion_weights="liveportrait", speech="wav2vec2")
 make = config.maker()                  # loads the models, once in a process
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from playmate_jax.configuration import from_values, to_values
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import from_values, to_values
 from playmate_jax.prepare.quality import QualityConfig
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class PrepareConfig:
             from playmate_jax.models.log_mel import LogMelConfig
 
             return LogMelConfig().size
-        from playmate_jax.inference.bundles import read_config
+        from playmate_jax.hub.bundles import read_config
 
         return int(read_config(self.speech_place()[0])["width"])
 
@@ -103,7 +103,7 @@ class PrepareConfig:
         Raises:
           UserError: there is none.
         """
-        from playmate_jax.inference.bundles import SPEECH, find_bundle
+        from playmate_jax.hub.bundles import SPEECH, find_bundle
 
         name, _, layer = self.speech.rpartition("/")
         # "weights/speech" is a folder and "owner/name" on the hub, "hubert/9" a layer

@@ -1,8 +1,8 @@
 """Crops of one piece: what M sees in every frame, and some frames as the renderer is trained on.
 
 LivePortrait's driving crop without rotation, and FFHQ's alignment at the clip's mean tilt. Both
-follow where the head dwells over about half a second and leave its faster motion in the picture.
-(LivePortrait holds one square for a whole clip: where the camera or the sitter moves on, the face
+follow where the head dwells over about half a second and leave its faster motion in the image.
+(LivePortrait holds one square for a whole clip: where the camera or the person moves on, the face
 leaves it.) Full frames are looked at one by one and let go.
 """
 
@@ -53,7 +53,7 @@ class Crops:
 
 
 def driving_squares(piece: Piece, framing: Mapping[str, Any]) -> list[Square]:
-    """Where M's crop lies in every frame; its axes are the picture's: roll is motion."""
+    """Where M's crop lies in every frame; its axes are the image's: roll is motion."""
     seen = np.flatnonzero([face is not None for face in piece.faces])
     squares = [face_square(face, **{**framing, "rotate": False}) for face in piece.seen]
     return smooth_squares(squares, seen, len(piece.faces), DWELL)
@@ -80,10 +80,10 @@ def crops(
     Args:
       stills: of the piece, as many as it has.
       framing: arguments of `faces.face_square` that M was trained with.
-      driving_size: side of the pictures that M takes.
+      driving_size: side of the images that M takes.
       image_size: side of the aligned crops.
       count: of aligned crops, at most.
-      lip_size: side of the pictures that SyncNet takes, 0 without it.
+      lip_size: side of the images that SyncNet takes, 0 without it.
     """
     rows = spread_rows(piece.faces, count)
     squares, aligned = driving_squares(piece, framing), steady_ffhq_squares(piece.faces, DWELL)
@@ -107,7 +107,7 @@ def crops(
 
 
 def jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """The picture as JPEG."""
+    """The image as JPEG."""
     return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[
         1
     ].tobytes()

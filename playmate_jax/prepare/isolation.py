@@ -63,7 +63,7 @@ class _Lost(Exception):
     """The child died or hung; the message says how."""
 
 
-class Children:
+class WorkerPool:
     """At most `size` children, lent one at a time.
 
     Args:
@@ -114,7 +114,7 @@ class Children:
                 self._idle += lent
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Ends all children; whoever waits for one gets `error`, of which the first one counts."""
+        """Ends all children; every caller that waits for one gets `error`, the first of several."""
         with self._guard:
             self.stopped = self.stopped or error or Stopped()
             for child in self._all:
@@ -123,7 +123,7 @@ class Children:
             self._idle.clear()
 
     def wait_returned(self, limit_s: float) -> bool:
-        """Returns when none is lent any more, and whoever had one has cleared up."""
+        """Returns when none is lent any more, and anyone who had one has cleared up."""
         with self._guard:
             return self._guard.wait_for(lambda: not self._lent, limit_s)
 

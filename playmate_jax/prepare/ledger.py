@@ -1,6 +1,6 @@
 """What is known of a preparation: what was asked for, which clips it gave, and what was dropped.
 
-prepare.json    the wish: data set, settings, digest of the sources, versions. Written first
+prepare.json    the build_spec: data set, settings, digest of the sources, versions. Written first
 dropped.jsonl   a `Dropped` a line
 clips.jsonl     a clip a line, in the order of the records. Written last: where it is, all is
 """
@@ -11,15 +11,15 @@ from importlib import metadata
 from typing import Any
 
 import playmate_jax
+from playmate_jax.configuration import differences
 from playmate_jax.data.records import SPLITS, VERSION
 from playmate_jax.data.shards import CHECKSUMS, Shard, write_checksums, write_metadata
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import differences
 from playmate_jax.prepare.output import WORK, Output
 from playmate_jax.prepare.tasks import Job, Summary
 
-WISH, CLIPS, DROPPED = "prepare.json", "clips.jsonl", "dropped.jsonl"
+BUILD_SPEC, CLIPS, DROPPED = "prepare.json", "clips.jsonl", "dropped.jsonl"
 LISTED = f"{WORK}/listed.jsonl"  # what the reader of the data set dropped
 # What decides on the bytes of a clip.
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "av", "opencv-python", "tensorflow-datasets")
@@ -36,15 +36,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def check_wish(output: Output, wish: dict[str, Any]) -> bool:
-    """Whether the folder is a preparation of just this wish, begun or done; False: it is new.
+def check_build_spec(output: Output, build_spec: dict[str, Any]) -> bool:
+    """Whether the folder is a preparation of just this build_spec, begun or done; False: it is new.
 
-    A wish of which nothing was made yet binds nobody: its settings may have been the mistake.
+    A build_spec of which nothing was made yet binds nobody: its settings may have been the mistake.
 
     Raises:
-      UserError: it was made, or begun, with another wish, or holds something else.
+      UserError: it was made, or begun, with another build_spec, or holds something else.
     """
-    text = output.read(WISH)
+    text = output.read(BUILD_SPEC)
     if text is None:
         if names := [name for name in output.names() if name not in (WORK, DROPPED)]:
             raise UserError(
@@ -56,9 +56,9 @@ def check_wish(output: Output, wish: dict[str, Any]) -> bool:
         before = json.loads(text)
     except ValueError:
         before = {}
-    found = [f"~ {line}" for line in differences(before, wish)]
+    found = [f"~ {line}" for line in differences(before, build_spec)]
     # elsewhere than on a disk, where nothing is locked, another run may be about to begin
-    if found and output.local and not set(output.names()) - {WISH, WORK, DROPPED}:
+    if found and output.local and not set(output.names()) - {BUILD_SPEC, WORK, DROPPED}:
         return False
     if found:
         raise UserError(
@@ -86,7 +86,9 @@ def finish(job: Job, summaries: Iterable[Summary]) -> None:
     listed = output.read(LISTED) or b""
     output.write(DROPPED, listed + lines(dropped))
     if not clips:
-        output.clear(*job.kinds, WISH)  # in this order: without its wish a folder is refused
+        output.clear(
+            *job.kinds, BUILD_SPEC
+        )  # in this order: without its build_spec a folder is refused
         return
     for kind in job.kinds:
         _explain(job, output, kind, parts)

@@ -56,7 +56,7 @@ class Piece:
 
 def speaker(source: Source, size: tuple[int, int], found: list[Face]) -> Face | None:
     """The face that the data set tells of, within one of its sides; the largest where it tells of
-    none. A box of a picture of unknown size says nothing against a face that is there alone."""
+    none. A box of an image of unknown size says nothing against a face that is there alone."""
     if source.box is not None:
         if source.box_height is None and len(found) == 1:
             return found[0]
@@ -108,7 +108,7 @@ def pieces(
             yield from _closed(piece, samples, shortest, longest)
             piece = Piece(t)
         if lost == FPS:
-            follower.begin()  # whoever comes now
+            follower.begin()  # anyone who comes now
             last = None
         piece.faces.append(face)
         if face is not None and len(piece.faces) % _LOOK_EVERY == 1:

@@ -19,7 +19,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.prepare import ledger, tasks
 from playmate_jax.prepare.output import WORK, Output
 from playmate_jax.prepare.plan import Task, from_line, to_lines
-from playmate_jax.prepare.tasks import Job, Summary, Workshop
+from playmate_jax.prepare.tasks import Job, Summary, WorkerState
 
 LOCAL = "local"  # this machine's cores
 PLAN = f"{WORK}/plan.jsonl"
@@ -31,7 +31,7 @@ class DoTask(beam.DoFn):
     """Place -> the summary of the task that is there.
 
     Args:
-      quiet: leave an error to the `Workshop` of this process, instead of raising it: Beam would
+      quiet: leave an error to the `WorkerState` of this process, instead of raising it: Beam would
         print it once for every layer that it goes through.
     """
 
@@ -39,7 +39,7 @@ class DoTask(beam.DoFn):
         self._job, self._quiet = job, quiet
 
     def process(self, place: Place):
-        children = Workshop.of(self._job).children
+        children = WorkerState.of(self._job).children
         if self._quiet and children.stopped:
             return
         try:
@@ -72,7 +72,7 @@ def finish(summaries: list[Summary], job: Job, count: int, quiet: bool) -> None:
     except BaseException as error:
         if not quiet:
             raise
-        Workshop.of(job).children.stop(error)
+        WorkerState.of(job).children.stop(error)
 
 
 def write_plan(output: Output, planned: Sequence[Task]) -> list[Place]:
@@ -119,7 +119,7 @@ def run(
       UserError: what a task could not do, or Beam would not.
     """
     options = options or pipeline_options(runner, (), job, len(places))
-    shop = Workshop.open(job)
+    shop = WorkerState.open(job)
     ended: list[BaseException | None] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""What a preparation does, settled before it begins: tasks, and a record of the wish.
+"""What a preparation does, settled before it begins: tasks, and a record of the build_spec.
 
 A task is a fixed list of sources of one split, which become one shard of each data set: whatever
 the workers, and however often a run is broken off, shard 3 of 7 comes of the same sources and is
@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
+from playmate_jax.configuration import from_values, to_values
 from playmate_jax.data.records import SPLITS
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import from_values, to_values
 from playmate_jax.prepare.source import Source
 
 SOURCES_A_SHARD = 16  # minutes of work: what a broken-off run loses at most, for each worker
@@ -74,11 +74,11 @@ def _check(sources: Sequence[Source]) -> None:
                 f"expected a split out of {', '.join(SPLITS)} for '{source.path}', found "
                 f"'{source.split}'"
             )
-        twin = ids.setdefault(source.id, source)
-        if twin is not source:
+        reference = ids.setdefault(source.id, source)
+        if reference is not source:
             raise UserError(
                 f"expected an id of its own for every source, found '{source.id}' for "
-                f"'{twin.path}' and '{source.path}': rename one of them"
+                f"'{reference.path}' and '{source.path}': rename one of them"
             )
         other = homes.setdefault(source.speaker, source)
         if other.split != source.split:

@@ -13,7 +13,7 @@ from playmate_jax.prepare.encoding import dropped_line
 from playmate_jax.prepare.output import WORK, Output
 from playmate_jax.prepare.plan import Task
 from playmate_jax.prepare.source import Listing
-from playmate_jax.prepare.tasks import Job, Workshop, is_lost
+from playmate_jax.prepare.tasks import Job, WorkerState, is_lost
 
 _LOOK_S = 5.0  # how often the folder is looked at when others do the work
 
@@ -68,7 +68,7 @@ def prepare(
     job: Job,
     listing: Listing,
     planned: Sequence[Task],
-    wish: dict[str, Any],
+    build_spec: dict[str, Any],
     runner: str = pipeline.LOCAL,
     options: Sequence[str] = (),
     progress: Callable[[Progress], None] = lambda progress: None,
@@ -76,22 +76,22 @@ def prepare(
     """Does what is planned, or what is left of it.
 
     Args:
-      wish: plain values that tell this preparation from any other.
+      build_spec: plain values that tell this preparation from any other.
       options: of Beam.
 
     Raises:
-      UserError: the folder is of another wish, in use, or cannot be written; no weights; ...
+      UserError: the folder is of another build_spec, in use, or cannot be written; no weights; ...
     """
     settled = pipeline.pipeline_options(runner, options, job, len(planned))
     FileSystems.set_options(settled)  # hdfs:// needs some of them
     output = Output(job.out)
     with output.lock():
-        already = ledger.check_wish(output, wish) and ledger.is_complete(output)
+        already = ledger.check_build_spec(output, build_spec) and ledger.is_complete(output)
         if not already:
             places = pipeline.write_plan(output, planned)
             output.write(ledger.LISTED, ledger.lines(map(dropped_line, listing.dropped)))
-            text = json.dumps(wish, indent=1, ensure_ascii=False) + "\n"
-            output.write(ledger.WISH, text.encode("utf-8", "backslashreplace"))
+            text = json.dumps(build_spec, indent=1, ensure_ascii=False) + "\n"
+            output.write(ledger.BUILD_SPEC, text.encode("utf-8", "backslashreplace"))
             watch = _watch(job, planned, runner, progress)
             pipeline.run(job, places, runner, settled, watch)
             watch()
@@ -107,7 +107,7 @@ def _watch(
         total = sum(len(task.sources) for task in planned)
 
         def watch() -> None:
-            tally = Workshop.of(job).tally
+            tally = WorkerState.of(job).tally
             progress(
                 Progress(
                     "sources", tally.sources, total, tally.before, tally.clips, tally.dropped,

@@ -1,4 +1,4 @@
-"""The first look at a source: is it a film with sound that can be prepared? Nothing is decoded but
+"""The first look at a source: is it a video with sound that can be prepared? Nothing is decoded but
 the first frame."""
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Probe:
     """A source that can be read.
 
     Attributes:
-      reader: its pictures.
+      reader: its images.
       sound: the file that its speech is in.
       start, stop: the span in frames at 25 fps; None: to the end.
     """

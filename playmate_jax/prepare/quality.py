@@ -1,6 +1,6 @@
 """Is a clip good enough to learn from? Scores, and the thresholds that they have to meet.
 
-Every score is a number with a unit that a person can check against the picture or the sound. Pose
+Every score is a number with a unit that a person can check against the image or the sound. Pose
 comes from the mesh's three-dimensional landmarks, not from M: so it means degrees with any weights.
 """
 
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Face, face_square
-from playmate_jax.faces.openings import lip_opening
+from playmate_jax.faces.openness import lip_openness
 from playmate_jax.models.speech import SAMPLES_PER_FRAME
 from playmate_jax.prepare.crops import Crops
 from playmate_jax.prepare.pieces import Piece
@@ -81,10 +81,10 @@ class QualityConfig:
 
 def scores(piece: Piece, crops: Crops, audio: Int[np.ndarray, "s"]) -> dict[str, float]:
     """Every score of a clip but `sync` and `sync_offset`."""
-    return {**picture_scores(piece, crops), **sound_scores(audio)}
+    return {**image_scores(piece, crops), **sound_scores(audio)}
 
 
-def picture_scores(piece: Piece, crops: Crops) -> dict[str, float]:
+def image_scores(piece: Piece, crops: Crops) -> dict[str, float]:
     """What the face's track and its crops tell."""
     seen = piece.seen
     sizes = [face_square(face, scale=1.0, rotate=False).side for face in seen]
@@ -108,7 +108,7 @@ def picture_scores(piece: Piece, crops: Crops) -> dict[str, float]:
         "seen": len(seen) / len(piece.faces),
         "presence": float(np.percentile([face.presence for face in seen], 5)),
         "travel": float(travel),
-        "lips": float(np.std([lip_opening(face.landmarks) for face in seen])),
+        "lips": float(np.std([lip_openness(face.landmarks) for face in seen])),
     }
 
 

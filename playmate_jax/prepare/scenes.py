@@ -1,11 +1,11 @@
 """Scene cuts in a stream of frames: exact to the frame for hard cuts, blind to flashes.
 
-Frames are compared as small pictures, in which noise and lips are gone, and as histograms of their
+Frames are compared as small images, in which noise and lips are gone, and as histograms of their
 colours, which a moving head does not change: over real talking heads, filmed close and lively, the
-histograms of neighbours differ by 0.07 at most, across cuts between such films by 0.55 at least. A
+histograms of neighbours differ by 0.07 at most, across cuts between such videos by 0.55 at least. A
 hard cut changes both, much more than the frames just before it differed, and stays: after a flash
-the old picture returns. A dissolve or a fade is a second whose middle is the mean of its two ends,
-two pictures that do not look alike. Motion, even of the camera, has no such middle.
+the old image returns. A dissolve or a fade is a second whose middle is the mean of its two ends,
+two images that do not look alike. Motion, even of the camera, has no such middle.
 
 Frames wait until it is known that a change stays: `HELD` of them are in memory.
 """
@@ -22,11 +22,11 @@ HELD = 6  # frames: what is over sooner is a flash
 _SMALL = (32, 18)
 _BINS = 6  # of each colour
 _COLOURS = 0.2  # share of pixels that changed their colour
-_LEAST, _MOST = 8.0, 30.0  # mean change of the small picture: at least, and enough by itself
+_LEAST, _MOST = 8.0, 30.0  # mean change of the small image: at least, and enough by itself
 _RATIO = 3.0  # and over the median of the changes of the last second
 _DISSOLVE = 25  # frames
 _BLEND = 0.35  # how far the middle may be from the ends' mean, as a share of their difference
-_ALIKE = 0.6  # correlation of two pictures of one scene under another light
+_ALIKE = 0.6  # correlation of two images of one scene under another light
 
 
 class SceneFrame(NamedTuple):
@@ -39,7 +39,7 @@ class SceneFrame(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What of a frame is compared: a small picture, and the shares of its colours."""
+    """What of a frame is compared: a small image, and the shares of its colours."""
 
     small: Float32[np.ndarray, "18 32 3"]
     colours: Float32[np.ndarray, "n"]
@@ -85,7 +85,7 @@ def look(image: UInt8[np.ndarray, "h w 3"]) -> Look:
 
 
 def change(one: Look, other: Look) -> float:
-    """Mean difference of two small pictures, 0 to 255."""
+    """Mean difference of two small images, 0 to 255."""
     return float(np.abs(one.small - other.small).mean())
 
 
@@ -107,5 +107,5 @@ def _is_dissolve(window: list[Float32[np.ndarray, "18 32 3"]]) -> bool:
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     a, b = one - one.mean(), other - other.mean()
-    # a black or white picture looks like nothing
+    # a black or white image looks like nothing
     return float((a * b).sum() / max(np.sqrt((a**2).sum() * (b**2).sum()), one.size))

@@ -20,9 +20,9 @@ class Source:
       split: "train", "validation" or "test"; the same for everything of one speaker.
       audio: a sound file beside the video; "" for the video's own sound.
       start_s, end_s: the span to use; None: to the end.
-      face: where the speaker's face is at the start, x and y as shares of the picture's size.
+      face: where the speaker's face is at the start, x and y as shares of the image's size.
       box: left, top, right, bottom of the speaker's face, in pixels.
-      box_height: the picture's height that `box` was measured at: of a file of another height, its
+      box_height: the image's height that `box` was measured at: of a file of another height, its
         numbers are to be scaled by the ratio of the two; None: of this file's own.
       emotion, intensity, language: as in `data.records.Clip`.
     """

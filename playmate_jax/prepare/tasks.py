@@ -17,7 +17,7 @@ from playmate_jax.data.records import VERSION, Dropped
 from playmate_jax.data.shards import ShardWriter, shard_name
 from playmate_jax.data.statistics import SetStatistics
 from playmate_jax.prepare.encoding import Made, dropped_line, load_encoder
-from playmate_jax.prepare.isolation import STAGE, Children, Limits
+from playmate_jax.prepare.isolation import STAGE, Limits, WorkerPool
 from playmate_jax.prepare.output import WORK, Output
 from playmate_jax.prepare.plan import Task
 from playmate_jax.prepare.source import Source
@@ -51,7 +51,7 @@ def is_lost(line: dict[str, Any]) -> bool:
     return line["stage"] in (STAGE, "error")
 
 
-class Tally:
+class Counters:
     """What this process has done, for its progress bar."""
 
     def __init__(self):
@@ -65,7 +65,7 @@ class Tally:
                 setattr(self, name, getattr(self, name) + count)
 
 
-class Workshop:
+class WorkerState:
     """A process's children and tally for one job; every thread of the process uses the same."""
 
     _open: dict[str, "Workshop"] = {}
@@ -73,8 +73,8 @@ class Workshop:
 
     def __init__(self, job: Job):
         encoder = functools.partial(load_encoder, job.kinds, job.speech_size, job.image_size)
-        self.children = Children(job.config, encoder, job.workers, job.limits)
-        self.tally = Tally()
+        self.children = WorkerPool(job.config, encoder, job.workers, job.limits)
+        self.tally = Counters()
 
     @classmethod
     def of(cls, job: Job) -> "Workshop":
@@ -98,7 +98,7 @@ def do(job: Job, task: Task) -> Summary:
     Raises:
       UserError: the maker cannot start, or the disk is full.
     """
-    output, shop = Output(job.out), Workshop.of(job)
+    output, shop = Output(job.out), WorkerState.of(job)
     found = read_summary(output, task, job.kinds)
     if found is not None:
         shop.tally.add(
@@ -128,7 +128,7 @@ def _write(
     task: Task,
     output: Output,
     make: Callable[[Source], Iterator[Made | Dropped]],
-    tally: Tally,
+    tally: Counters,
 ) -> Summary:
     clips, dropped, statistics = [], [], None
     with output.scratch() as scratch:

@@ -1,4 +1,4 @@
-"""What the demo stages train on: drawn faces and spoken clips, made from their seeds.
+"""What the demo stages train on: synthetic faces and spoken clips, made from their seeds.
 
     python -m playmate_jax.training.demo_pools runs
 
@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from playmate_jax.data.drawn import espeak
-from playmate_jax.data.drawn.clips import build_clip_pool
-from playmate_jax.data.drawn.pool import build_pool
 from playmate_jax.models.log_mel import log_mel
+from playmate_jax.synthetic import espeak
+from playmate_jax.synthetic.clips import build_clip_pool
+from playmate_jax.synthetic.pool import build_pool
 
 FACES: dict[str, dict[str, Any]] = {
     "train": {"seed": 1, "identities": 3600},

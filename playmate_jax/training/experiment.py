@@ -17,9 +17,9 @@ from typing import Any
 
 import jax
 
+from playmate_jax.configuration import with_overrides
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import with_overrides
-from playmate_jax.models.weights import add_to_card, load_weights
+from playmate_jax.hub.weights import add_to_card, load_weights
 from playmate_jax.training.loop import Trained, train
 
 

@@ -1,12 +1,12 @@
-"""The face-space stage for drawn faces: F, M, W, G from pairs of frames with ground truth.
+"""The face-space stage for synthetic faces: F, M, W, G from pairs of frames with ground truth.
 
-LivePortrait learns its keypoints without labels, from the picture alone, in ten days on eight GPUs.
-Drawn faces know theirs, so here M is a regression and W is told the exact flow; what remains to be
-learnt from the picture is the drawing. M and the renderer are optimised side by side without a
+LivePortrait learns its keypoints without labels, from the image alone, in ten days on eight GPUs.
+Synthetic faces know theirs, so here M is a regression and W is told the exact flow; what remains to
+be learnt from the image is the drawing. M and the renderer are optimised side by side without a
 gradient between them: the renderer starts on true keypoints and is given M's more and more often,
 so that at the end it has learnt to live with M's errors (`motion_share`).
 
-One batch is `b` pairs and `motion_more` single frames; M sees 2 b + `motion_more` pictures, the
+One batch is `b` pairs and `motion_more` single frames; M sees 2 b + `motion_more` images, the
 renderer reconstructs b.
 """
 
@@ -21,25 +21,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from playmate_jax.data.drawn.expression import PINV, UNIT
+from playmate_jax.configuration import to_values
 from playmate_jax.geometry import head_pose
 from playmate_jax.geometry.keypoints import transform_keypoints
+from playmate_jax.hub.weights import save_weights
+from playmate_jax.losses import reconstruction as losses
 from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models import renderer
 from playmate_jax.models.appearance import AppearanceExtractor
-from playmate_jax.models.configuration import to_values
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeDecoder
-from playmate_jax.models.weights import save_weights
-from playmate_jax.training import reconstruction_losses as losses
-from playmate_jax.training.drawn_pairs import DrawnPairs
+from playmate_jax.synthetic.expression import PINV, UNIT
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.stage import Batch, Stage, State, TrainState
+from playmate_jax.training.synthetic_pairs import SyntheticPairs
 
 ANGLES = ("pitch", "yaw", "roll")
 RENDERER = ("appearance", "warping", "spade")
-# What one standard deviation of the drawn world is: pitch, yaw, roll, scale, tx and ty.
+# What one standard deviation of the synthetic world is: pitch, yaw, roll, scale, tx and ty.
 DEGREES_STD = np.array([5.0, 8.0, 4.0], np.float32)
 SCALE_STD, TRANSLATION_STD = 0.009, 0.03
 # Lids and what the mouth does matter most when a face speaks.
@@ -49,9 +49,9 @@ UNIT_WEIGHTS[[UNIT[name] for name in ("jaw", "close", "lid_l", "lid_r")]] = 3.0
 
 @dataclasses.dataclass(frozen=True)
 class LossWeights:
-    """Renderer: pictures in [0, 1], flow and depth in half pictures. M: see `motion_loss`."""
+    """Renderer: images in [0, 1], flow and depth in half images. M: see `motion_loss`."""
 
-    picture: float = 1.0
+    image: float = 1.0
     gradient: float = 0.5
     pyramid: float = 0.5
     warped: float = 0.3
@@ -78,7 +78,7 @@ class FaceSpaceConfig:
     motion_share: tuple[float, float] = (0.1, 0.5)
     motion_more: int = 8
     storage: str = "float16"
-    crop: tuple[float, float, float] = (2.23, 0.0, -0.106)  # how drawn faces are framed
+    crop: tuple[float, float, float] = (2.23, 0.0, -0.106)  # how synthetic faces are framed
     loop: LoopConfig = LoopConfig()
 
     def stage(self) -> Stage:
@@ -88,7 +88,7 @@ class FaceSpaceConfig:
 
 def face_space_stage(config: FaceSpaceConfig) -> Stage:
     """The stage; opens the pools."""
-    pairs = DrawnPairs(config.pool)
+    pairs = SyntheticPairs(config.pool)
     tx = optimizer(config.optimizer, config.steps)
     mean_keypoints = np.mean(pairs.pool.x_c[:16], axis=0)
 
@@ -165,7 +165,7 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage:
 
 
 def exported(state: State) -> dict[str, Any]:
-    """The running means, in the renderer's own tree."""
+    """The EMAs, in the renderer's own tree."""
     return {"motion": state["motion"].ema, **state["renderer"].ema}
 
 
@@ -190,7 +190,7 @@ def calm_motion_heads(variables: Any, mean_keypoints: Float[np.ndarray, "k 3"]) 
 
 
 def motion_truth(batch: Batch) -> dict[str, Array]:
-    """What M should say of the batch's pictures: sources, driving frames, single frames."""
+    """What M should say of the batch's images: sources, driving frames, single frames."""
 
     def gathered(*names: str) -> Array:
         return jnp.concatenate([batch[name] for name in names if name in batch])
@@ -262,14 +262,14 @@ def draw(
     kp_source: Float[Array, "b k 3"],
     kp_driving: Float[Array, "b k 3"],
 ) -> dict[str, Array]:
-    """`renderer.decode` with what W found on the way: its outputs, warped_picture and picture."""
+    """`renderer.decode` with what W found on the way: its outputs, warped_image and image."""
     volume = AppearanceExtractor(config.appearance).apply(params["appearance"], source)
     warping = renderer.warping_network(config.warping)
     warped = warping.apply(params["warping"], volume, kp_source, kp_driving)
     features = {"volume": volume, "picture": source}
     inputs = renderer.decoder_inputs(config, features, warped, kp_driving)
-    picture = SpadeDecoder(config.spade).apply(params["spade"], **inputs)
-    return {**warped, **inputs, "picture": picture}
+    image = SpadeDecoder(config.spade).apply(params["spade"], **inputs)
+    return {**warped, **inputs, "picture": image}
 
 
 def renderer_loss(
@@ -279,7 +279,7 @@ def renderer_loss(
     keypoints: Float[Array, "b k 3"],
     batch: Batch,
 ) -> tuple[Array, dict[str, Array]]:
-    """Pictures against pictures, the warp against the drawer's exact flow and visibility."""
+    """Images against images, the warp against the renderer's exact flow and visibility."""
     size, truth_size = wanted.shape[1], batch["flow"].shape[1]
     chosen = keypoints[:, jnp.array(weights.focus_keypoints)]
     focus = losses.focus(chosen, size, weights.focus_std, weights.focus)
@@ -319,7 +319,7 @@ def quick_test(config: FaceSpaceConfig) -> Any:
         return draw(config.renderer, params, source, kp_source, kp_driving)["picture"]
 
     def evaluate(state: State) -> dict[str, float]:
-        pool = DrawnPairs(config.test_pool).pool
+        pool = SyntheticPairs(config.test_pool).pool
         found, copied, chunk = [], [], config.batch
         for first in range(0, pool.ready() - chunk + 1, chunk):
             people = slice(first, first + chunk)

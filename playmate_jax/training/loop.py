@@ -24,8 +24,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from playmate_jax.configuration import differences
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import differences
 from playmate_jax.parallel.mesh import data_mesh, place_batch, replicated
 from playmate_jax.training.checkpoint import Checkpoints
 from playmate_jax.training.stage import Stage, State

@@ -1,6 +1,6 @@
 """Clips for stages 1 and 2: a prepared data set, or a pool on disk, cut into batches of windows.
 
-A pool is a folder of arrays with the clip as leading axis (data/drawn/clips.py writes one; real
+A pool is a folder of arrays with the clip as leading axis (synthetic/clips.py writes one; real
 data in the same names works too): features (n, t, f), motion (n, t, 70), identity (n, 63), emotion
 (n, t, 8). Batch number n depends on (seed, n) alone.
 """
@@ -165,7 +165,7 @@ class WindowBatches:
         return {
             "motion": cut[:, p:],
             "previous_motion": cut[:, :p],
-            "speech": self.statistics.normalized_speech(how.noised(rng, features)),
+            "speech": self.statistics.normalized_speech(how.add_noise(rng, features)),
             "identity": (identity[which] + how.identity_noise * noise).astype(np.float32),
             "emotion": self.clips.emotion[own, rows].astype(np.float32),
             "valid": np.stack([window.valid for window in windows]),

@@ -17,11 +17,11 @@ from playmate_jax.data.mixture import Part, mixture_statistics, open_mixture
 from playmate_jax.data.motion_windows import KINDS, Windows, stage1, stage2
 from playmate_jax.data.prepared import speech_of
 from playmate_jax.errors import UserError
-from playmate_jax.inference.playmate_generator import SPEECH_ENCODERS
+from playmate_jax.models.speech_encoders import SPEECH_ENCODERS
 from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.motion.normalization import Statistics
 
-SAMPLE = 500  # clips that the spread of drawn units is taken from
+SAMPLE = 500  # clips that the spread of synthetic-face units is taken from
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Stage:
 
 @flax.struct.dataclass
 class TrainState:
-    """Parameters, their running mean and the optimiser's memory: the state most stages carry."""
+    """Parameters, their EMA and the optimiser's memory: the state most stages carry."""
 
     params: Params
     ema: Params
@@ -64,7 +64,7 @@ class TrainState:
 
     @classmethod
     def create(cls, params: Params, tx: optax.GradientTransformation) -> TrainState:
-        """A fresh state. The running mean is a copy: donated buffers must not be shared."""
+        """A fresh state. The EMA is a copy: donated buffers must not be shared."""
         return cls(
             params=params,
             ema=jax.tree.map(jnp.copy, params),
@@ -75,7 +75,7 @@ class TrainState:
     def updated(
         self, tx: optax.GradientTransformation, gradients: Params, ema_decay: float
     ) -> TrainState:
-        """One optimiser step, then the running mean (while young with less memory)."""
+        """One optimiser step, then the EMA (while young with less memory)."""
         updates, opt_state = tx.update(gradients, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
         decay = jnp.minimum(ema_decay, (1.0 + self.count) / (10.0 + self.count))

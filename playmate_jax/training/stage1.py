@@ -12,11 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from playmate_jax.data.drawn.expression import BASIS, LIPS, UNITS
-from playmate_jax.models.configuration import to_values
+from playmate_jax.configuration import to_values
+from playmate_jax.hub.weights import save_weights
+from playmate_jax.losses.motion import LossConfig, Readout, motion_loss
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
-from playmate_jax.models.weights import save_weights
 from playmate_jax.motion.normalization import Statistics
+from playmate_jax.synthetic.expression import BASIS, LIPS, UNITS
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.motion_clips import (
     Clips,
@@ -24,7 +25,6 @@ from playmate_jax.training.motion_clips import (
     open_clips,
     training_windows,
 )
-from playmate_jax.training.motion_loss import LossConfig, Readout, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.prepared_clips import PreparedClips
 from playmate_jax.training.stage import Stage, TrainState
@@ -126,7 +126,7 @@ def unit_readout(
     clips: Clips | PreparedClips,
     units: Mapping[str, float] = READ_UNITS,
 ) -> Readout:
-    """Units of the drawn world, each divided by its std over the clips and times its weight; lips
+    """Units of synthetic faces, each divided by its std over the clips and times its weight; lips
     that meet are the event."""
     inverse = np.linalg.pinv(BASIS)
     chosen = inverse[:, [UNITS.index(name) for name in units]]
@@ -144,7 +144,7 @@ def unit_readout(
 @functools.cache
 def started_from(directory: str) -> dict[str, Any]:
     """Parameters of an earlier run."""
-    from playmate_jax.models.weights import load_weights
+    from playmate_jax.hub.weights import load_weights
 
     return load_weights(directory)[1]
 

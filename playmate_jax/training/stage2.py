@@ -13,15 +13,15 @@ import flax.struct
 import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from playmate_jax.configuration import from_values, to_values
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import from_values, to_values
+from playmate_jax.hub.weights import load_weights
+from playmate_jax.losses.motion import LossConfig, motion_loss
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
-from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.motion_clips import Clips, SpeechNoise, open_clips, training_windows
-from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer
 from playmate_jax.training.prepared_clips import PreparedClips
 from playmate_jax.training.stage import Stage, TrainState

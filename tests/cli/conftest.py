@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 
 from playmate_jax.cli import run
-from playmate_jax.data.drawn.draw import draw, sample_identity
 from playmate_jax.faces import Face
 from playmate_jax.faces.landmarker import BROWS, JAW, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 from playmate_jax.inference import Animator
 from playmate_jax.media import VideoWriter, write_wav
+from playmate_jax.synthetic.draw import draw, sample_identity
 
 
 class FixedFaces:
-    """`Landmarker` that finds faces at the same places of every picture: (x, y, size), in sides."""
+    """`Landmarker` that finds faces at the same places of every image: (x, y, size), in sides."""
 
     def __init__(self, *places):
         self.places = places
@@ -45,7 +45,7 @@ def tiny_animator(tiny_weights):
 
 @pytest.fixture
 def animator(tiny_animator):
-    """The tiny animator, with one face in the middle of every picture."""
+    """The tiny animator, with one face in the middle of every image."""
     tiny_animator.landmarker = FixedFaces((0.5, 0.5, 0.4))
     return tiny_animator
 

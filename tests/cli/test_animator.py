@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.inference import generators
+from playmate_jax.inference import generators, motion_generator
 from playmate_jax.inference.motion_files import read_motion
 from playmate_jax.media import open_video, read_audio
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, POSE
@@ -21,7 +21,7 @@ def test_frames_are_as_many_as_the_speech_is_long(animator, portrait_pixels, spe
     assert len(animator.animate(portrait_pixels, speech_samples[:5761])) == 10
 
 
-def test_the_picture_outside_the_crop_is_untouched(animator, portrait_pixels, speech_samples):
+def test_the_image_outside_the_crop_is_untouched(animator, portrait_pixels, speech_samples):
     wide = np.pad(portrait_pixels, ((0, 0), (150, 150), (0, 0)), constant_values=77)
     animation = animator.animate(wide, speech_samples[:1280])
     left, _, right, _ = animation.facts["face_box"]
@@ -50,7 +50,7 @@ def test_a_batch_that_is_not_full_changes_nothing(animator, portrait_pixels, spe
 
 def test_zero_head_motion_keeps_the_portraits_pose(animator, portrait_pixels, speech_samples):
     animation = animator.animate(portrait_pixels, speech_samples, head_motion=0.0)
-    own = animation.sitter.motion[POSE]
+    own = animation.source_face.motion[POSE]
     np.testing.assert_allclose(animation.motion[:, POSE], np.tile(own, (10, 1)), atol=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_driving_turns_the_head_and_leaves_the_lips(
     assert np.abs(same.motion[:, ANGLES] - free.motion[:, ANGLES]).max() > 2e-3
 
 
-def test_a_video_and_a_picture_drive(animator, portrait_pixels, speech_samples, tmp_path):
+def test_a_video_and_a_image_drive(animator, portrait_pixels, speech_samples, tmp_path):
     from PIL import Image
 
     animation = animator.animate(portrait_pixels, speech_samples)
@@ -77,7 +77,7 @@ def test_a_video_and_a_picture_drive(animator, portrait_pixels, speech_samples, 
     moving = animator.animate(portrait_pixels, speech_samples, driving=tmp_path / "head.mp4")
     still = animator.animate(portrait_pixels, speech_samples, driving=tmp_path / "head.png")
     # relative: the first frame keeps the portrait's own pose
-    np.testing.assert_allclose(moving.motion[0, POSE], moving.sitter.motion[POSE], atol=1e-3)
+    np.testing.assert_allclose(moving.motion[0, POSE], moving.source_face.motion[POSE], atol=1e-3)
     assert np.ptp(still.motion[:, POSE], axis=0).max() == 0
     assert moving.facts["pose"] == "relative" and still.facts["pose"] == "absolute"
 
@@ -99,7 +99,7 @@ def test_saved_motion_is_what_was_drawn(animator, inputs):
 
 
 def test_uncropped_and_unpasted_give_the_drawn_face(animator, portrait_pixels, speech_samples):
-    side = animator.renderer.drawn_size
+    side = animator.renderer.output_size
     for options in ({"crop": False}, {"paste": False}):
         animation = animator.animate(portrait_pixels, speech_samples[:640], **options)
         assert animation.size == (side, side)
@@ -117,19 +117,19 @@ def test_another_generator_plugs_in_by_its_kind(
     animator, tiny_weights, portrait_pixels, speech_samples, tmp_path, monkeypatch
 ):
     """The pipeline knows generators only through the table and the protocol."""
-    from playmate_jax.models.weights import save_weights
+    from playmate_jax.hub.weights import save_weights
 
     class Still:
         def __init__(self, config, params, card, directory):
             self.offset = config["offset"]
 
-        def settled(self, request):
-            return request.filled(sampler="none")
+        def with_defaults(self, request):
+            return request.with_defaults(sampler="none")
 
         def __call__(self, audio, request, progress):
             return np.repeat(request.own[None] + self.offset, -(-len(audio) // 640), 0)
 
-    assert issubclass(Still, generators.MotionGenerator)
+    assert issubclass(Still, motion_generator.MotionGenerator)
     monkeypatch.setitem(generators.LOADERS, "still", Still)
     config = {"kind": "still", "offset": 0.25}
     save_weights(tmp_path / "g", config, {"a": np.zeros(1)}, {"name": "still"})
@@ -137,5 +137,5 @@ def test_another_generator_plugs_in_by_its_kind(
     assert card["name"] == "still"
     monkeypatch.setattr(animator, "generator", other)
     animation = animator.animate(portrait_pixels, speech_samples)
-    np.testing.assert_allclose(animation.motion - animation.sitter.motion, 0.25, atol=1e-6)
+    np.testing.assert_allclose(animation.motion - animation.source_face.motion, 0.25, atol=1e-6)
     assert animation.facts["sampler"] == "none" and animation.facts["audio_scale"] is None

@@ -44,7 +44,7 @@ def test_quiet_says_nothing_on_standard_error(inputs, capsys):
 
 def test_the_domain_of_the_weights_is_said(inputs, capsys):
     assert _animate(inputs, "-o", str(inputs / "o.mp4")) == 0
-    assert "trained on drawn faces only" in capsys.readouterr().err
+    assert "trained on synthetic faces only" in capsys.readouterr().err
 
 
 def test_without_arguments_the_bundled_inputs_are_used_again_and_again(
@@ -59,7 +59,7 @@ def test_without_arguments_the_bundled_inputs_are_used_again_and_again(
         assert run(["animate"]) == 0
         out, err = capsys.readouterr()
         assert str(inputs / "playmate-demo.mp4") in out and " s" in out
-        assert "drawn faces" not in err  # the bundled portrait is a drawing
+        assert "synthetic faces" not in err  # the bundled portrait is a drawing
     assert open_video(inputs / "playmate-demo.mp4").fps == 25
     (inputs / "mine.mp4").write_bytes(b"precious")
     assert run(["animate", "-o", "mine.mp4"]) == 2

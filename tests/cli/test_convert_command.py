@@ -22,7 +22,7 @@ from playmate_jax.models.wav2vec2 import Wav2Vec2Config  # noqa: E402
 
 def tiny_state(name):
     family = by_name(name)
-    return verify.stand_in_state(family.table(family.tiny), family.shapes(family.tiny))
+    return verify.synthetic_state(family.table(family.tiny), family.shapes(family.tiny))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_what_the_source_is_is_found_out_and_every_layer_is_shown(vgg19, tmp_pat
     out, err = capsys.readouterr()
     assert f"{vgg19}: vgg19, 100% of the names match" in out
     assert re.search(r"features\.0 +\d\.\de-\d\d\n", out)
-    assert "verified against its PyTorch twin" in out and "written:" in out
+    assert "verified against its PyTorch reference" in out and "written:" in out
     assert re.search(
         r"parameters in .* s; peak memory .* MiB .* to verify\) for the 0 MiB read", out
     )

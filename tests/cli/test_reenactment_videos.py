@@ -9,26 +9,26 @@ from PIL import Image
 
 from playmate_jax.cli import run
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference import face_renderer
-from playmate_jax.inference.face_renderer import FaceRenderer, Openings
+from playmate_jax.inference.face_renderer import FaceRenderer, Openness
 from playmate_jax.inference.motion_files import MotionClip, write_motion
-from playmate_jax.inference.random_weights import TINY_RENDERER, random_params
 from playmate_jax.inference.reenactment import reenact
 from playmate_jax.media import VideoWriter, open_video, read_audio
 from playmate_jax.models import renderer
-from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, EYE_KEYPOINTS, POSE, SCALE, YAW
+from tests.random_weights import TINY_RENDERER, random_params
 
 
 @pytest.fixture
 def clip():
-    """Twelve frames of motion near a drawn portrait's size, with openings."""
+    """Twelve frames of motion near a synthetic portrait's size, with openness."""
     rng = np.random.default_rng(3)
     motion = rng.normal(0, 0.02, (12, 70)).astype(np.float32)
     motion[:, SCALE] = 0.7 + rng.uniform(0, 0.05, (12, 1))
     motion[:, YAW] = np.linspace(0, 11, 12)
-    openings = rng.uniform(0.1, 0.5, (12, 3)).astype(np.float32)
-    return MotionClip(motion, 25.0, openings)
+    openness = rng.uniform(0.1, 0.5, (12, 3)).astype(np.float32)
+    return MotionClip(motion, 25.0, openness)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def source_video(tmp_path, portrait_pixels):
 
 def test_a_portrait_follows_a_template(animator, portrait_pixels, driving, clip):
     animation = animator.reenact(portrait_pixels, driving)
-    expected = reenact(clip.motion, animation.sitter.motion)
+    expected = reenact(clip.motion, animation.source_face.motion)
     np.testing.assert_allclose(animation.motion, expected, atol=1e-3)
     frames = list(animation)
     assert len(frames) == 12 and frames[0].shape == (96, 96, 3)
@@ -68,7 +68,7 @@ def test_a_portrait_follows_a_template(animator, portrait_pixels, driving, clip)
 
 
 def test_regions_smoothing_and_gains_reach_the_motion(animator, portrait_pixels, driving):
-    own = animator.reenact(portrait_pixels, driving).sitter.motion
+    own = animator.reenact(portrait_pixels, driving).source_face.motion
     whole = animator.reenact(portrait_pixels, driving).motion
     still = animator.reenact(portrait_pixels, driving, head_motion=0.0).motion
     np.testing.assert_allclose(still[:, POSE], np.tile(own[POSE], (12, 1)), atol=1e-6)
@@ -85,19 +85,19 @@ def test_regions_smoothing_and_gains_reach_the_motion(animator, portrait_pixels,
 def test_a_driving_video_gives_its_motion_and_its_sound(animator, portrait_pixels, source_video):
     animation = animator.reenact(portrait_pixels, source_video)
     assert len(animation) == 8 and animation.sound is not None
-    np.testing.assert_allclose(animation.motion[0], animation.sitter.motion, atol=1e-4)
+    np.testing.assert_allclose(animation.motion[0], animation.source_face.motion, atol=1e-4)
     assert np.abs(np.diff(animation.motion, axis=0)).max() > 1e-5
     path = animation.write(source_video.with_name("out.mp4"))
     assert len(list(open_video(path))) == 8
     assert len(read_audio(path)) == pytest.approx(5120, abs=640)
 
 
-def test_a_driving_picture_is_taken_as_it_is_and_held(animator, portrait_pixels, tmp_path):
+def test_a_driving_image_is_taken_as_it_is_and_held(animator, portrait_pixels, tmp_path):
     Image.fromarray(portrait_pixels).save(tmp_path / "face.png")
     animation = animator.reenact(portrait_pixels[:, ::-1].copy(), tmp_path / "face.png")
     assert len(animation) == 25 and animation.facts["pose"] == "absolute"
     assert np.ptp(animation.motion, axis=0).max() == 0
-    seen = animator.reenact(portrait_pixels, tmp_path / "face.png").sitter.motion
+    seen = animator.reenact(portrait_pixels, tmp_path / "face.png").source_face.motion
     np.testing.assert_allclose(animation.motion[0, ANGLES], seen[ANGLES], atol=0.1)
 
 
@@ -106,7 +106,7 @@ def test_retargeting_opens_eyes_by_offsets_instead_of_expression(
 ):
     free = retargeter.reenact(portrait_pixels, driving)
     eyes = retargeter.reenact(portrait_pixels, driving, retarget="eyes")
-    own = eyes.sitter.motion
+    own = eyes.source_face.motion
     numbers = [3 * k + i for k in EYE_KEYPOINTS for i in range(3)]
     np.testing.assert_array_equal(eyes.motion[:, numbers], np.tile(own[numbers], (12, 1)))
     assert (free.motion[:, numbers] != own[numbers]).any()
@@ -115,44 +115,46 @@ def test_retargeting_opens_eyes_by_offsets_instead_of_expression(
     assert any((a != b).any() for a, b in zip(free, eyes, strict=True))
 
 
-def moved(drawer, sitter, openings):
+def moved(renderer, source_face, openness):
     """Offsets of the keypoints as `draw` computes them, batch by batch."""
-    motion = np.zeros((len(openings.wanted), 70), np.float32)
-    batches = drawer._batches(motion, openings)
+    motion = np.zeros((len(openness.wanted), 70), np.float32)
+    batches = renderer._batches(motion, openness)
     return np.concatenate(
-        [np.asarray(drawer._moved(sitter.keypoints, given))[:n] for _, n, given in batches]
+        [np.asarray(renderer._moved(source_face.keypoints, given))[:n] for _, n, given in batches]
     )
 
 
 def test_offsets_are_the_networks_of_the_portrait_and_both_openings(retargeter, portrait_pixels):
     """Delta_eyes(x_s, c_s, c_d) + Delta_lips(x_s, c_s, c_d), each by its own MLP."""
-    drawer = retargeter.renderer
-    sitter = drawer.look(np.asarray(Image.fromarray(portrait_pixels).resize((64, 64))))
+    renderer = retargeter.renderer
+    source_face = renderer.encode_source(
+        np.asarray(Image.fromarray(portrait_pixels).resize((64, 64)))
+    )
     own = np.array([0.3, 0.2, 0.1], np.float32)
     wanted = np.random.default_rng(0).uniform(0, 0.5, (6, 2)).astype(np.float32)
-    both = moved(drawer, sitter, Openings(own, wanted))
+    both = moved(renderer, source_face, Openness(own, wanted))
     assert both.shape == (6, 21, 3)
     for t in range(6):
         expected = np.zeros((21, 3))
         for name, c_s, c_d in (("eyes", own[:2], wanted[t, 0]), ("lips", own[2:], wanted[t, 1])):
-            x = np.concatenate([np.asarray(sitter.keypoints).reshape(-1), c_s, [c_d]])
-            layers = drawer._params[name]["params"]
+            x = np.concatenate([np.asarray(source_face.keypoints).reshape(-1), c_s, [c_d]])
+            layers = renderer._params[name]["params"]
             for i in range(len(layers)):
                 x = x @ np.asarray(layers[f"layer_{i}"]["kernel"])
                 x = np.maximum(x, 0) if i < len(layers) - 1 else x
             expected += x.reshape(21, 3)
         np.testing.assert_allclose(both[t], expected, atol=1e-5)
-    none = Openings(own, np.full((6, 2), np.nan, np.float32))
-    assert not moved(drawer, sitter, none).any()
+    none = Openness(own, np.full((6, 2), np.nan, np.float32))
+    assert not moved(renderer, source_face, none).any()
 
 
-def openings_given_to(method, monkeypatch):
-    """A list that grows by what each call of a drawing method is told of openings."""
+def openness_given_to(method, monkeypatch):
+    """A list that grows by what each call of a drawing method is told of openness."""
     asked, draw = [], getattr(FaceRenderer, method)
 
-    def record(self, faces, motion, openings=None):
-        asked.append(openings)
-        return draw(self, faces, motion, openings)
+    def record(self, faces, motion, openness=None):
+        asked.append(openness)
+        return draw(self, faces, motion, openness)
 
     monkeypatch.setattr(FaceRenderer, method, record)
     return asked
@@ -161,7 +163,7 @@ def openings_given_to(method, monkeypatch):
 def test_an_open_mouth_is_shut_before_relative_motion(
     retargeter, portrait_pixels, driving, monkeypatch
 ):
-    asked = openings_given_to("draw", monkeypatch)
+    asked = openness_given_to("draw", monkeypatch)
     list(retargeter.reenact(portrait_pixels, driving))
     assert asked == [None]  # the mouth that the face finder of these tests sees is shut
     detect = retargeter.landmarker.detect
@@ -184,15 +186,15 @@ def test_an_open_mouth_is_shut_before_relative_motion(
 def test_a_source_video_is_retargeted_frame_by_frame(
     retargeter, source_video, driving, clip, monkeypatch
 ):
-    """Each frame's own keypoints and openings go into the networks."""
-    asked = openings_given_to("draw_each", monkeypatch)
+    """Each frame's own keypoints and openness go into the networks."""
+    asked = openness_given_to("draw_each", monkeypatch)
     free = list(retargeter.reenact(source_video, driving))
     both = retargeter.reenact(source_video, driving, retarget="both")
     frames = list(both)
     own, wanted = asked[1]
     assert own.shape == (8, 3)
-    np.testing.assert_allclose(wanted[:, 0], clip.openings[:8, :2].mean(-1), atol=1e-5)
-    np.testing.assert_allclose(wanted[:, 1], clip.openings[:8, 2], atol=1e-5)
+    np.testing.assert_allclose(wanted[:, 0], clip.openness[:8, :2].mean(-1), atol=1e-5)
+    np.testing.assert_allclose(wanted[:, 1], clip.openness[:8, 2], atol=1e-5)
     assert len(frames) == 8 and any((a != b).any() for a, b in zip(free, frames, strict=True))
 
 
@@ -260,16 +262,16 @@ def test_a_video_makes_the_face_of_a_template(animator, source_video, driving, c
 
 def test_a_video_held_in_a_queue_of_two_batches(animator, source_video, monkeypatch):
     """What waits to be pasted back does not grow with the video."""
-    from playmate_jax.inference import film
+    from playmate_jax.inference import source_video as module
 
     lengths = []
 
-    class Watched(film.deque):
+    class Watched(module.deque):
         def append(self, item):
             super().append(item)
             lengths.append(len(self))
 
-    monkeypatch.setattr(film, "deque", Watched)
+    monkeypatch.setattr(module, "deque", Watched)
     list(animator.reenact(source_video, source_video))
     assert lengths and max(lengths) <= 2 * animator.renderer.batch
 
@@ -306,7 +308,7 @@ def test_a_template_drives_wherever_an_npz_does(tiny, animate, inputs, clip, por
     template = _template(inputs / "t.pkl", clip)
     animation = tiny.reenact(portrait_pixels, template)
     np.testing.assert_allclose(
-        animation.motion, reenact(clip.motion, animation.sitter.motion), atol=1e-3
+        animation.motion, reenact(clip.motion, animation.source_face.motion), atol=1e-3
     )
     assert any("face space" in notice for notice in animation.notices)
     head = tiny.reenact(portrait_pixels, template, region="pose")

@@ -3,7 +3,7 @@
     python tests/converters/record.py PATH_TO_A_LIVEPORTRAIT_CHECKOUT
 
 Run once, with torch; the tests read what it wrote. The originals are configured small, given
-stand-in weights drawn from names, and their outputs stored in the format that
+synthetic weights drawn from names, and their outputs stored in the format that
 `playmate_jax.converters.parity` reads. SpadeDecoder's 6 blocks and 128 hidden channels are fixed.
 """
 
@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from playmate_jax.converters import stand_in
+from playmate_jax.configuration import to_values
+from playmate_jax.converters import synthetic_weights
 from playmate_jax.converters.liveportrait_parity import MLP_FIELDS, volume_shape
 from playmate_jax.converters.parity import Reference
 from playmate_jax.models.appearance import AppearanceConfig
-from playmate_jax.models.configuration import to_values
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeConfig
@@ -106,14 +106,14 @@ def main(checkout: str) -> None:
         }
         lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items())
         (ROOT / "manifests" / f"liveportrait_{name}.json").write_text("{\n" + lines + "\n}\n")
-        state = stand_in.state_dict(manifest, SEED)
+        state = synthetic_weights.state_dict(manifest, SEED)
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()})
     with torch.no_grad():
         record(networks)
 
 
 def record(networks: dict) -> None:
-    """Run every network on stand-in inputs and store its outputs."""
+    """Run every network on synthetic inputs and store its outputs."""
     reference = Reference(ROOT, SEED)
 
     def draw(name: str, shape: tuple[int, ...], kind: str = "normal") -> torch.Tensor:
@@ -150,7 +150,7 @@ def write(name: str, outputs: dict[str, torch.Tensor], count: int = 64) -> None:
     arrays = {}
     for key, tensor in outputs.items():
         flat = tensor.numpy().astype(np.float64).reshape(-1)
-        indices = stand_in.sample_indices(key, flat.size, SEED, count)
+        indices = synthetic_weights.sample_indices(key, flat.size, SEED, count)
         arrays[f"{key}/shape"] = np.array(tensor.shape)
         arrays[f"{key}/values"] = flat[indices].astype(np.float32)
         arrays[f"{key}/mean_std_absmax"] = np.array([flat.mean(), flat.std(), abs(flat).max()])

@@ -3,7 +3,7 @@
     python tests/converters/record_joyvasa.py PATH_TO_A_JOYVASA_CHECKOUT
 
 Run once, with torch and transformers; the tests read what it wrote. Networks are configured small
-and given stand-in weights drawn from names. `joyvasa_denoiser` is one pass of the denoiser, in the
+and given synthetic weights drawn from names. `joyvasa_denoiser` is one pass of the denoiser, in the
 format and with the inputs of the full-size recording. `joyvasa_generator` is the whole way from a
 recording of speech to the motion of a template, by the original's `gen_motion_sequence`, in which
 the noise added between steps is put to zero, with the positions as they were when the published
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from transformers import HubertConfig, HubertModel
 
-from playmate_jax.converters import stand_in
+from playmate_jax.converters import synthetic_weights
 
 ROOT = Path(__file__).parent / "recordings"
 SEED = 0
@@ -73,7 +73,7 @@ def record_denoiser(dit_talking_head) -> None:
     )
 
     def draw(name, *shape):
-        return torch.from_numpy(stand_in.network_input(name, (2, *shape), SEED))
+        return torch.from_numpy(synthetic_weights.network_input(name, (2, *shape), SEED))
 
     real = torch.ones(2, LENGTH)
     real[1, -(LENGTH // 5) :] = 0
@@ -97,11 +97,11 @@ def record_generator(dit_talking_head) -> None:
 
     model = talking_head(dit_talking_head)
     fill(model, "joyvasa_generator", buffers=True)
-    audio = 0.1 * stand_in.network_input("speech", (SPEECH_SAMPLES,), SEED)
+    audio = 0.1 * synthetic_weights.network_input("speech", (SPEECH_SAMPLES,), SEED)
     template = motion_template()
     wrapper.librosa.load = lambda path, **_: (audio, 16_000)
     wrapper.track = lambda items, **_: items
-    noise = torch.from_numpy(stand_in.network_input("noise", (1, LENGTH, 70), SEED))
+    noise = torch.from_numpy(synthetic_weights.network_input("noise", (1, LENGTH, 70), SEED))
     torch.randn = lambda *_, **__: noise
     torch.randn_like = torch.zeros_like
     generator = types.SimpleNamespace(
@@ -147,7 +147,7 @@ def motion_template() -> dict[str, np.ndarray]:
     """Statistics in the template's keys and shapes."""
     sizes = {"scale": 1, "t": 3, "exp": 63, "pitch": 1, "yaw": 1, "roll": 1}
     draw = {
-        f"{kind}_{part}": stand_in.network_input(f"{kind}_{part}", (size,), SEED)
+        f"{kind}_{part}": synthetic_weights.network_input(f"{kind}_{part}", (size,), SEED)
         for part, size in sizes.items()
         for kind in ("mean", "std", "max", "min")
     }
@@ -165,14 +165,14 @@ def fill(network, name: str, buffers: bool) -> None:
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items())
     (ROOT / "manifests" / f"{name}.json").write_text("{\n" + lines + "\n}\n")
     drawn = {key: value for key, value in manifest.items() if key in parameters}
-    state = stand_in.state_dict(drawn, SEED)
+    state = synthetic_weights.state_dict(drawn, SEED)
     network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()}, False)
 
 
 def sampled(name: str, tensor: torch.Tensor, count: int = 64) -> dict[str, np.ndarray]:
     """Shape, moments and up to `count` values of an output."""
     flat = tensor.numpy().astype(np.float64).reshape(-1)
-    indices = stand_in.sample_indices(name, flat.size, SEED, count)
+    indices = synthetic_weights.sample_indices(name, flat.size, SEED, count)
     return {
         f"{name}/shape": np.array(tensor.shape),
         f"{name}/values": flat[indices].astype(np.float32),

@@ -14,19 +14,19 @@ torch = pytest.importorskip("torch")
 from playmate_jax.converters import checkpoints, convert, torch_files, verify  # noqa: E402
 from playmate_jax.converters.families import FAMILIES, by_name  # noqa: E402
 from playmate_jax.errors import UserError  # noqa: E402
-from playmate_jax.inference.bundles import SHIPPED  # noqa: E402
+from playmate_jax.hub.bundles import SHIPPED  # noqa: E402
+from playmate_jax.hub.weights import load_unused, load_weights  # noqa: E402
 from playmate_jax.inference.face_renderer import FaceRenderer  # noqa: E402
-from playmate_jax.models.weights import load_unused, load_weights  # noqa: E402
 
 GENERATOR = SHIPPED / "demo" / "generator"
 
 
 def tiny_state(family):
-    return verify.stand_in_state(family.table(family.tiny), family.shapes(family.tiny))
+    return verify.synthetic_state(family.table(family.tiny), family.shapes(family.tiny))
 
 
 def said(family):
-    from playmate_jax.models.configuration import to_values
+    from playmate_jax.configuration import to_values
 
     return {"config": {"kind": family.kind, **to_values(family.tiny)}, "card": {"licence": "mine"}}
 
@@ -144,12 +144,12 @@ def test_a_speech_encoder_goes_into_transformers_and_comes_from_there(tmp_path):
     convert.to_jax(tmp_path / "h.safetensors", tmp_path / "w")
     convert.to_pytorch(tmp_path / "w", tmp_path / "hub")
     original = transformers.HubertModel.from_pretrained(tmp_path / "hub").eval()
-    twin = family.runs(family.tiny)[0].twin().eval()
-    twin.load_state_dict(original.state_dict(), strict=True)
+    reference = family.runs(family.tiny)[0].reference().eval()
+    reference.load_state_dict(original.state_dict(), strict=True)
     audio = torch.from_numpy(family.runs(family.tiny)[0].inputs()[0])
     with torch.no_grad():
         theirs = original(audio).last_hidden_state
-        torch.testing.assert_close(twin(audio)[-1], theirs, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(reference(audio)[-1], theirs, rtol=1e-5, atol=1e-5)
     convert.to_jax(tmp_path / "hub", tmp_path / "w2")
     ours, back = load_weights(tmp_path / "w"), load_weights(tmp_path / "w2")
     assert_same(back[1], ours[1])
@@ -162,7 +162,7 @@ def test_a_speech_encoder_without_its_config_is_told(tmp_path):
         convert.to_jax(tmp_path / "w.safetensors", tmp_path / "out")
 
 
-# ---- types, proof, what is left behind ----------------------------------------------------------
+# ---- types, verification, what is left behind ---------------------------------------------------
 
 
 @pytest.fixture
@@ -183,10 +183,10 @@ def test_half_precision_is_pytorchs_rounding(hopenet, dtype, tmp_path):
 
 
 def test_proof_compares_every_layer_with_the_twin(hopenet, tmp_path):
-    done = convert.to_jax(hopenet, tmp_path / "w", proof=True, dtype="float16")
-    assert done.good and done.compared == "its PyTorch twin"
+    done = convert.to_jax(hopenet, tmp_path / "w", verification=True, dtype="float16")
+    assert done.good and done.compared == "its PyTorch reference"
     assert {"conv1", "layer1.0.conv2", "fc_roll", "output"} <= {x.name for x in done.layers}
-    done = convert.to_pytorch(tmp_path / "w", tmp_path / "b.safetensors", proof=True)
+    done = convert.to_pytorch(tmp_path / "w", tmp_path / "b.safetensors", verification=True)
     assert done.good and done.layers
 
 
@@ -201,7 +201,7 @@ def test_where_a_layer_diverges_it_is_the_first_named_and_nothing_is_written(
     wrong = Op("flipped", lambda x: right.forward(x)[::-1], lambda x: right.inverse(x[::-1]))
     monkeypatch.setitem(CONV, 2, wrong)
     assert training_networks.conv("a", "b")[0].op is wrong
-    done = convert.to_jax(hopenet, tmp_path / "w", proof=True)
+    done = convert.to_jax(hopenet, tmp_path / "w", verification=True)
     assert not done.good and done.written == []
     assert next(x for x in done.layers if not x.good).name == "conv1"
     assert not (tmp_path / "w").exists()
@@ -211,7 +211,7 @@ def test_without_torch_recorded_values_prove_the_networks(tmp_path, monkeypatch)
     family = by_name("discriminator")
     torch_files.write(tmp_path / "d.safetensors", tiny_state(family))
     monkeypatch.setattr(torch_files, "available", lambda: False)
-    done = convert.to_jax(tmp_path / "d.safetensors", tmp_path / "w", proof=True)
+    done = convert.to_jax(tmp_path / "d.safetensors", tmp_path / "w", verification=True)
     assert done.good and "recorded" in done.compared and len(done.layers) > 10
 
 
@@ -225,7 +225,7 @@ def test_an_interrupted_conversion_leaves_nothing(hopenet, direction, tmp_path, 
 
     with pytest.raises(KeyboardInterrupt):
         if direction == "to jax":
-            monkeypatch.setattr("playmate_jax.models.weights.os.rename", interrupted)
+            monkeypatch.setattr("playmate_jax.hub.weights.os.rename", interrupted)
             convert.to_jax(hopenet, tmp_path / "out")
         else:
             monkeypatch.setattr("playmate_jax.converters.torch_files.os.replace", interrupted)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from playmate_jax.configuration import to_values
 from playmate_jax.converters import families, verify
 from playmate_jax.converters.checkpoints import Checkpoint
 from playmate_jax.converters.families import FAMILIES, by_name, detect
 from playmate_jax.converters.rules import Ignored, check_table, to_flax, to_torch
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import to_values
 
 # Without what a file of ours says of itself; these two cannot be told from tensors alone.
 SAID = {"playmate", "playmate-renderer"}
@@ -16,7 +16,7 @@ SAID = {"playmate", "playmate-renderer"}
 
 def tiny_state(family) -> dict[str, np.ndarray]:
     table = family.table(family.tiny)
-    return verify.stand_in_state(table, family.shapes(family.tiny))
+    return verify.synthetic_state(table, family.shapes(family.tiny))
 
 
 def checkpoint(state, tmp_path, **beside) -> Checkpoint:

@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.converters import checkpoints, convert, joyvasa, joyvasa_files, stand_in
+from playmate_jax.configuration import to_values
+from playmate_jax.converters import checkpoints, convert, joyvasa, joyvasa_files, synthetic_weights
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import load_weights, save_weights
 from playmate_jax.inference import joyvasa_generator
-from playmate_jax.inference.generators import Request, load_generator
-from playmate_jax.models.configuration import to_values
+from playmate_jax.inference.generators import load_generator
+from playmate_jax.inference.motion_generator import Request
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
-from playmate_jax.models.weights import load_weights, save_weights
 from playmate_jax.motion.layout import EXPRESSION_SIZE
 
 torch = pytest.importorskip("torch")
@@ -35,7 +36,7 @@ ENCODER = Wav2Vec2Config(
     channels=(16,) * 7, width=32, layers=2, heads=4, feed_forward=48, position_kernel=16,
     position_groups=4,
 )  # fmt: skip
-SPEECH = 0.1 * stand_in.network_input("speech", (27_000,), SEED)
+SPEECH = 0.1 * synthetic_weights.network_input("speech", (27_000,), SEED)
 CHECKPOINT = "motion_generator/iter_0020000.pt"
 TEMPLATE = "motion_template/motion_template.pkl"
 TOLERANCE = 1e-4  # of a number's std over time, as in parity.py
@@ -47,14 +48,14 @@ PLAIN_ARGS = dict(
 
 
 def state():
-    """The original's state dict: its order and its computed tensors, stand-ins for the rest."""
+    """The original's state dict: its order and its computed tensors, the rest synthetic."""
     buffers = {
         name.removeprefix("buffer/"): RECORDED[name]
         for name in RECORDED.files
         if name.startswith("buffer/")
     }
     drawn = {name: shape for name, shape in MANIFEST.items() if name not in buffers}
-    values = stand_in.state_dict(drawn, SEED)
+    values = synthetic_weights.state_dict(drawn, SEED)
     whole = {name: values.get(name, buffers.get(name)) for name in MANIFEST}
     rows = joyvasa.sinusoids(joyvasa.TABLE_ROWS, 32)[None]
     return whole | {"denoising_net.PE.pe": rows}  # recorded in part
@@ -63,7 +64,7 @@ def state():
 def template():
     sizes = {"scale": 1, "t": 3, "exp": 63, "pitch": 1, "yaw": 1, "roll": 1}
     draw = {
-        f"{kind}_{part}": stand_in.network_input(f"{kind}_{part}", (size,), SEED)
+        f"{kind}_{part}": synthetic_weights.network_input(f"{kind}_{part}", (size,), SEED)
         for part, size in sizes.items()
         for kind in ("mean", "std", "max", "min")
     }
@@ -110,7 +111,7 @@ def beside(files, tmp_path):
 @pytest.fixture(scope="module")
 def converted(files, tmp_path_factory):
     directory = tmp_path_factory.mktemp("weights") / "joyvasa"
-    done = convert.to_jax(files, directory, proof=True)
+    done = convert.to_jax(files, directory, verification=True)
     assert done.name == "joyvasa" and done.share == 1 and done.good
     return directory
 
@@ -122,7 +123,7 @@ def worst(found, recorded):
 
 def test_speech_to_motion_repeats_the_original(converted, monkeypatch):
     """Three windows, the last cut short, the noise between steps put to zero."""
-    noise = jnp.asarray(stand_in.network_input("noise", (1, 20, 70), SEED))
+    noise = jnp.asarray(synthetic_weights.network_input("noise", (1, 20, 70), SEED))
     monkeypatch.setattr(
         jax.random, "normal", lambda key, shape, *_: noise if shape[0] == 1 else None
     )

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from playmate_jax.converters import liveportrait, stand_in
+from playmate_jax.configuration import from_values
+from playmate_jax.converters import liveportrait, synthetic_weights
 from playmate_jax.converters.rules import Ignored
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.renderer import RendererConfig
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -29,7 +29,7 @@ def test_full_size_tables_fill_every_leaf_once():
 
 def test_tables_follow_the_originals_order_of_names():
     for field, table in liveportrait.tables(SMALL).items():
-        state = stand_in.state_dict(manifest(field), 3)
+        state = synthetic_weights.state_dict(manifest(field), 3)
         assert [entry.source for entry in table] == list(state), field
 
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from playmate_jax.converters import joyvasa_parity, liveportrait_parity, stand_in
+from playmate_jax.converters import joyvasa_parity, liveportrait_parity, synthetic_weights
 from playmate_jax.converters.parity import TOLERANCE, Reference, main, report
 
 PORTS = liveportrait_parity.PORTS | joyvasa_parity.PORTS
@@ -74,15 +74,15 @@ def test_a_directory_of_something_else_is_refused(tmp_path, capsys):
 
 def test_stand_in_values_are_pinned():
     # From the reference implementation; a change here would invalidate every recording.
-    weight = stand_in.tensor("first.conv.weight", (2, 3, 3, 3), "float32", 0)
+    weight = synthetic_weights.tensor("first.conv.weight", (2, 3, 3, 3), "float32", 0)
     assert weight.dtype == np.float32
     np.testing.assert_allclose(weight.reshape(-1)[:3], PINNED, rtol=1e-6)
-    assert stand_in.tensor("first.norm.num_batches_tracked", (), "int64", 0) == 0
+    assert synthetic_weights.tensor("first.norm.num_batches_tracked", (), "int64", 0) == 0
 
 
 def test_singular_vectors_are_those_of_the_weight():
     weight = np.random.default_rng(0).standard_normal((6, 4, 3, 3)).astype(np.float32)
-    u, v = stand_in.leading_singular_vectors(weight, np.ones(36, np.float32))
+    u, v = synthetic_weights.leading_singular_vectors(weight, np.ones(36, np.float32))
     sigma = np.linalg.svd(weight.reshape(6, -1), compute_uv=False)[0]
     # Thirty iterations leave (second / first singular value)^60.
     np.testing.assert_allclose(u @ weight.reshape(6, -1) @ v, sigma, rtol=1e-4)

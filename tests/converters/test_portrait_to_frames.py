@@ -10,17 +10,17 @@ from safetensors.torch import load_file  # noqa: E402
 
 from playmate_jax.converters import checkpoints, convert, runs, verify  # noqa: E402
 from playmate_jax.converters.families import by_name  # noqa: E402
-from playmate_jax.converters.twins import pipeline  # noqa: E402
+from playmate_jax.converters.references import pipeline  # noqa: E402
 from playmate_jax.geometry import head_pose  # noqa: E402
+from playmate_jax.hub.weights import load_weights  # noqa: E402
 from playmate_jax.inference.face_renderer import FaceRenderer  # noqa: E402
 from playmate_jax.models.renderer import RendererConfig  # noqa: E402
-from playmate_jax.models.weights import load_weights  # noqa: E402
 
 
 def frames_of_both_sides(config, folder):
     """uint8 frames (t, H, W, 3): from the converted directory, and from its export."""
     family = by_name("liveportrait")
-    state = verify.stand_in_state(family.table(config), family.shapes(config))
+    state = verify.synthetic_state(family.table(config), family.shapes(config))
     checkpoints.write_liveportrait(folder / "published", state)
     convert.to_jax(folder / "published", folder / "jax")
     convert.to_pytorch(folder / "jax", folder / "renderer.safetensors")
@@ -30,23 +30,23 @@ def frames_of_both_sides(config, folder):
     random = np.random.default_rng(0)
     side = renderer.input_size
     face = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
-    sitter = renderer.look(face)
-    motion = sitter.motion + 0.05 * random.standard_normal((3, 70)).astype(np.float32)
+    source_face = renderer.encode_source(face)
+    motion = source_face.motion + 0.05 * random.standard_normal((3, 70)).astype(np.float32)
     motion[:, 67:] += np.array([[0, 0, 0], [5, -10, 3], [-8, 20, -4]], np.float32)
-    ours = np.concatenate(list(renderer.draw(sitter, motion)))
+    ours = np.concatenate(list(renderer.draw(source_face, motion)))
 
-    twin = pipeline.RendererTwin(renderer.config).eval()
-    twin.load_state_dict(load_file(folder / "renderer.safetensors"), strict=True)
-    picture = torch.from_numpy(np.moveaxis(face[None] / np.float32(255), -1, 1).copy())
+    reference = pipeline.RendererReference(renderer.config).eval()
+    reference.load_state_dict(load_file(folder / "renderer.safetensors"), strict=True)
+    image = torch.from_numpy(np.moveaxis(face[None] / np.float32(255), -1, 1).copy())
     with torch.no_grad():
-        drawn = torch.cat([twin(picture, m[None]) for m in torch.from_numpy(motion)])
+        drawn = torch.cat([reference(image, m[None]) for m in torch.from_numpy(motion)])
     theirs = np.moveaxis((drawn * 255).round().byte().numpy(), 1, -1)
     return ours, theirs
 
 
 def assert_within_a_level(ours, theirs):
     assert ours.shape == theirs.shape and ours.dtype == theirs.dtype == np.uint8
-    assert theirs.std() > 10  # a picture, not a grey wall
+    assert theirs.std() > 10  # an image, not a grey wall
     assert np.abs(ours[0].astype(int) - ours[2]).max() > 1  # that moves
     assert np.abs(ours.astype(int) - theirs).max() <= 1
 

@@ -7,19 +7,19 @@ torch = pytest.importorskip("torch")
 
 from playmate_jax.converters import convert, verify  # noqa: E402
 from playmate_jax.converters.families import by_name  # noqa: E402
+from playmate_jax.converters.references.syncnet import SyncNetReference  # noqa: E402
 from playmate_jax.converters.torch_files import to_tensors  # noqa: E402
-from playmate_jax.converters.twins.syncnet import SyncNetTwin  # noqa: E402
 from playmate_jax.metrics.sync import load_syncnet, speech_windows  # noqa: E402
 
 
 def test_the_published_file_hears_and_sees_what_the_twin_does(tmp_path):
     family = by_name("syncnet")
-    state = verify.stand_in_state(family.table(family.tiny), family.shapes(family.tiny))
-    twin = SyncNetTwin(family.tiny).eval()
-    twin.load_state_dict(to_tensors(state))
+    state = verify.synthetic_state(family.table(family.tiny), family.shapes(family.tiny))
+    reference = SyncNetReference(family.tiny).eval()
+    reference.load_state_dict(to_tensors(state))
     file = tmp_path / "syncnet_v2.model"
-    torch.save(twin.state_dict(), file, _use_new_zipfile_serialization=False)
-    assert convert.to_jax(file, tmp_path / "w", proof=True).good
+    torch.save(reference.state_dict(), file, _use_new_zipfile_serialization=False)
+    assert convert.to_jax(file, tmp_path / "w", verification=True).good
 
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (12, 96, 96, 3), dtype=np.uint8)
@@ -28,6 +28,6 @@ def test_the_published_file_hears_and_sees_what_the_twin_does(tmp_path):
     windows = torch.from_numpy(np.stack([frames[v : v + 5] for v in range(7)]) / np.float32(255))
     with torch.no_grad():
         heard = torch.from_numpy(speech_windows(audio, 7).copy())[:, None]
-        wanted = [x.numpy() for x in twin(heard, windows.permute(0, 4, 1, 2, 3))]
+        wanted = [x.numpy() for x in reference(heard, windows.permute(0, 4, 1, 2, 3))]
     for found, theirs in zip((speech, lips), wanted, strict=True):
         np.testing.assert_allclose(found, theirs, atol=1e-5 * np.abs(theirs).max())

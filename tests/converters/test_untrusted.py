@@ -18,7 +18,7 @@ from playmate_jax.errors import UserError  # noqa: E402
 
 def tiny_state(name="hopenet"):
     family = by_name(name)
-    return verify.stand_in_state(family.table(family.tiny), family.shapes(family.tiny))
+    return verify.synthetic_state(family.table(family.tiny), family.shapes(family.tiny))
 
 
 class Harmful:

@@ -1,4 +1,4 @@
-"""Every twin computes what the Flax network computes, layer by layer, and so do the recordings."""
+"""Every reference computes what the Flax network does, layer by layer, and so do the recordings."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ RUNS = [(f, run) for f in FAMILIES if f.name != "hubert" for run in f.runs(f.tin
 
 def both(family):
     table, shapes = family.table(family.tiny), family.shapes(family.tiny)
-    state = verify.stand_in_state(table, shapes)
+    state = verify.synthetic_state(table, shapes)
     return table, shapes, state, to_flax(table, state, shapes)[0]
 
 

@@ -24,23 +24,23 @@ def talking(number: int, frames: int, emotion: int = -1) -> dict:
     }
 
 
-def portrait(number: int, pictures: int = 4, speaker: str = "") -> dict:
-    """A clip whose pictures are plain: green tells the clip, blue the picture; so does motion."""
-    colours = [(0, 20 * number, 50 * n) for n in range(pictures)]
+def portrait(number: int, images: int = 4, speaker: str = "") -> dict:
+    """A clip whose images are plain: green tells the clip, blue the image; so does motion."""
+    colours = [(0, 20 * number, 50 * n) for n in range(images)]
     return {
         "id": f"clip-{number}",
         "speaker": speaker or f"speaker-{number}",
         "frames": [_jpeg(colour) for colour in colours],
-        "rows": np.arange(pictures, dtype=np.int32) * 5,
-        "motion": np.tile(np.arange(pictures, dtype=np.float32)[:, None], (1, 70)),
-        "landmarks": np.tile(np.arange(pictures)[:, None, None], (1, 468, 2)).astype(np.float16),
+        "rows": np.arange(images, dtype=np.int32) * 5,
+        "motion": np.tile(np.arange(images, dtype=np.float32)[:, None], (1, 70)),
+        "landmarks": np.tile(np.arange(images)[:, None, None], (1, 468, 2)).astype(np.float16),
         "identity": np.full(63, number, np.float32),
     }
 
 
 def _jpeg(colour) -> bytes:
-    picture = np.full((16, 16, 3), colour[::-1], np.uint8)
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    image = np.full((16, 16, 3), colour[::-1], np.uint8)
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
 
 
 @pytest.fixture(scope="session")

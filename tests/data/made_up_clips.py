@@ -9,10 +9,10 @@ from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, w
 SIZE, SPEECH = 32, 12
 
 
-def made_up_clip(number: int, frames: int = 10, pictures: int = 3) -> Clip:
+def made_up_clip(number: int, frames: int = 10, images: int = 3) -> Clip:
     """A clip of noise; every third one has no emotion."""
     rng = np.random.default_rng(number)
-    pixels = rng.integers(0, 255, (pictures, SIZE, SIZE, 3), np.uint8)
+    pixels = rng.integers(0, 255, (images, SIZE, SIZE, 3), np.uint8)
     return Clip(
         id=f"clip-{number:03d}",
         source="Bücher/été 1.mp4 0.0-0.4 s",
@@ -27,9 +27,9 @@ def made_up_clip(number: int, frames: int = 10, pictures: int = 3) -> Clip:
         intensity=0.5,
         language="de",
         quality={"sharpness": 31.5, "face_px": 120.0},
-        frames=tuple(cv2.imencode(".jpg", picture)[1].tobytes() for picture in pixels),
-        rows=np.arange(pictures, dtype=np.int32) * 2,
-        landmarks=rng.uniform(0, SIZE, (pictures, 468, 2)).astype(np.float16),
+        frames=tuple(cv2.imencode(".jpg", image)[1].tobytes() for image in pixels),
+        rows=np.arange(images, dtype=np.int32) * 2,
+        landmarks=rng.uniform(0, SIZE, (images, 468, 2)).astype(np.float16),
         truth={
             "units": rng.random((frames, 18), np.float32),
             "emotions": rng.random((frames, 8), np.float32),

@@ -9,14 +9,14 @@ from playmate_jax.data.records import SPLITS
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
 from tests.data.made_up_clips import SIZE, SPEECH, made_up_clip
 
-WISH = {
+BUILD_SPEC = {
     "dataset": "mead",
     "config": {"motion_weights": "demo", "quality": {"least_face_px": 64.0, "most_yaw_deg": 50.0}},
 }
 
 
 def varied_clips(count=12, **changes):
-    """Clips of three speakers, each in a split of its own; all with pictures and emotions."""
+    """Clips of three speakers, each in a split of its own; all with images and emotions."""
     return [
         dataclasses.replace(
             made_up_clip(n), speaker=f"speaker-{n % 3}", split=SPLITS[n % 3], emotion=n % 2,
@@ -43,7 +43,7 @@ def write_prepared(folder, clips, dropped=(), kinds=("talking_clips", "portrait_
             shards[split] = [writer.shard]
         write_metadata(home, kind, shards, SPEECH, SIZE)
         write_checksums(home)
-    (folder / "prepare.json").write_text(json.dumps(WISH), "utf-8")
+    (folder / "prepare.json").write_text(json.dumps(BUILD_SPEC), "utf-8")
     _write_lines(folder / "clips.jsonl", map(line_of, clips))
     return folder
 

@@ -1,4 +1,4 @@
-"""Laws of the stream of batches: one number is the position, whoever makes them."""
+"""Laws of the stream of batches: one number is the position, anyone who makes them."""
 
 import json
 import os

@@ -84,7 +84,7 @@ def test_of_many_broken_records_the_first_are_named(tmp_path):
 
 
 def changed(**values):
-    """A record of a drawn face with other values."""
+    """A record of a synthetic face with other values."""
     return record_of("drawn_faces", made_up_clip(1)) | values
 
 
@@ -97,11 +97,11 @@ def changed(**values):
         (changed(identity=np.full(63, np.inf)), "63 of 63 numbers of identity are not finite"),
         (changed(motion=np.zeros((10, 69))), "motion is (10, 69) instead of (rows, 70)"),
         (changed(emotion=8), "emotion 8 is none of 0 to 7"),
-        (changed(rows=np.array([0, 4, 4])), "places of its pictures do not rise"),
-        (changed(rows=np.array([0, 4, 10])), "a picture at row 10 of 10"),
-        (changed(frames=[b"\xff\xd8", b"GIF8"]), "2 pictures at 3 places"),
-        (changed(frames=[b"\xff\xd8"] * 2 + [b"GIF8"]), "1 of its pictures are no JPEG files"),
-        (changed(landmarks=np.zeros((2, 468, 2))), "2 meshes for 3 pictures"),
+        (changed(rows=np.array([0, 4, 4])), "places of its images do not rise"),
+        (changed(rows=np.array([0, 4, 10])), "an image at row 10 of 10"),
+        (changed(frames=[b"\xff\xd8", b"GIF8"]), "2 images at 3 places"),
+        (changed(frames=[b"\xff\xd8"] * 2 + [b"GIF8"]), "1 of its images are no JPEG files"),
+        (changed(landmarks=np.zeros((2, 468, 2))), "2 meshes for 3 images"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -25,9 +25,9 @@ def test_without_weights_every_labelled_clip_is_seen_equally_often(tmp_path):
     assert np.bincount(emotions).tolist() == [0, 10, 10, 0, 10, 10, 0, 10]
 
 
-def test_without_weights_every_clip_with_pictures_is_seen_equally_often(tmp_path):
-    """Two of four clips of the first set have pictures enough for a pair."""
-    first = [made_up_clip(n, pictures=1 + 2 * (n % 2)) for n in range(4)]
+def test_without_weights_every_clip_with_images_is_seen_equally_often(tmp_path):
+    """Two of four clips of the first set have images enough for a pair."""
+    first = [made_up_clip(n, images=1 + 2 * (n % 2)) for n in range(4)]
     second = [made_up_clip(n) for n in range(4, 8)]
     folders = folders_of(tmp_path, "portrait_pairs", first, second)
     with face_space(folders, 12, pairs=1) as batches:

@@ -19,7 +19,7 @@ from tests.data.made_up_clips import SPEECH, assert_same, made_up_clip, write_da
 
 @pytest.mark.parametrize("kind", DATA_SETS)
 def test_what_is_written_is_read_back(tmp_path, kind):
-    clips = [made_up_clip(n, pictures=n) for n in range(4)]
+    clips = [made_up_clip(n, images=n) for n in range(4)]
     write_data_set(tmp_path, kind, [clips[:3], clips[3:]])
     records = open_records(tmp_path, kinds=[kind])
     assert len(records) == 4
@@ -27,17 +27,17 @@ def test_what_is_written_is_read_back(tmp_path, kind):
         assert_same(found, record_of(kind, clip))
     assert records.index["id"] == [clip.id for clip in clips]
     assert records.index["emotion"] == [-1, 1, 2, -1]
-    pictures = [0, 1, 2, 3] if kind != "talking_clips" else [0] * 4
-    assert records.index["pictures"] == pictures
-    assert records.index["frames"] == (pictures if kind == "portrait_pairs" else [10] * 4)
+    images = [0, 1, 2, 3] if kind != "talking_clips" else [0] * 4
+    assert records.index["pictures"] == images
+    assert records.index["frames"] == (images if kind == "portrait_pairs" else [10] * 4)
 
 
-def test_pairs_keep_the_motion_of_their_pictures_alone():
+def test_pairs_keep_the_motion_of_their_images_alone():
     clip = made_up_clip(1)
     record = record_of("portrait_pairs", clip)
     np.testing.assert_array_equal(record["motion"], clip.motion[[0, 2, 4]])
     assert "audio" not in record
-    with pytest.raises(ValueError, match="3 pictures, but 2 rows"):
+    with pytest.raises(ValueError, match="3 images, but 2 rows"):
         record_of("portrait_pairs", dataclasses.replace(clip, rows=clip.rows[:2]))
 
 
@@ -95,7 +95,7 @@ def test_what_is_known_of_a_shard_survives_json(tmp_path):
     assert hashlib.sha256((tmp_path / "s").read_bytes()).hexdigest() == writer.shard.sha256
 
 
-def test_fields_are_read_alone_and_pictures_stay_jpeg(tmp_path):
+def test_fields_are_read_alone_and_images_stay_jpeg(tmp_path):
     clip = made_up_clip(2)
     write_data_set(tmp_path, "drawn_faces", [[clip]])
     record = pickle.loads(pickle.dumps(open_records(tmp_path, fields=("frames", "emotion"))))[-1]

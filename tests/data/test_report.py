@@ -69,7 +69,7 @@ def test_the_head_tells_what_the_set_is(page, prepared):
 
 
 def test_faces_are_shown_with_their_mesh(page):
-    # 6 clips of each emotion, and 4 rows of the 3 pictures that a clip has
+    # 6 clips of each emotion, and 4 rows of the 3 images that a clip has
     assert page.count("figure", "face") == 12 + 4 * 3
     assert page.count("path", "lines") == page.count("path", "dots") == 24
     assert all(a["src"].startswith("data:image/jpeg") for t, a in page.elements if t == "img")
@@ -197,7 +197,7 @@ def test_motion_and_sound_of_one_frame_stand_above_each_other():
     audio[50 * 640 : 51 * 640] = 20000
     trace = moving.trace_of({"motion": motion, "audio": audio}, "")
     at = [tuple(map(float, point.split(","))) for point in trace.lips[0].split()]
-    lip = [x for x, y in at if y > 60]  # y points down in the picture: the lip fell
+    lip = [x for x, y in at if y > 60]  # y points down in the image: the lip fell
     sound = [tuple(map(float, point.split(","))) for point in trace.sound.split()]
     loud = sorted({x for x, y in sound if abs(y - 50) > 40})
     assert lip == [pytest.approx(np.mean(loud), abs=0.02)]

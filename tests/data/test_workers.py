@@ -14,7 +14,7 @@ import pytest
 
 import playmate_jax.data as d
 from playmate_jax.data import Loading
-from playmate_jax.data.handover import Lender, Receiver
+from playmate_jax.data.shared_batches import SharedMemoryReader, SharedMemoryWriter
 
 SHARED = Path("/dev/shm")
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="shared memory is not in /dev/shm")
@@ -104,7 +104,7 @@ def alive(group: int) -> bool:
 
 def test_what_is_lent_is_copied_and_lent_again():
     examples = [{"a": np.full((2, 3), n, np.float32), "b": np.bool_(n % 2)} for n in range(4)]
-    lender, receiver = Lender(), Receiver()
+    lender, receiver = SharedMemoryWriter(), SharedMemoryReader()
     first = lender.stacked(examples[:2])
     second = lender.stacked(examples[2:])
     batch = receiver.unpacked(first)

@@ -11,8 +11,8 @@ import pytest
 
 from playmate_jax.diffusion.forward import (
     PREDICTIONS,
+    add_noise,
     noise_from,
-    noised,
     target_of,
     x0_from,
     x0_from_noise,
@@ -77,7 +77,7 @@ def test_every_prediction_gives_back_noise_and_clean_sample(prediction):
     key = jax.random.split(jax.random.key(0))
     x0, noise = jax.random.normal(key[0], (4, 5, 3)), jax.random.normal(key[1], (4, 5, 3))
     alpha_bar = SCHEDULE.alphas_bar[jnp.array([50, 300, 600, 900])]
-    x = noised(x0, noise, alpha_bar)
+    x = add_noise(x0, noise, alpha_bar)
     output = target_of(prediction, x0, noise, alpha_bar)
     # float32 rounding grows by 1/sqrt(alpha_bar) = 40 at the last of these steps
     np.testing.assert_allclose(noise_from(prediction, output, x, alpha_bar), noise, atol=1e-4)
@@ -151,4 +151,4 @@ def test_bounds_hold_the_sample():
 
 def test_x0_from_noise_undoes_noised():
     x0, noise, a = jnp.array([0.3]), jnp.array([-1.2]), jnp.array(0.7)
-    np.testing.assert_allclose(x0_from_noise(noise, noised(x0, noise, a), a), x0, rtol=1e-5)
+    np.testing.assert_allclose(x0_from_noise(noise, add_noise(x0, noise, a), a), x0, rtol=1e-5)

@@ -29,7 +29,7 @@ def face_of_points(x: float, y: float, size: float, roll: float = 0.0, presence=
 
 
 class PointLandmarker:
-    """Sees a face where a picture has a bright square: at its place and of its size."""
+    """Sees a face where an image has a bright square: at its place and of its size."""
 
     def __init__(self):
         self.detections = 0

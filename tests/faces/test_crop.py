@@ -9,7 +9,7 @@ from playmate_jax.faces.warp import apply, invert, sample
 from tests.faces.conftest import face_of_points
 
 
-def _picture(height: int = 300, width: int = 400) -> np.ndarray:
+def _image(height: int = 300, width: int = 400) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
     wave = 128 + 60 * np.sin(columns / 15) + 60 * np.cos(rows / 11)
     return np.stack([wave, columns / width * 255, rows / height * 255], -1).astype(np.uint8)
@@ -26,7 +26,7 @@ def test_square_by_hand():
 @pytest.mark.parametrize("roll_deg", [-170, -60, -10, 0, 25, 90])
 def test_crop_of_a_turned_face_is_upright(roll_deg: float):
     face = face_of_points(200, 150, 80, np.deg2rad(roll_deg))
-    crop = crop_face(_picture(), face, size=256)
+    crop = crop_face(_image(), face, size=256)
     eye, mouth = crop.to_crop(np.stack([face.eye_centre, face.mouth_centre]))
     assert eye[0] == pytest.approx(128, abs=0.01) and mouth[0] == pytest.approx(128, abs=0.01)
     assert mouth[1] - eye[1] == pytest.approx(0.5 / 2.3 * 256, abs=0.01)
@@ -35,7 +35,7 @@ def test_crop_of_a_turned_face_is_upright(roll_deg: float):
     assert middle == pytest.approx([128, 128 + 32], abs=0.02)
 
 
-def test_without_rotation_the_axes_are_the_pictures():
+def test_without_rotation_the_axes_are_the_images():
     square = face_square(face_of_points(200, 150, 80, 0.4), rotate=False)
     assert square.angle == 0
     assert square.side > 0
@@ -48,13 +48,13 @@ def test_crop_moves_and_scales_with_the_face():
     assert (large.x, large.y) == pytest.approx((2 * small.x + 7, 2 * small.y - 5), abs=1e-3)
 
 
-def test_sampling_in_place_is_the_picture():
-    image = _picture()
+def test_sampling_in_place_is_the_image():
+    image = _image()
     assert (sample(image, np.eye(2, 3), (400, 300)) == image).all()
 
 
 def test_a_shift_by_whole_pixels_is_exact():
-    image = _picture()
+    image = _image()
     shifted = sample(image, np.array([[1, 0, 5], [0, 1, 3.0]]), (390, 290))
     assert (shifted == image[3:293, 5:395]).all()
 

@@ -1,4 +1,4 @@
-"""The real face finder on drawn faces, and on real pictures where they are."""
+"""The real face finder on synthetic faces, and on real images where they are."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.draw import draw
-from playmate_jax.data.drawn.expression import UNITS
-from playmate_jax.data.drawn.identity import sample_identity
 from playmate_jax.faces import DRAWN, Face, crop_face, face_square, track_video
-from playmate_jax.faces.openings import eye_ratios, lip_opening, lip_opening_of
+from playmate_jax.faces.openness import eye_ratios, lip_openness, lip_openness_of
 from playmate_jax.media import open_video, read_image
+from playmate_jax.synthetic.draw import draw
+from playmate_jax.synthetic.expression import UNITS
+from playmate_jax.synthetic.identity import sample_identity
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ def test_a_drawn_face_is_found_with_its_parts_in_place(landmarker, drawn):
 
 def test_openings_follow_the_drawing(landmarker, drawn):
     found = [landmarker.detect(image)[0].landmarks for image in drawn]
-    openings = lip_opening(np.stack(found[:4]))
-    assert (np.diff(openings) > 0).all() and openings[3] > openings[0] + 0.15
+    openness = lip_openness(np.stack(found[:4]))
+    assert (np.diff(openness) > 0).all() and openness[3] > openness[0] + 0.15
     assert (eye_ratios(found[4]) < 0.6 * eye_ratios(found[0])).all()
 
 
 @pytest.mark.parametrize("roll_deg", [-40, -15, 20, 40])
-def test_landmarks_turn_with_the_picture(landmarker, drawn, roll_deg: float):
+def test_landmarks_turn_with_the_image(landmarker, drawn, roll_deg: float):
     (face,) = landmarker.detect(drawn[0])
     turn = cv2.getRotationMatrix2D((127.5, 127.5), roll_deg, 1)
     turned = cv2.warpAffine(drawn[0], turn, (256, 256), borderMode=cv2.BORDER_REPLICATE)
@@ -57,24 +57,24 @@ def test_landmarks_turn_with_the_picture(landmarker, drawn, roll_deg: float):
 
 
 @pytest.mark.parametrize("size", [(1400, 1000), (900, 1600), (256, 256)])
-def test_a_small_face_is_found_in_a_large_picture(landmarker, drawn, size):
+def test_a_small_face_is_found_in_a_large_image(landmarker, drawn, size):
     """96 pixels of 1400: the first search cannot see it, the tiles do."""
     width, height = size
-    picture = np.full((height, width, 3), 90, np.uint8)
+    image = np.full((height, width, 3), 90, np.uint8)
     small = cv2.resize(drawn[0], (150, 150), interpolation=cv2.INTER_AREA)
     x, y = width - 200, height - 180
-    picture[y : y + 150, x : x + 150] = small
-    (face,) = landmarker.detect(picture)
+    image[y : y + 150, x : x + 150] = small
+    (face,) = landmarker.detect(image)
     (alone,) = landmarker.detect(drawn[0])
     assert _mean_error(face, alone.points * 150 / 256 + [x, y]) < 0.06
 
 
 def test_several_faces_come_the_largest_first(landmarker, drawn):
     small = cv2.resize(drawn[0], (180, 180), interpolation=cv2.INTER_AREA)
-    picture = np.full((256, 512, 3), 90, np.uint8)
-    picture[:180, :180] = small
-    picture[:, 256:] = drawn[1]
-    faces = landmarker.detect(picture)
+    image = np.full((256, 512, 3), 90, np.uint8)
+    image[:180, :180] = small
+    image[:, 256:] = drawn[1]
+    faces = landmarker.detect(image)
     assert len(faces) == 2
     assert faces[0].area > faces[1].area and faces[0].box[0] > 256
 
@@ -91,10 +91,10 @@ def test_tracking_agrees_with_detection(landmarker, drawn):
     (found,) = landmarker.detect(drawn[1])
     assert followed is not None and _mean_error(followed, found.points) < 0.03
     assert landmarker.track(np.full((256, 256, 3), 128, np.uint8), face) is None
-    assert np.isnan(lip_opening_of([np.full((64, 64, 3), 128, np.uint8)], landmarker)).all()
+    assert np.isnan(lip_openness_of([np.full((64, 64, 3), 128, np.uint8)], landmarker)).all()
 
 
-def test_drawn_framing_is_the_drawn_pictures_own(landmarker, drawn):
+def test_drawn_framing_is_the_drawn_images_own(landmarker, drawn):
     square = face_square(landmarker.detect(drawn[0])[0], **DRAWN)
     assert square.side == pytest.approx(256, rel=0.06)
     assert (square.x, square.y) == pytest.approx((128, 128), abs=8)

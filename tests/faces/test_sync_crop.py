@@ -21,7 +21,7 @@ def test_the_crop_is_steady_and_goes_on_where_the_face_was_lost():
     np.testing.assert_allclose([one.side for one in squares], 140.0, rtol=1e-6)
     # away from the ends, a steady movement is kept: x is the box's middle
     np.testing.assert_allclose([one.x for one in squares[25:35]], np.arange(75, 85), atol=0.01)
-    # a picture whose red is x: in the crop it begins 70 left of the middle and grows by 140 / 56
-    pictures = [np.tile(np.arange(200, dtype=np.uint8)[:, None], (200, 1, 3))] * 60
-    crop = list(sync_crops(pictures, faces, size=56))[30]
+    # an image whose red is x: in the crop it begins 70 left of the middle and grows by 140 / 56
+    images = [np.tile(np.arange(200, dtype=np.uint8)[:, None], (200, 1, 3))] * 60
+    crop = list(sync_crops(images, faces, size=56))[30]
     np.testing.assert_allclose(crop[20, :, 0], 10 + 2.5 * (np.arange(56) + 0.5) - 0.5, atol=1)

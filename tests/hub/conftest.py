@@ -7,8 +7,8 @@ from http.server import ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from playmate_jax.inference.published import PUBLISHED, File, Published
-from playmate_jax.models.weights import save_weights
+from playmate_jax.hub.published import PUBLISHED, File, Published
+from playmate_jax.hub.weights import save_weights
 from tests.hub.hub_server import COMMIT, Handler, Hub, sha256
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from playmate_jax.converters import fetch
 from playmate_jax.errors import UserError
-from playmate_jax.inference import bundles
-from playmate_jax.inference.published import NOT_FETCHED, PUBLISHED
-from playmate_jax.models.weights import load_weights
+from playmate_jax.hub import bundles
+from playmate_jax.hub.published import NOT_FETCHED, PUBLISHED
+from playmate_jax.hub.weights import load_weights
 from tests.hub.hub_server import COMMIT, git_hash, sha256
 
 
@@ -103,7 +103,7 @@ def test_contents_that_changed_on_the_way_are_refused(hub, tiny):
 
 def test_small_files_are_checked_by_gits_hash(hub, tiny, monkeypatch):
     """Of a small file the hub keeps sha1("blob SIZE\\0" + contents) alone."""
-    from playmate_jax.inference.hub import _checked
+    from playmate_jax.hub.download import _checked
 
     path = bundles.cache_directory() / "config.json"
     path.parent.mkdir(parents=True)
@@ -266,12 +266,12 @@ def test_pins_are_commits_and_hashes_are_sha256():
 def test_liveportrait_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp_path):
     """The real converter, at the size of the recordings; animals come without stitching."""
     pytest.importorskip("torch")
-    from playmate_jax.converters import liveportrait, stand_in, torch_files
+    from playmate_jax.converters import liveportrait, synthetic_weights, torch_files
     from tests.converters import test_liveportrait as small
 
     folder, states = (
         tmp_path / "published",
-        {f: stand_in.state_dict(small.manifest(f), 3) for f in liveportrait.PARTS},
+        {f: synthetic_weights.state_dict(small.manifest(f), 3) for f in liveportrait.PARTS},
     )
     for part in ("liveportrait", "liveportrait_animals"):
         for field, name in liveportrait.FILES.items():

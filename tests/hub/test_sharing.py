@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.inference import Animator, bundles
-from playmate_jax.inference import hub as hub_files
-from playmate_jax.inference.model_card import markdown
+from playmate_jax.hub import bundles, download
+from playmate_jax.hub.model_card import markdown
+from playmate_jax.hub.published import PUBLISHED
+from playmate_jax.hub.sharing import save_bundle
+from playmate_jax.inference import Animator
 from playmate_jax.inference.motion_files import MotionClip, write_motion
-from playmate_jax.inference.published import PUBLISHED
-from playmate_jax.inference.sharing import save_bundle
 from tests.hub.hub_server import COMMIT
 
 
@@ -109,9 +109,7 @@ def test_a_taken_place_is_left_alone(cached, tmp_path):
 
 
 def test_a_hub_id_is_a_place_of_weights(hub, tiny_weights, monkeypatch):
-    monkeypatch.setattr(
-        hub_files, "fetch_bundle", partial(hub_files.fetch_bundle, endpoint=hub.url)
-    )
+    monkeypatch.setattr(download, "fetch_bundle", partial(download.fetch_bundle, endpoint=hub.url))
     hub.repositories["me/mine"] = {
         str(path.relative_to(tiny_weights)): path.read_bytes()
         for path in tiny_weights.rglob("*")
@@ -171,8 +169,8 @@ def test_a_page_names_one_licence_only_if_there_is_one():
 
 def test_paths_are_not_taken_for_repositories():
     for text in ("./mine", "../mine", "/tmp/mine", "mine", "a/b/c", "~/mine"):
-        assert hub_files.split_id(text) is None, text
-    assert hub_files.split_id("me/mine-1.0@v2") == ("me/mine-1.0", "v2")
+        assert download.split_id(text) is None, text
+    assert download.split_id("me/mine-1.0@v2") == ("me/mine-1.0", "v2")
 
 
 def test_speech_encoders_are_told_from_generators_by_kind(tmp_path):

@@ -2,7 +2,7 @@
 
 import json
 
-from playmate_jax.inference import bundles
+from playmate_jax.hub import bundles
 
 
 def test_get_list_where_remove(command, tiny):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from playmate_jax.cli.animate import PORTRAIT, SPEECH
-from playmate_jax.data.drawn.expression import mouth_opening, units_from_expression
 from playmate_jax.errors import UserError
 from playmate_jax.faces import TfliteLandmarker
-from playmate_jax.inference import Animator, bundles
+from playmate_jax.hub import bundles
+from playmate_jax.inference import Animator
 from playmate_jax.media import read_audio, read_image
 from playmate_jax.motion.layout import EXPRESSION
+from playmate_jax.synthetic.expression import mouth_openness, units_from_expression
 
 SHARE_OF_SILENCE_CLOSED = 0.98  # what the project promises of its lips
 CLOSED = 0.12  # of the full opening; the same bound as in the evaluation of the lips
@@ -39,18 +40,18 @@ def spoken(demo):
     return demo.animate(PORTRAIT, SPEECH)
 
 
-def _openings(motion):
-    return mouth_opening(units_from_expression(motion[:, EXPRESSION]))
+def _openness(motion):
+    return mouth_openness(units_from_expression(motion[:, EXPRESSION]))
 
 
 def test_the_bundled_inputs_are_small_and_made_by_our_own_tools():
-    from playmate_jax.data.drawn.demo_inputs import HEIGHT, WIDTH, demo_portrait
+    from playmate_jax.synthetic.demo_inputs import HEIGHT, WIDTH, demo_portrait
 
     assert PORTRAIT.stat().st_size + SPEECH.stat().st_size < 600_000
     assert len(read_audio(SPEECH)) == 5 * 16_000
     drawn = demo_portrait()
     assert drawn.shape == (HEIGHT, WIDTH, 3)
-    # the drawer may be refined later without the picture being drawn again
+    # the renderer may be refined later without the image being drawn again
     assert np.abs(read_image(PORTRAIT).astype(int) - drawn).mean() < 2
 
 
@@ -69,23 +70,23 @@ def test_cards_tell_what_the_weights_are(demo):
 
 
 def test_speech_moves_the_lips(spoken):
-    openings = _openings(spoken.motion)
-    assert openings.max() > 0.3 and openings.std() > 0.05
+    openness = _openness(spoken.motion)
+    assert openness.max() > 0.3 and openness.std() > 0.05
 
 
 def test_in_silence_the_mouth_is_closed(demo):
     animation = demo.animate(PORTRAIT, np.zeros(3 * 16_000, np.float32))
-    assert (_openings(animation.motion) < CLOSED).mean() >= SHARE_OF_SILENCE_CLOSED
+    assert (_openness(animation.motion) < CLOSED).mean() >= SHARE_OF_SILENCE_CLOSED
 
 
 def test_drawn_frames_are_a_face_that_moves(spoken):
     """Something changes around the mouth, nothing outside the crop."""
     left, top, right, bottom = spoken.facts["face_box"]
-    picture = read_image(PORTRAIT)
+    image = read_image(PORTRAIT)
     spoken.motion = spoken.motion[::12]
     frames = np.stack(list(spoken)).astype(int)
-    outside = np.ones(picture.shape[:2], bool)
+    outside = np.ones(image.shape[:2], bool)
     outside[max(top, 0) : bottom, max(left, 0) : right] = False
-    assert np.abs(frames - picture)[:, outside].max() == 0
+    assert np.abs(frames - image)[:, outside].max() == 0
     x, y = (left + right) // 2, top + int(0.62 * (bottom - top))
     assert frames[:, y - 20 : y + 20, x - 25 : x + 25].std(0).mean() > 3

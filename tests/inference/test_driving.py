@@ -11,8 +11,8 @@ from playmate_jax.geometry.head_pose import rotation
 from playmate_jax.inference.driving import back_and_forth, follow, read_driving, retime
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.motion_files import MotionClip, write_motion
-from playmate_jax.inference.random_weights import TINY_RENDERER
 from playmate_jax.motion.layout import MOTION_SIZE, PITCH, POSE, ROLL, SCALE, TRANSLATION, YAW
+from tests.random_weights import TINY_RENDERER
 
 
 def _motion(n, seed=0):
@@ -92,20 +92,20 @@ def test_a_recording_is_refused_as_driving(tmp_path):
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
-    with pytest.raises(UserError, match="driving video, picture or motion file"):
+    with pytest.raises(UserError, match="driving video, image or motion file"):
         read_driving(path, _never, {}, _TINY, longest=10)
 
 
 def test_a_motion_file_drives_at_25_frames_a_second(tmp_path):
-    """20 fps to 25: positions 0.8 apart, of the openings too; no face is looked for."""
+    """20 fps to 25: positions 0.8 apart, of the openness too; no face is looked for."""
     motion = np.repeat(np.arange(8, dtype=np.float32)[:, None], MOTION_SIZE, 1)
     motion[:, SCALE] += 1
-    openings = np.repeat(np.arange(8, dtype=np.float32)[:, None], 3, 1)
-    write_motion(tmp_path / "m.npz", MotionClip(motion, 20, openings))
+    openness = np.repeat(np.arange(8, dtype=np.float32)[:, None], 3, 1)
+    write_motion(tmp_path / "m.npz", MotionClip(motion, 20, openness))
     clip = read_driving(tmp_path / "m.npz", _never, {}, _TINY, longest=5)
     assert clip.fps == 25
     np.testing.assert_allclose(clip.motion[:, YAW], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-4)
-    np.testing.assert_allclose(clip.openings[:, 2], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-6)
+    np.testing.assert_allclose(clip.openness[:, 2], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-6)
 
 
 def test_angles_are_retimed_the_short_way_round(tmp_path):

@@ -6,11 +6,11 @@ import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.generate import motion_model
-from playmate_jax.inference.random_weights import TINY_RENDERER
 from playmate_jax.models import renderer
-from playmate_jax.models.weights import load_weights
+from tests.random_weights import TINY_RENDERER
 
 
 def zeros(tree):

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from playmate_jax.configuration import to_values
 from playmate_jax.errors import UserError
 from playmate_jax.inference import generate as generate_module
 from playmate_jax.inference.generate import (
@@ -14,16 +15,15 @@ from playmate_jax.inference.generate import (
     generate,
     motion_model,
 )
-from playmate_jax.models.configuration import to_values
 from playmate_jax.models.emotion import EmotionConfig
-from playmate_jax.models.generator import GeneratorConfig
+from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion, init_generator
 from playmate_jax.motion.layout import POSE
 from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.training.motion_clips import clip_statistics, random_clips
 
 CONFIG = MotionModelConfig(
-    generator=GeneratorConfig(
+    generator=MotionDenoiserConfig(
         speech_size=8, width=16, condition_width=8, layers=1, heads=2, feed_forward=16,
         kernel_size=3, dropout=0.0, prediction="x0", window=WindowConfig(20, 4),
     ),

@@ -8,18 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from playmate_jax.configuration import to_values
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import save_weights
 from playmate_jax.inference import Animator, joyvasa_generator
-from playmate_jax.inference.generators import Request, load_generator
+from playmate_jax.inference.generators import load_generator
 from playmate_jax.inference.joyvasa_generator import STATISTICS, moved_portrait, smoothed_pose
-from playmate_jax.inference.random_weights import random_params
+from playmate_jax.inference.motion_generator import Request
 from playmate_jax.models import joyvasa, wav2vec2
-from playmate_jax.models.configuration import to_values
 from playmate_jax.models.joyvasa import DenoiserConfig, JoyvasaConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
-from playmate_jax.models.weights import save_weights
 from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, POSE, unpack
 from playmate_jax.motion.windows import WindowConfig
+from tests.random_weights import random_params
 
 CONFIG = JoyvasaConfig(
     DenoiserConfig(

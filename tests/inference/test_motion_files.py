@@ -24,14 +24,14 @@ def test_what_was_written_is_read(tmp_path):
     write_motion(tmp_path / "m.npz", _clip())
     found = read_motion(tmp_path / "m.npz")
     np.testing.assert_allclose(found.motion, _clip().motion, atol=1e-4)
-    assert found.fps == 25 and found.openings is None
+    assert found.fps == 25 and found.openness is None
     assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
 
 
 def test_openings_are_kept(tmp_path):
-    openings = np.random.default_rng(1).uniform(0, 1, (7, 3)).astype(np.float32)
-    write_motion(tmp_path / "m.npz", MotionClip(_clip().motion, 25.0, openings))
-    np.testing.assert_array_equal(read_motion(tmp_path / "m.npz").openings, openings)
+    openness = np.random.default_rng(1).uniform(0, 1, (7, 3)).astype(np.float32)
+    write_motion(tmp_path / "m.npz", MotionClip(_clip().motion, 25.0, openness))
+    np.testing.assert_array_equal(read_motion(tmp_path / "m.npz").openness, openness)
 
 
 def test_real_motion_is_read(shared):
@@ -93,7 +93,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, change):
         read_motion(tmp_path / "m.npz")
 
 
-def _template(clip: MotionClip, old: bool = False, openings=None) -> dict:
+def _template(clip: MotionClip, old: bool = False, openness=None) -> dict:
     """The clip as LivePortrait writes it, with its older or newer keys."""
     parts = unpack(clip.motion)
     turned = np.asarray(jax.jit(rotation)(parts["pitch"], parts["yaw"], parts["roll"]))
@@ -108,10 +108,10 @@ def _template(clip: MotionClip, old: bool = False, openings=None) -> dict:
     if not old:
         for frame in frames:
             frame |= {"kp": np.zeros((1, 21, 3), np.float32), "x_s": np.zeros((1, 21, 3))}
-    if openings is not None:
+    if openness is not None:
         key = "c_d_{}_lst" if old else "c_{}_lst"
-        found[key.format("eyes")] = [row[None, :2] for row in openings]
-        found[key.format("lip")] = [row[None, 2:] for row in openings]
+        found[key.format("eyes")] = [row[None, :2] for row in openness]
+        found[key.format("lip")] = [row[None, 2:] for row in openness]
     return found
 
 
@@ -123,12 +123,12 @@ def _write(tmp_path, template, protocol=4):
 
 @pytest.mark.parametrize("old", [False, True])
 def test_templates_of_both_ages_are_the_same_clip(tmp_path, old):
-    openings = np.random.default_rng(1).uniform(0, 1, (7, 3)).astype(np.float32)
-    found = read_motion(_write(tmp_path, _template(_clip(), old, openings)))
+    openness = np.random.default_rng(1).uniform(0, 1, (7, 3)).astype(np.float32)
+    found = read_motion(_write(tmp_path, _template(_clip(), old, openness)))
     np.testing.assert_allclose(found.motion, _clip().motion, atol=1e-4)
-    np.testing.assert_array_equal(found.openings, openings)
+    np.testing.assert_array_equal(found.openness, openness)
     assert found.fps == 25
-    assert read_motion(_write(tmp_path, _template(_clip(), old))).openings is None
+    assert read_motion(_write(tmp_path, _template(_clip(), old))).openness is None
 
 
 def test_a_real_template_is_the_same_as_its_arrays(shared):
@@ -138,7 +138,7 @@ def test_a_real_template_is_the_same_as_its_arrays(shared):
     np.testing.assert_allclose(theirs.motion, ours.motion, atol=1e-6)
     assert theirs.fps == ours.fps == 20
     old = read_motion(folder / "template_old_keys.pkl")
-    assert old.motion.shape == (16, 70) and old.openings.shape == (16, 3) and old.fps == 30
+    assert old.motion.shape == (16, 70) and old.openness.shape == (16, 3) and old.fps == 30
 
 
 DAMAGES = {
@@ -156,13 +156,13 @@ DAMAGES = {
     "no scale": lambda t: t["motion"][2]["scale"].fill(0),
     "no frame rate": lambda t: t.update(output_fps=0),
     "a frame rate of text": lambda t: t.update(output_fps="fast"),
-    "openings of other length": lambda t: t["c_eyes_lst"].pop() is t["c_lip_lst"].pop(),
+    "openness of other length": lambda t: t["c_eyes_lst"].pop() is t["c_lip_lst"].pop(),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_template_that_does_not_fit_is_refused(tmp_path, damage):
-    template = copy.deepcopy(_template(_clip(), openings=np.full((7, 3), 0.3, np.float32)))
+    template = copy.deepcopy(_template(_clip(), openness=np.full((7, 3), 0.3, np.float32)))
     DAMAGES[damage](template)
     with pytest.raises(UserError, match=r"expected.*t\.pkl"):
         read_motion(_write(tmp_path, template))

@@ -6,15 +6,17 @@ import jax
 import numpy as np
 import pytest
 
+from playmate_jax.configuration import to_values
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import save_weights
 from playmate_jax.inference import playmate_generator
 from playmate_jax.inference.generate import MotionModel
-from playmate_jax.inference.generators import Request, load_generator
-from playmate_jax.inference.playmate_generator import LogMel, PlaymateGenerator
-from playmate_jax.models.configuration import to_values
+from playmate_jax.inference.generators import load_generator
+from playmate_jax.inference.motion_generator import Request
+from playmate_jax.inference.playmate_generator import PlaymateGenerator
 from playmate_jax.models.motion_model import MotionModelConfig
+from playmate_jax.models.speech_encoders import LogMel
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
-from playmate_jax.models.weights import save_weights
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.training.motion_clips import clip_statistics, random_clips
 

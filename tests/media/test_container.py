@@ -8,7 +8,7 @@ from PIL import Image
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import VideoWriter
-from playmate_jax.media.container import check_readable, is_film, open_container
+from playmate_jax.media.container import check_readable, is_video, open_container
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,18 @@ def test_what_cannot_be_read_is_said_once(tmp_path: Path, make, sentence: str):
     assert str(error.value) == sentence.replace("FILE", str(path))
 
 
-def test_a_film_is_a_video_and_no_picture(tmp_path: Path):
-    """An animated picture is used as its first frame, and a phone's photo may hold two pictures."""
+def test_a_video_is_a_video_and_no_image(tmp_path: Path):
+    """An animated image is used as its first frame, and a phone's photo may hold two images."""
     frames = [Image.fromarray(np.full((16, 16, 3), shade, np.uint8)) for shade in (0, 200)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "a.png")
     with VideoWriter(tmp_path / "a.mp4", 25, (16, 16)) as out:
         out.write(np.asarray(frames[0]))
     (tmp_path / "a.txt").write_text("hello")
-    films = {name: is_film(tmp_path / f"a.{name}") for name in ("gif", "png", "mp4", "txt", "none")}
-    assert films == {"gif": False, "png": False, "mp4": True, "txt": False, "none": False}
+    videos = {
+        name: is_video(tmp_path / f"a.{name}") for name in ("gif", "png", "mp4", "txt", "none")
+    }
+    assert videos == {"gif": False, "png": False, "mp4": True, "txt": False, "none": False}
 
 
 def test_a_list_of_other_files_is_no_video(tmp_path: Path):

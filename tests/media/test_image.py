@@ -1,4 +1,4 @@
-"""Pictures: whatever is in the file, uint8 RGB comes out, upright and opaque, or one sentence."""
+"""Images: whatever is in the file, uint8 RGB comes out, upright and opaque, or one sentence."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _gradient(width: int = 40, height: int = 30) -> np.ndarray:
     return np.stack([rows * 8, columns * 6, 255 - columns * 6], -1).astype(np.uint8)
 
 
-def test_a_picture_survives(tmp_path: Path):
+def test_a_image_survives(tmp_path: Path):
     write_image(tmp_path / "a.png", _gradient())
     assert (read_image(tmp_path / "a.png") == _gradient()).all()
     assert kind(tmp_path / "a.png") == "image"
@@ -78,7 +78,7 @@ def test_a_cmyk_jpeg_keeps_its_colours(tmp_path: Path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
-def test_deep_pictures_keep_their_range(tmp_path: Path, dtype):
+def test_deep_images_keep_their_range(tmp_path: Path, dtype):
     ramp = np.tile(np.linspace(0, 1, 256), (20, 1))
     scale = 1 if dtype == np.float32 else 65535
     Image.fromarray((ramp * scale).astype(dtype)).save(tmp_path / "a.tif")
@@ -86,7 +86,7 @@ def test_deep_pictures_keep_their_range(tmp_path: Path, dtype):
     assert abs(read[0, :, 1].astype(int) - np.arange(256)).max() <= 1
 
 
-def test_a_16_bit_colour_picture_keeps_its_range(tmp_path: Path):
+def test_a_16_bit_colour_image_keeps_its_range(tmp_path: Path):
     import cv2
 
     cv2.imwrite(str(tmp_path / "a.png"), np.full((20, 20, 3), (10000, 30000, 60000), np.uint16))
@@ -111,24 +111,24 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path):
     assert kind(tmp_path / "a.gif") == "video"
 
 
-def test_a_huge_picture_is_read(tmp_path: Path):
+def test_a_huge_image_is_read(tmp_path: Path):
     Image.new("L", (8000, 8000), 90).save(tmp_path / "a.jpg")
     read = read_image(tmp_path / "a.jpg")
     assert read.shape == (8000, 8000, 3) and read[4000, 4000].tolist() == [90, 90, 90]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a_picture_is_reduced_to_a_side(tmp_path: Path, suffix: str):
+def test_a_image_is_reduced_to_a_side(tmp_path: Path, suffix: str):
     Image.new("RGB", (1600, 900), (90, 120, 60)).save(tmp_path / f"a{suffix}")
     read = read_image(tmp_path / f"a{suffix}", max_side=400)
     assert read.shape == (225, 400, 3)
     assert abs(read[100, 200].astype(int) - (90, 120, 60)).max() <= 2
 
 
-def test_pictures_that_cannot_be_are_one_sentence(tmp_path: Path):
+def test_images_that_cannot_be_are_one_sentence(tmp_path: Path):
     write_image(tmp_path / "tiny.png", np.zeros((1, 1, 3), np.uint8))
     Image.new("1", (20000, 20000)).save(tmp_path / "vast.png")
-    (tmp_path / "text.jpg").write_text("not a picture\n" * 50)
+    (tmp_path / "text.jpg").write_text("not an image\n" * 50)
     (tmp_path / "empty.png").touch()
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     for suffix in ("png", "jpg", "webp", "tif", "gif"):
@@ -138,12 +138,12 @@ def test_pictures_that_cannot_be_are_one_sentence(tmp_path: Path):
         (tmp_path / f"whole.{suffix}").unlink()
     (tmp_path / "folder.png").mkdir()
     for path in [*tmp_path.iterdir(), tmp_path / "none.png", Path("a\0b.png")]:
-        with pytest.raises(UserError, match="expected a .*picture") as error:
+        with pytest.raises(UserError, match="expected a .*image") as error:
             read_image(path)
         assert "\n" not in str(error.value)
 
 
-def test_an_unwritable_picture_is_one_sentence(tmp_path: Path):
+def test_an_unwritable_image_is_one_sentence(tmp_path: Path):
     for path in (tmp_path / "a.nonsense", tmp_path / "none" / "a.png"):
         with pytest.raises(UserError, match="expected to write"):
             write_image(path, _gradient())

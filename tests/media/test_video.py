@@ -103,14 +103,14 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path, write_clip):
 @pytest.mark.parametrize("hz", [16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("fps", [Fraction(25), NTSC])
 @pytest.mark.parametrize("given_s", [0.2, 1.0, 3.0])
-def test_sound_is_as_long_as_the_picture(tmp_path: Path, write_clip, hz, fps, given_s):
+def test_sound_is_as_long_as_the_image(tmp_path: Path, write_clip, hz, fps, given_s):
     sound = np.full(int(given_s * hz), 0.1, np.float32)
     path = write_clip(tmp_path / "a.mp4", count=25, fps=fps, audio=sound, audio_hz=hz)
     length = 25 / fps
     with av.open(str(path)) as container:
-        picture, track = container.streams.video[0], container.streams.audio[0]
+        image, track = container.streams.video[0], container.streams.audio[0]
         # the mp4's clock (1/1000 s in its header, a tick elsewhere) rounds
-        assert abs(picture.duration * picture.time_base - length) < Fraction(1, 500)
+        assert abs(image.duration * image.time_base - length) < Fraction(1, 500)
         assert abs(track.duration * track.time_base - length) < Fraction(1, 500)
     assert abs(len(read_audio(path)) / 16000 - length) < 0.002
 
@@ -173,7 +173,7 @@ def test_names_are_taken_literally(tmp_path: Path, monkeypatch, write_clip, name
     assert kind(name) == "video"
 
 
-def test_an_animated_picture_is_a_video(tmp_path: Path):
+def test_an_animated_image_is_a_video(tmp_path: Path):
     from PIL import Image
 
     frames = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
@@ -183,19 +183,19 @@ def test_an_animated_picture_is_a_video(tmp_path: Path):
     assert shown == [[255, 0, 0]] * 1 + [[0, 0, 255]] * 3  # the nearest of 0 and 80 ms, at 40 ms
 
 
-def test_texts_pictures_and_sounds_are_no_video(tmp_path: Path, write_sound):
+def test_texts_images_and_sounds_are_no_video(tmp_path: Path, write_sound):
     from playmate_jax.media import write_image
 
     text = tmp_path / "text.mp4"
     text.write_text("not a video\n" * 50)
     empty = tmp_path / "empty.mp4"
     empty.touch()
-    picture = tmp_path / "p.png"
-    write_image(picture, clip_frames(1)[0])
+    image = tmp_path / "p.png"
+    write_image(image, clip_frames(1)[0])
     sound = write_sound(tmp_path / "s.wav", np.zeros(8000), 16000, "pcm_s16le", "s16")
     notes = tmp_path / "notes.txt"
     notes.write_text("not a video\n" * 50)
-    for path in (text, empty, picture, sound, notes, tmp_path, tmp_path / "none.mp4"):
+    for path in (text, empty, image, sound, notes, tmp_path, tmp_path / "none.mp4"):
         with pytest.raises(UserError, match="expected a video") as error:
             open_video(path)
         assert "\n" not in str(error.value)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.expression import BASIS, UNIT, UNITS
-from playmate_jax.data.drawn.pool import POSE_MEAN, POSE_STD
 from playmate_jax.metrics import driving_pose
 from playmate_jax.motion.layout import ANGLES, EXPRESSION
+from playmate_jax.synthetic.expression import BASIS, UNIT, UNITS
+from playmate_jax.synthetic.pool import POSE_MEAN, POSE_STD
 
 OWN = np.array([4.0, -6.0, 2.0], np.float32)
 N = 50
@@ -44,7 +44,7 @@ def test_relative_adds_angles_about_one_axis():
 
 
 def person(driver, leak=0.0):
-    """A portrait that follows but for two degrees of yaw, and speaks alike whoever drives it."""
+    """A portrait that follows but for two degrees of yaw, and speaks alike anyone who drives it."""
     jaw = np.zeros((N, len(UNITS)), np.float32)
     jaw[:, UNIT["jaw"]] = np.random.default_rng(1).random(N)
     free = np.zeros((N, 70), np.float32)

@@ -1,30 +1,30 @@
-"""The face space's report: what perfect pictures score, and that its baselines know the truth."""
+"""The face space's report: what perfect images score, and that its baselines know the truth."""
 
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.draw import draw_with_truth
-from playmate_jax.data.drawn.expression import BASIS, UNIT
-from playmate_jax.data.drawn.identity import sample_identity
-from playmate_jax.data.drawn.pool import build_pool
 from playmate_jax.metrics import face_space
 from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.synthetic.draw import draw_with_truth
+from playmate_jax.synthetic.expression import BASIS, UNIT
+from playmate_jax.synthetic.identity import sample_identity
+from playmate_jax.synthetic.pool import build_pool
 
 SIZE = 64
 STRAIGHT = np.array([0, 0, 0, 0.72, 0, 0], np.float32)
 
 
 def truth_at(pose):
-    """Picture, position and mask of one person at rest."""
+    """RgbImage, position and mask of one person at rest."""
     drawn = draw_with_truth(sample_identity(3, 0), np.zeros((1, 18), np.float32), pose[None], SIZE)
     return drawn["image"][0].astype(np.float32) / 255, drawn["position"][0], drawn["mask"][0]
 
 
 def warped_to(pose):
-    picture, position, mask = truth_at(STRAIGHT)
+    image, position, mask = truth_at(STRAIGHT)
     wanted, points, driving_mask = truth_at(pose)
-    found = face_space.exact_rigid_warp(picture, (position, mask, STRAIGHT), (points, driving_mask))
+    found = face_space.exact_rigid_warp(image, (position, mask, STRAIGHT), (points, driving_mask))
     return *found, wanted, mask, driving_mask
 
 
@@ -54,7 +54,7 @@ def test_only_the_side_that_a_turn_reveals_was_not_visible(yaw):
     face = mask == 4
     columns, hidden = np.nonzero(face)[1], np.nonzero(face & (seen == 0))[1]
     assert 0.02 < len(hidden) / len(columns) < 0.2  # the temple and the nose's far side
-    # Yaw turns the nose to the picture's left and shows the right cheek.
+    # Yaw turns the nose to the image's left and shows the right cheek.
     side = np.sign(np.median(hidden) - columns.mean())
     assert side == np.sign(yaw)
 
@@ -66,7 +66,7 @@ def delta(units):
     return {"delta": (units @ BASIS).reshape(-1, 21, 3)}
 
 
-def test_perfect_pictures_have_no_expression_error():
+def test_perfect_images_have_no_expression_error():
     report = face_space.expression_errors(UNITS, delta(UNITS), delta(UNITS))
     for name in ("lid", "lip"):
         for error in (f"{name}_error", f"{name}_error_to_m", f"m_{name}_error"):
@@ -123,11 +123,11 @@ def test_a_renderer_that_knows_the_truth_beats_both_baselines(tmp_path, monkeypa
         for image, units, pose in zip(truth["image"][i], truth["units"][i], truth["pose"][i])
     }
 
-    def look(config, params, pictures):
-        shown = [people[(p * 255 + 0.5).astype(np.uint8).tobytes()] for p in pictures]
+    def look(config, params, images):
+        shown = [people[(p * 255 + 0.5).astype(np.uint8).tobytes()] for p in images]
         units, pose = (np.stack(x) for x in zip(*shown))
         angles = dict(zip(face_space.ANGLES, pose[:, :3].T))
-        return {"picture": pictures, **delta(units), **angles}
+        return {"picture": images, **delta(units), **angles}
 
     def redraw(config, params, source, of_source, of_driving):
         np.testing.assert_array_equal(of_source["picture"], source)

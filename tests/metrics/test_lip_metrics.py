@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.phonemes import Segment
 from playmate_jax.metrics import lips
 from playmate_jax.metrics.lips import CLOSE, JAW, ROUND, WIDE
+from playmate_jax.synthetic.phonemes import Segment
 
 
 def motion(n=100, seed=0):

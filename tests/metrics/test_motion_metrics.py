@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.emotion import PROTOTYPES
-from playmate_jax.data.drawn.expression import BASIS, UNIT
 from playmate_jax.metrics import motion as metrics
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, PITCH, ROLL, YAW
+from playmate_jax.synthetic.emotion import PROTOTYPES
+from playmate_jax.synthetic.expression import BASIS, UNIT
 
 
 def heads(amplitude=(1.0, 2.0, 0.5), clips=3, n=100):

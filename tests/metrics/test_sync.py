@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import save_weights
 from playmate_jax.metrics import sync
 from playmate_jax.metrics.sync import (
     SyncScore,
@@ -15,7 +16,6 @@ from playmate_jax.metrics.sync import (
 )
 from playmate_jax.models.mfcc import mfcc
 from playmate_jax.models.syncnet import SyncNet, SyncNetConfig, shapes
-from playmate_jax.models.weights import save_weights
 
 TINY = SyncNetConfig((2, 4, 4, 4, 4, 8), (3, 4, 4, 4, 4, 8), 6, 12, image_size=64)
 N = 50
@@ -82,8 +82,8 @@ def test_batches_change_nothing(score, clip):
     lips, speech = score.embed(frames, audio)
     assert lips.shape == speech.shape == (25, 12)  # the original leaves the last window out
     network, windows = SyncNet(TINY), sync.speech_windows(audio, 25)
-    pictures = frames[None].astype(np.float32) / 255
-    wanted, seen = jax.jit(network.apply)(tiny_variables(), windows[..., None], pictures)
+    images = frames[None].astype(np.float32) / 255
+    wanted, seen = jax.jit(network.apply)(tiny_variables(), windows[..., None], images)
     np.testing.assert_allclose(speech, wanted, rtol=1e-4)
     np.testing.assert_allclose(lips, seen[0, :25], rtol=1e-4)
     assert score(frames, audio) == compare(lips, speech)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.expression import UNIT, UNITS
 from playmate_jax.media import VideoWriter
 from playmate_jax.metrics.video_lips import chance, lips_against_landmarks, measure
+from playmate_jax.synthetic.expression import UNIT, UNITS
 
 SOUND = np.zeros(640 * 200, np.float32)
 

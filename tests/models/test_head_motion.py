@@ -70,12 +70,12 @@ def test_displacement_is_target_minus_point():
     np.testing.assert_allclose(found, (POINTS @ R + SHIFT - POINTS).reshape(grid.shape), atol=1e-6)
 
 
-# One keypoint over the upper right cell of a 2 x 2 picture, whose centres are at +-0.5.
+# One keypoint over the upper right cell of a 2 x 2 image, whose centres are at +-0.5.
 CORNER = jnp.array([[[0.5, -0.5, 0.9]]])
 FROM_CORNER = np.array([[1.0, 0.0], [2.0, 1.0]])  # squared, z does not count
 
 
-def test_heat_maps_and_distances_are_those_of_the_picture_plane():
+def test_heat_maps_and_distances_are_those_of_the_image_plane():
     squared = head_motion.squared_distances(CORNER, 2, 2)[0, ..., 0]
     np.testing.assert_allclose(squared, FROM_CORNER, atol=1e-6)
     heat = head_motion.picture_heat_maps(CORNER, 2, 2, 0.8)[0, ..., 0]

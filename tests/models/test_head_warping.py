@@ -29,7 +29,7 @@ CONFIG = WarpingConfig(
 )
 SIDE, DEPTH = 16, 2
 VOLUME = jnp.asarray(np.random.default_rng(0).normal(size=(1, DEPTH, SIDE, SIDE, 3)), jnp.float32)
-# A small head in the middle; the picture's rim is far from every keypoint.
+# A small head in the middle; the image's rim is far from every keypoint.
 DRIVING = np.array(
     [[-0.2, -0.2, 0.1], [0.2, -0.2, 0.0], [0.0, 0.0, -0.2], [-0.2, 0.2, 0.1], [0.25, 0.2, 0.05],
      [0.0, 0.25, -0.1]], np.float32,

@@ -50,7 +50,7 @@ def noise(seed: int, *shape: int) -> jax.Array:
 
 
 def draw(config: RendererConfig, params, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """A picture decoded at made-up keypoints, and one number that depends on all of M's outputs."""
+    """An image decoded at made-up keypoints, and one number that depends on all of M's outputs."""
     source, driving = 0.3 * noise(1, 2, 21, 3), 0.3 * noise(2, 2, 21, 3)
     motion = renderer.extract_motion(config, params, image)
     features = renderer.encode(config, params, image)
@@ -58,7 +58,7 @@ def draw(config: RendererConfig, params, image: jax.Array) -> tuple[jax.Array, j
     return drawn, sum(jnp.sum(jnp.sin(value)) for value in motion.values())
 
 
-def test_the_paper_configuration_draws_a_picture():
+def test_the_paper_configuration_draws_a_image():
     params = renderer.init(PAPER, jax.random.key(0))
     image = jax.nn.sigmoid(noise(0, 2, 32, 32, 3))
     drawn, _ = jax.jit(lambda p: draw(PAPER, p, image))(params)

@@ -14,7 +14,7 @@ from playmate_jax.motion.continuity import (
     smoothed,
 )
 from playmate_jax.motion.layout import EXPRESSION, POSE
-from playmate_jax.motion.previous_noise import in_front, noised_at, noised_previous
+from playmate_jax.motion.previous_noise import in_front, noise_at, noisy_previous
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at, window_starts
 
 SMALL = WindowConfig(length=10, previous=3)
@@ -115,16 +115,16 @@ def test_noise_forms_are_those_of_equation_9():
     previous, noise = jnp.full((1, 2, 3), 2.0), jnp.full((1, 2, 3), 1.0)
     alpha_bar = jnp.array([0.64])
     # by hand: sqrt(.64) * 2 + (1 - .64) and + sqrt(1 - .64)
-    np.testing.assert_allclose(noised_at(previous, noise, alpha_bar, "printed"), 1.96, rtol=1e-6)
-    np.testing.assert_allclose(noised_at(previous, noise, alpha_bar, "ddpm"), 2.2, rtol=1e-6)
+    np.testing.assert_allclose(noise_at(previous, noise, alpha_bar, "printed"), 1.96, rtol=1e-6)
+    np.testing.assert_allclose(noise_at(previous, noise, alpha_bar, "ddpm"), 2.2, rtol=1e-6)
     with pytest.raises(ValueError, match="printed"):
-        noised_at(previous, noise, alpha_bar, "other")
+        noise_at(previous, noise, alpha_bar, "other")
 
 
 def test_previous_noise_is_as_large_as_the_schedules_first_steps_allow():
     schedule = linear_schedule()
     previous = jnp.zeros((400, 10, 70))
-    std = noised_previous(jax.random.key(0), previous, schedule.alphas_bar, form="ddpm").std((1, 2))
+    std = noisy_previous(jax.random.key(0), previous, schedule.alphas_bar, form="ddpm").std((1, 2))
     bounds = jnp.sqrt(1 - schedule.alphas_bar[jnp.array([1, 49])])
     # std of 700 numbers scatters by 3 %
     assert std.min() > 0.85 * bounds[0] and std.max() < 1.15 * bounds[1]

@@ -1,4 +1,4 @@
-"""Films made on the spot: a bright square is a face to `PointLandmarker`, a beep is its speech."""
+"""Videos made on the spot: a bright square is a face to `PointLandmarker`, a beep is its speech."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from playmate_jax.faces import DRIVING
+from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.face_renderer import FaceRenderer
-from playmate_jax.inference.playmate_generator import LogMel
-from playmate_jax.models.weights import load_weights
+from playmate_jax.models.speech_encoders import LogMel
 from playmate_jax.prepare.clips import ClipMaker
 from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.quality import QualityConfig
@@ -31,7 +31,7 @@ def speech_like(seconds: float, hz: int = 16000, seed: int = 0) -> np.ndarray:
     return (0.1 * noise * envelope).clip(-1, 1).astype(np.float32)
 
 
-def film_frame(level: int = 60, place: tuple[int, int] | None = (80, 60)) -> np.ndarray:
+def video_frame(level: int = 60, place: tuple[int, int] | None = (80, 60)) -> np.ndarray:
     """A ground of that level (its red at most 190) with a face of 40 pixels."""
     image = np.full((SIZE[1], SIZE[0], 3), level, np.uint8)
     image[..., 0] = min(level, 190)
@@ -42,7 +42,7 @@ def film_frame(level: int = 60, place: tuple[int, int] | None = (80, 60)) -> np.
 
 
 @pytest.fixture
-def write_film():
+def write_video():
     """Any frames at any times with any sound at any offset, by PyAV alone."""
 
     def write(

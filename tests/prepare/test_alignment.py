@@ -1,4 +1,4 @@
-"""Sound and pictures of a clip belong together to within half a frame, however they were filed."""
+"""Sound and images of a clip belong together to within half a frame, however they were filed."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from playmate_jax.data.records import Clip
 from playmate_jax.media import write_wav
 from playmate_jax.prepare.source import Source
-from tests.prepare.conftest import film_frame
+from tests.prepare.conftest import video_frame
 
 HALF_FRAME_S = 0.02
 FLASHES_S = (Fraction(14, 10), Fraction(3217, 1000))  # neither on a frame of any rate that is tried
@@ -22,7 +22,7 @@ NTSC = Fraction(30000, 1001)
 def _flashing(times: list[Fraction], starts: list[Fraction]) -> list[np.ndarray]:
     """The ground lights up while a beep lasts."""
     lit = [any(at <= t < at + LASTS_S for at in starts) for t in times]
-    return [film_frame(185 if on else 60) for on in lit]
+    return [video_frame(185 if on else 60) for on in lit]
 
 
 def _beeping(starts: list[Fraction], hz: int = 16000) -> np.ndarray:
@@ -65,57 +65,57 @@ def _check(clip: Clip, expected_s: list[Fraction]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["25", "30", "29.97", "50", "variable"])
-def test_flash_and_beep_coincide(tmp_path: Path, write_film, make_clips, kind: str):
+def test_flash_and_beep_coincide(tmp_path: Path, write_video, make_clips, kind: str):
     times = _times(kind)
-    # of a film the flash begins with a frame; the beep is put there
+    # of a video the flash begins with a frame; the beep is put there
     starts = [min(t for t in times if t >= at) for at in FLASHES_S]
-    path = write_film(tmp_path / "a.mp4", _flashing(times, starts), 25, _beeping(starts), times)
+    path = write_video(tmp_path / "a.mp4", _flashing(times, starts), 25, _beeping(starts), times)
     (clip,) = make_clips(frames_per_clip=200)(Source("a", str(path), "folder", "a"))
     _check(clip, starts)
 
 
 @pytest.mark.parametrize("late_s", [Fraction(1, 4), Fraction(-1, 8)])
-def test_sound_that_begins_elsewhere_stays_in_step(tmp_path: Path, write_film, make_clips, late_s):
+def test_sound_that_begins_elsewhere_stays_in_step(tmp_path: Path, write_video, make_clips, late_s):
     times = _times("29.97")
     starts = [min(t for t in times if t >= at) for at in FLASHES_S]
     early = [at - late_s for at in starts]  # in the recording's own time
     frames, shown = _flashing(times, starts), [t - min(late_s, 0) for t in times]
     sound_at = max(late_s, Fraction(0))
-    path = write_film(tmp_path / "a.mp4", frames, 25, _beeping(early), shown, sound_at)
+    path = write_video(tmp_path / "a.mp4", frames, 25, _beeping(early), shown, sound_at)
     (clip,) = make_clips(frames_per_clip=200)(Source("a", str(path), "folder", "a"))
     _check(clip, starts)
 
 
 @pytest.mark.parametrize("rotation", [90, 180])
-def test_a_turned_film_is_upright_and_in_step(tmp_path: Path, write_film, make_clips, rotation):
+def test_a_turned_video_is_upright_and_in_step(tmp_path: Path, write_video, make_clips, rotation):
     times = _times("30")
     starts = [min(t for t in times if t >= at) for at in FLASHES_S]
-    path = write_film(
+    path = write_video(
         tmp_path / "a.mov", _flashing(times, starts), 25, _beeping(starts), times, rotation=rotation
     )
     (clip,) = make_clips(frames_per_clip=200)(Source("a", str(path), "folder", "a"))
     _check(clip, starts)
 
 
-def test_a_sound_file_beside_the_film_is_taken(tmp_path: Path, write_film, make_clips):
+def test_a_sound_file_beside_the_video_is_taken(tmp_path: Path, write_video, make_clips):
     times = _times("30")
     starts = [min(t for t in times if t >= at) for at in FLASHES_S]
-    path = write_film(tmp_path / "ä b.mp4", _flashing(times, starts), 25, None, times)
+    path = write_video(tmp_path / "ä b.mp4", _flashing(times, starts), 25, None, times)
     write_wav(tmp_path / "ä b.wav", _beeping(starts, 44100), 44100)
     source = Source("a", str(path), "mead", "a", audio=str(tmp_path / "ä b.wav"))
     (clip,) = make_clips(frames_per_clip=200)(source)
     _check(clip, starts)
 
 
-def test_a_span_keeps_the_step(tmp_path: Path, write_film, make_clips):
-    """Far into a film, where a place is looked up and not played to."""
+def test_a_span_keeps_the_step(tmp_path: Path, write_video, make_clips):
+    """Far into a video, where a place is looked up and not played to."""
     fps, begin = 30, Fraction(613, 10)
     times = [Fraction(t, fps) for t in range(66 * fps)]
     starts = [begin + at for at in FLASHES_S]
     starts = [min(t for t in times if t >= at) for at in starts]
     quiet = np.zeros(round(begin * 16000), np.float32)
     audio = np.concatenate([quiet, _beeping([at - begin for at in starts])])
-    path = write_film(tmp_path / "a.mp4", _flashing(times, starts), fps, audio, times)
+    path = write_video(tmp_path / "a.mp4", _flashing(times, starts), fps, audio, times)
     source = Source("a", str(path), "avspeech", "a", start_s=float(begin), end_s=float(begin + 4))
     (clip,) = make_clips(frames_per_clip=200)(source)
     assert len(clip.motion) == 100

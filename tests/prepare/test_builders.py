@@ -48,7 +48,7 @@ def test_a_drawn_set_holds_what_the_world_draws(tmp_path, kind, monkeypatch):
     assert builder.info.splits["train"].shard_lengths == [2, 1]
     found = by_id(open_records(tmp_path, "train"))
     assert list(found) == ["drawn-000000", "drawn-000001", "drawn-000002"]
-    make = config.drawn.maker(pictures=kind != "talking_clips")
+    make = config.drawn.maker(images=kind != "talking_clips")
     for source in config.drawn.sources().sources:
         (clip,) = make(source)
         assert_same(found[clip.id], record_of(kind, clip))

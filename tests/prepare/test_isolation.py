@@ -11,7 +11,7 @@ import pytest
 from playmate_jax.data.records import Dropped
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.child import _length
-from playmate_jax.prepare.isolation import Children, Limits, Stopped
+from playmate_jax.prepare.isolation import Limits, Stopped, WorkerPool
 from tests.prepare.fake_makers import FakeConfig, names_alone, sources
 
 QUICK = Limits(start_s=60, source_s=3, second_s=0)
@@ -24,7 +24,7 @@ def made(lent, *found) -> list:
 
 @pytest.fixture
 def children():
-    found = Children(FakeConfig(), names_alone, 1, QUICK)
+    found = WorkerPool(FakeConfig(), names_alone, 1, QUICK)
     yield found
     found.stop()
 
@@ -56,7 +56,7 @@ def test_a_child_is_kept_for_the_next_source(children):
 
 
 def test_bad_settings_and_a_full_disk_are_no_fault_of_the_source(children):
-    bad = Children(FakeConfig(broken="settings"), names_alone, 1, QUICK)
+    bad = WorkerPool(FakeConfig(broken="settings"), names_alone, 1, QUICK)
     with pytest.raises(UserError, match="expected weights"), bad.lend() as make:
         made(make, *sources(1))
     (full,) = sources(0, "full.mp4")
@@ -65,7 +65,7 @@ def test_bad_settings_and_a_full_disk_are_no_fault_of_the_source(children):
 
 
 def test_a_child_that_cannot_start_is_told_in_one_sentence():
-    bad = Children(FakeConfig(broken="start"), names_alone, 1, QUICK)
+    bad = WorkerPool(FakeConfig(broken="start"), names_alone, 1, QUICK)
     with pytest.raises(UserError, match="does not start: .*SIGSEGV"), bad.lend() as make:
         made(make, *sources(1))
 
@@ -83,7 +83,7 @@ def test_stopping_ends_a_child_amid_a_source(children):
 def report_child(pipe) -> None:
     """Tells the process of a child that hangs, and waits for its own end."""
     config = FakeConfig()
-    with Children(config, names_alone, 1, Limits()).lend() as make:
+    with WorkerPool(config, names_alone, 1, Limits()).lend() as make:
         who, hang = sources(0, "who.mp4", "hang.mp4")
         (_, found) = make(who)
         pipe.send(int(found.reason.split()[-1]))
@@ -139,7 +139,7 @@ def test_what_lies_before_a_span_may_have_to_be_decoded(tmp_path):
 
 
 def test_after_a_stop_nothing_is_lent_that_would_have_to_be_cleared_up():
-    stopped = Children(FakeConfig(), names_alone, 1, QUICK)
+    stopped = WorkerPool(FakeConfig(), names_alone, 1, QUICK)
     stopped.stop()
     with pytest.raises(Stopped), stopped.lend():
         pytest.fail("it was lent")
@@ -148,7 +148,7 @@ def test_after_a_stop_nothing_is_lent_that_would_have_to_be_cleared_up():
 def test_a_source_as_long_as_a_month_is_made_as_any_other():
     # as labels.csv may tell; the system waits for no more than 24 days
     (month,) = (dataclasses.replace(s, path="", end_s=1e6) for s in sources(1))
-    patient = Children(FakeConfig(), names_alone, 1, Limits(60, 3, second_s=30))
+    patient = WorkerPool(FakeConfig(), names_alone, 1, Limits(60, 3, second_s=30))
     try:
         with patient.lend() as make:
             assert made(make, month) == ["fake-0000-000", "fake-0000-001"]

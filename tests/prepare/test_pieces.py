@@ -10,14 +10,14 @@ from playmate_jax.prepare.scenes import SceneFrame
 from playmate_jax.prepare.silences import Samples, loudness_db, quietest
 from playmate_jax.prepare.source import Source
 from tests.faces.conftest import PointLandmarker, face_of_points
-from tests.prepare.conftest import SIZE, film_frame
+from tests.prepare.conftest import SIZE, video_frame
 
 SHORTEST, LONGEST = 10, 40  # frames
 SOURCE = Source("a", "a.mp4", "folder", "a")
 
 
 def _pieces(places: list, cuts: tuple[int, ...] = (0,), audio=None, source=SOURCE) -> list[Piece]:
-    images = {place: film_frame(60, place) for place in set(places)}
+    images = {place: video_frame(60, place) for place in set(places)}
     frames = [SceneFrame(images[place], t in cuts) for t, place in enumerate(places)]
     samples = Samples(iter([np.zeros(640 * len(places), np.float32) if audio is None else audio]))
     return list(pieces(frames, PointLandmarker(), source, SIZE, samples, 0, SHORTEST, LONGEST))
@@ -39,7 +39,7 @@ def test_a_cut_ends_a_piece_though_the_face_stays():
 
 
 def test_a_dissolve_is_in_no_piece():
-    image = film_frame(60, HERE)
+    image = video_frame(60, HERE)
     frames = [SceneFrame(image, t in (0, 20), 5 if t == 20 else 0) for t in range(40)]
     samples = Samples(iter([np.zeros(640 * 40, np.float32)]))
     found = pieces(frames, PointLandmarker(), SOURCE, SIZE, samples, 0, SHORTEST, LONGEST)
@@ -92,13 +92,13 @@ def test_the_data_set_tells_who_speaks():
     assert speaker(told, SIZE, []) is None
 
 
-def test_a_box_is_scaled_to_the_height_of_the_picture():
+def test_a_box_is_scaled_to_the_height_of_the_image():
     left, right = face_of_points(40, 60, 30), face_of_points(120, 60, 40)
-    box = (330.0, 150.0, 390.0, 210.0)  # round 120, 60 in a picture of three times the height
+    box = (330.0, 150.0, 390.0, 210.0)  # round 120, 60 in an image of three times the height
     of_a_larger = replace(SOURCE, box=box, box_height=3 * SIZE[1])
     assert speaker(of_a_larger, SIZE, [left, right]) is right
     assert speaker(of_a_larger, SIZE, [left]) is None
-    of_any = replace(of_a_larger, box_height=None)  # pixels of who knows which picture
+    of_any = replace(of_a_larger, box_height=None)  # pixels of who knows which image
     assert speaker(of_any, SIZE, [left]) is left
     assert speaker(of_any, SIZE, [left, right]) is None
 

@@ -137,14 +137,14 @@ def test_a_task_that_failed_may_be_tried_again_in_the_same_process(tmp_path, mon
     def do(job, task):
         if isinstance(result := next(results), UserError):
             raise result
-        with tasks.Workshop.of(job).children.lend():
+        with tasks.WorkerState.of(job).children.lend():
             return result
 
     monkeypatch.setattr(tasks, "do", do)
     remote = pipeline.DoTask(job, quiet=False)
     with pytest.raises(UserError, match="expected a store"):
         list(remote.process(place))
-    assert tasks.Workshop.of(job).children.stopped is None
+    assert tasks.WorkerState.of(job).children.stopped is None
     assert list(remote.process(place)) == [{"clips": [], "dropped": []}]
 
 

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from playmate_jax.configuration import to_values
 from playmate_jax.errors import UserError
-from playmate_jax.models.configuration import to_values
+from playmate_jax.hub.weights import save_weights
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
-from playmate_jax.models.weights import save_weights
 from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.quality import QualityConfig
 

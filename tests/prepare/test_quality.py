@@ -15,7 +15,7 @@ from playmate_jax.prepare.quality import (
     QualityConfig,
     failures,
     head_angles,
-    picture_scores,
+    image_scores,
     sound_scores,
 )
 from tests.faces.conftest import face_of_points
@@ -27,9 +27,7 @@ def _scores(image: np.ndarray, faces: list[Face | None], counts=(1,)) -> dict[st
     seen = piece.seen[0].points[None].astype(np.float16)
     none = np.zeros((0, 8, 8, 3), np.uint8)
     squares = driving_squares(piece, DRIVING)
-    return picture_scores(
-        piece, Crops(squares, none, np.zeros(1, np.int32), image[None], seen, none)
-    )
+    return image_scores(piece, Crops(squares, none, np.zeros(1, np.int32), image[None], seen, none))
 
 
 def _noise(level: int = 120) -> np.ndarray:
@@ -40,7 +38,7 @@ def _face(**kind) -> Face:
     return face_of_points(128.0, 150.0, 100.0, **kind)
 
 
-def test_blur_and_brightness_fall_with_the_picture():
+def test_blur_and_brightness_fall_with_the_image():
     sharp = _scores(_noise(), [_face()] * 5)
     soft = _scores(cv2.GaussianBlur(_noise(), (0, 0), 4), [_face()] * 5)
     dark = _scores(_noise() // 4, [_face()] * 5)

@@ -11,7 +11,7 @@ from playmate_jax.prepare.scenes import HELD, scenes
 
 
 def _place(seed: int) -> np.ndarray:
-    """A picture with structure and colours of its own."""
+    """An image with structure and colours of its own."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (5, 8, 3)).astype(np.uint8)
     return cv2.resize(small, (160, 90), interpolation=cv2.INTER_CUBIC)
@@ -94,5 +94,5 @@ def test_nothing_is_nothing():
 
 def test_real_talking_heads_are_not_cut(shared: Path):
     for name in ("face_512_25fps_audio_b.mp4", "face_480_25fps_audio.mp4"):
-        film = open_video(shared / "data/videos" / name).frames_at(25)
-        assert [t for t, one in enumerate(scenes(film)) if one.begins] == [0]
+        video = open_video(shared / "data/videos" / name).frames_at(25)
+        assert [t for t, one in enumerate(scenes(video)) if one.begins] == [0]

@@ -8,7 +8,7 @@ from playmate_jax.metrics.sync import Sync
 from playmate_jax.models.syncnet import SyncNetConfig
 from playmate_jax.prepare.quality import QualityConfig
 from playmate_jax.prepare.source import Source
-from tests.prepare.conftest import LENIENT, film_frame, speech_like
+from tests.prepare.conftest import LENIENT, speech_like, video_frame
 
 T = 80
 
@@ -27,9 +27,9 @@ class Listener:
 
 
 @pytest.fixture
-def source(tmp_path, write_film) -> Source:
-    film = [film_frame(place=(60 + t // 4, 60)) for t in range(T)]  # the face walks
-    path = write_film(tmp_path / "a.mp4", film, audio=speech_like(T / 25))
+def source(tmp_path, write_video) -> Source:
+    video = [video_frame(place=(60 + t // 4, 60)) for t in range(T)]  # the face walks
+    path = write_video(tmp_path / "a.mp4", video, audio=speech_like(T / 25))
     return Source("a", str(path), "folder", "a")
 
 
@@ -60,7 +60,7 @@ def test_every_frame_is_seen_in_syncnets_framing(make_clips, source):
     clip = prepared(make_clips, source, listener)
     ((lips, audio),) = listener.seen
     assert lips.shape == (T, 64, 64, 3) and len(audio) == T * 640 == len(clip.audio)
-    # the face is brighter than its ground; it stays in the middle while it walks through the film
+    # the face is brighter than its ground; it stays in the middle while it walks through the video
     columns = [np.flatnonzero(frame[20, :, 1] > 150).mean() for frame in lips]
     assert np.ptp(columns) < 3 and abs(np.mean(columns) - 31.5) < 2
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.pool import open_pool
 from playmate_jax.errors import UserError
+from playmate_jax.synthetic.pool import open_pool
 from playmate_jax.training import demo_pools
 
 FACES = ("pool", "train")

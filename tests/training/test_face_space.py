@@ -7,18 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.expression import BASIS, UNIT
-from playmate_jax.data.drawn.keypoints import pose_keypoints
-from playmate_jax.data.drawn.pool import build_pool
+from playmate_jax.configuration import from_values
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
+from playmate_jax.hub.weights import check_tree, load_weights
+from playmate_jax.losses import reconstruction as losses
 from playmate_jax.models import renderer
-from playmate_jax.models.configuration import from_values
 from playmate_jax.models.renderer import RendererConfig
-from playmate_jax.models.weights import check_tree, load_weights
+from playmate_jax.synthetic.expression import BASIS, UNIT
+from playmate_jax.synthetic.keypoints import pose_keypoints
+from playmate_jax.synthetic.pool import build_pool
 from playmate_jax.training import face_space, load_config, train
-from playmate_jax.training import reconstruction_losses as losses
-from playmate_jax.training.drawn_pairs import DrawnPairs
 from playmate_jax.training.loop import LoopConfig
+from playmate_jax.training.synthetic_pairs import SyntheticPairs
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_shipped_configuration_shrunk_trains_saves_resumes_and_exports(pool, tmp
 
 
 def test_pairs_flow_carries_source_pixels_to_the_driving_frame(pool):
-    batch = DrawnPairs(pool).pairs(np.array([0, 1]), np.array([0, 1]), np.array([2, 0]))
+    batch = SyntheticPairs(pool).pairs(np.array([0, 1]), np.array([0, 1]), np.array([2, 0]))
     source, driving = (batch[n].astype(np.float32) / 255 for n in ("source", "driving"))
     centres = np.asarray(cell_centres(64))
     grid = np.stack(np.meshgrid(centres, centres), -1) + batch["flow"]
@@ -78,7 +78,7 @@ def test_pairs_flow_carries_source_pixels_to_the_driving_frame(pool):
 
 
 def test_batches_follow_from_seed_and_number(pool):
-    pairs = DrawnPairs(pool)
+    pairs = SyntheticPairs(pool)
     later = pairs.batches(7, 3, 2, more=2)
     first = pairs.batches(7, 0, 2, more=2)
     for _ in range(3):
@@ -90,7 +90,7 @@ def test_batches_follow_from_seed_and_number(pool):
 
 
 def test_motion_loss_is_zero_at_the_truth_and_counts_a_shut_lid(pool):
-    batch = DrawnPairs(pool).pairs(np.array([0]), np.array([0]), np.array([1]))
+    batch = SyntheticPairs(pool).pairs(np.array([0]), np.array([0]), np.array([1]))
     truth = face_space.motion_truth(batch)
     loss, metrics = face_space.motion_loss(truth, truth)
     np.testing.assert_allclose(loss, 0.0, atol=1e-6)
@@ -100,7 +100,7 @@ def test_motion_loss_is_zero_at_the_truth_and_counts_a_shut_lid(pool):
 
 
 def test_true_keypoints_are_equation_1_of_the_pool(pool):
-    pairs = DrawnPairs(pool)
+    pairs = SyntheticPairs(pool)
     batch = pairs.pairs(np.array([2]), np.array([1]), np.array([2]))
     found = face_space.true_keypoints(batch)
     for frame, x in zip((1, 2), found, strict=True):
@@ -109,11 +109,11 @@ def test_true_keypoints_are_equation_1_of_the_pool(pool):
         np.testing.assert_allclose(x[0], wanted, atol=2e-6)  # float32 against float64 angles
 
 
-def test_losses_are_zero_for_equal_pictures_and_heavier_near_keypoints():
-    picture = jax.random.uniform(jax.random.key(0), (1, 16, 16, 3))
+def test_losses_are_zero_for_equal_images_and_heavier_near_keypoints():
+    image = jax.random.uniform(jax.random.key(0), (1, 16, 16, 3))
     weight = losses.focus(jnp.zeros((1, 1, 3)), 16, 0.2, 5.0)
-    assert float(losses.weighted_l1(picture, picture, weight)) == 0.0
-    assert float(losses.gradient_l1(picture, picture, weight)) == 0.0
-    assert float(losses.pyramid_l1(picture, picture)) == 0.0
+    assert float(losses.weighted_l1(image, image, weight)) == 0.0
+    assert float(losses.gradient_l1(image, image, weight)) == 0.0
+    assert float(losses.pyramid_l1(image, image)) == 0.0
     np.testing.assert_allclose(weight[0, 8, 8, 0], 6.0, rtol=0.1)
     np.testing.assert_allclose(weight[0, 0, 0, 0], 1.0, rtol=1e-3)

@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.data.drawn.expression import BASIS, UNITS
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.generate import load_motion_model
+from playmate_jax.losses.motion import LossConfig, motion_loss
 from playmate_jax.models.emotion import EmotionConfig
-from playmate_jax.models.generator import GeneratorConfig
+from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
-from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.motion.windows import WindowConfig
+from playmate_jax.synthetic.expression import BASIS, UNITS
 from playmate_jax.training.experiment import load_config
 from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.motion_clips import (
@@ -26,7 +27,6 @@ from playmate_jax.training.motion_clips import (
     random_clips,
     training_windows,
 )
-from playmate_jax.training.motion_loss import LossConfig, motion_loss
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage1 import READ_UNITS, Stage1Config, stage1, unit_readout
 from playmate_jax.training.stage2 import Stage2Config, partition, stage2
@@ -34,7 +34,7 @@ from playmate_jax.training.stage2 import Stage2Config, partition, stage2
 WINDOW = WindowConfig(16, 4)
 WINDOWS = training_windows(WINDOW, SpeechNoise())
 MODEL = MotionModelConfig(
-    generator=GeneratorConfig(
+    generator=MotionDenoiserConfig(
         speech_size=8, width=16, condition_width=8, layers=1, heads=2, feed_forward=16,
         kernel_size=3, dropout=0.0, prediction="x0", window=WINDOW,
     )

@@ -13,14 +13,14 @@ from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
+from playmate_jax.hub.weights import load_weights
+from playmate_jax.losses.motion import LossConfig
 from playmate_jax.models.emotion import EmotionConfig
-from playmate_jax.models.generator import GeneratorConfig
+from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
-from playmate_jax.models.weights import load_weights
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.training.loop import LoopConfig, train
-from playmate_jax.training.motion_loss import LossConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.prepared_clips import PreparedClips
 from playmate_jax.training.stage1 import Stage1Config
@@ -29,7 +29,7 @@ from playmate_jax.training.stage2 import Stage2Config
 SPEECH = 6
 QUIET = LoopConfig(checkpoint_minutes=0)
 MODEL = MotionModelConfig(
-    generator=GeneratorConfig(
+    generator=MotionDenoiserConfig(
         speech_size=SPEECH, width=16, condition_width=8, layers=1, heads=2, feed_forward=16,
         kernel_size=3, dropout=0.0, prediction="x0", window=WindowConfig(16, 4),
     )

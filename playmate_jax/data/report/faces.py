@@ -19,7 +19,7 @@ from playmate_jax.motion.layout import FPS
 
 SIZE = 168  # pixels of a thumbnail
 QUALITY = 80  # of its JPEG
-GRID = 500  # steps over a picture, of the mesh's paths
+GRID = 500  # steps over an image, of the mesh's paths
 
 # Lines of MediaPipe's mesh: those that show whether it sits on the face.
 OUTLINE = (
@@ -43,11 +43,11 @@ LINES = (
 
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """One picture of a sheet.
+    """One image of a sheet.
 
     Attributes:
       image: a data URI.
-      lines, dots: SVG paths of the mesh, the picture being `GRID` x `GRID`; "" without landmarks.
+      lines, dots: SVG paths of the mesh, the image being `GRID` x `GRID`; "" without landmarks.
       caption: what stands under it.
       says: what is said when it is pointed at.
     """
@@ -71,32 +71,32 @@ def draw_order(ids: Sequence[str], speakers: Sequence[str]) -> list[int]:
 
 
 def faces_of(record: Mapping[str, Any], places: Iterable[int], caption: str = "") -> list[Face]:
-    """Some of a record's pictures; without a `caption` each is told by its time."""
+    """Some of a record's images; without a `caption` each is told by its time."""
     found = []
     for k in places:
-        picture = cv2.imdecode(np.frombuffer(record["frames"][k], np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
+        image = cv2.imdecode(np.frombuffer(record["frames"][k], np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
             continue
         at = f"{record['rows'][k] / FPS:.2f} s"
         lines = dots = ""
         mesh = record["landmarks"]
         if len(mesh) > k and np.isfinite(mesh[k]).all():
-            points = mesh[k].astype(np.float32) / picture.shape[1::-1]
+            points = mesh[k].astype(np.float32) / image.shape[1::-1]
             lines = "".join(_path(points[list(line)], "l") for line in LINES)
             dots = _path(points, "m", "h0")  # lines of no length: their round ends are dots
         says = f"{record['id']} at {at}"
-        found.append(Face(_data_uri(picture), lines, dots, caption or at, says))
+        found.append(Face(_data_uri(image), lines, dots, caption or at, says))
     return found
 
 
-def _data_uri(picture: np.ndarray) -> str:
-    small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+def _data_uri(image: np.ndarray) -> str:
+    small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
 def _path(points: Float[np.ndarray, "n 2"], between: str, end: str = "") -> str:
-    """An SVG path over a picture of `GRID` x `GRID`, in whole steps from point to point."""
+    """An SVG path over an image of `GRID` x `GRID`, in whole steps from point to point."""
     grid = np.rint(points * GRID).astype(int)
     steps = np.diff(grid, axis=0, prepend=0)
     x, y = steps[0]

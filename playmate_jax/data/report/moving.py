@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
     "eyes": EYE_KEYPOINTS,
     "rest": tuple(k for k in range(KEYPOINTS) if k not in LIP_KEYPOINTS + EYE_KEYPOINTS),
 }
-# A clip moves less than this: a frozen picture or a broken extractor. The floors below which
+# A clip moves less than this: a frozen image or a broken extractor. The floors below which
 # normalisation takes motion to be at rest (expression units, degrees).
 STILL_EXPRESSION, STILL_DEG = 1e-4, 0.1
 SHOWN_S = 10  # of a clip over time, at most
@@ -95,7 +95,7 @@ def trace_of(record: Mapping[str, Any], caption: str, shown_s: int = SHOWN_S) ->
     turned = motion[:, ANGLES] - np.nanmedian(motion[:, ANGLES], 0)
     low, high, ticks = axis(*_about_zero(turned, 2.0), count=3)
     points = motion[:, EXPRESSION].reshape(-1, KEYPOINTS, 3)[:, list(LIP_KEYPOINTS), 1]
-    lips = -(points - np.nanmedian(points, 0))  # y points down in the picture
+    lips = -(points - np.nanmedian(points, 0))  # y points down in the image
     reach = _about_zero(lips, 1e-3)[1]
     return Trace(
         caption,

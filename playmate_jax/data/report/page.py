@@ -28,7 +28,7 @@ TITLES = {
     "pitch_deg": "pitch, degrees (95th percentile)",
     "yaw_deg": "yaw, degrees (95th percentile)",
     "roll_deg": "roll, degrees (95th percentile)",
-    "faces": "faces in the picture",
+    "faces": "faces in the image",
     "seen": "share of frames with the face",
     "presence": "certainty of the mesh (5th percentile)",
     "travel": "travel of the face, crop sides",

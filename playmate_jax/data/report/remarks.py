@@ -53,9 +53,12 @@ def _of_sizes(found: Survey) -> Iterator[Remark]:
                 "wrong", f"{records.name} holds {len(records):,} records, but clips.jsonl tells of "
                 f"{count:,}: prepare the folder again."
             )  # fmt: skip
-    twins = [name for name, times in Counter(found.clips.ids).items() if times > 1]
-    if twins:
-        yield Remark("wrong", f"{_count(twins, 'id')} {_comes(twins)} more than once{_such(twins)}")
+    repeated = [name for name, times in Counter(found.clips.ids).items() if times > 1]
+    if repeated:
+        yield Remark(
+            "wrong",
+            f"{_count(repeated, 'id')} {_comes(repeated)} more than once{_such(repeated)}",
+        )
 
 
 def _of_splits(found: Survey) -> Iterator[Remark]:

@@ -15,7 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from playmate_jax.data.prepared import CLIPS, DROPPED, DataSet, data_sets, read_lines, read_wish
+from playmate_jax.data.prepared import (
+    CLIPS,
+    DROPPED,
+    DataSet,
+    data_sets,
+    read_build_spec,
+    read_lines,
+)
 from playmate_jax.data.record_faults import faults_of
 from playmate_jax.data.records import NO_EMOTION, Dropped
 from playmate_jax.data.report.drops import Group, group_drops
@@ -104,7 +111,7 @@ def survey(folder: Path, progress: Progress) -> Survey:
     Raises:
       UserError: it is none.
     """
-    wish, sets = read_wish(folder), data_sets(folder)
+    wish, sets = read_build_spec(folder), data_sets(folder)
     clips = _clips(read_lines(folder / CLIPS))
     scores = _Scores()
     drops = group_drops(_dropped(read_lines(folder / DROPPED), scores))
@@ -113,11 +120,11 @@ def survey(folder: Path, progress: Progress) -> Survey:
         clips, drops, scores.columns(), 0, Movement(), [], [], [], [], [],
     )  # fmt: skip
     moving = next((s for s in sets if s.name != "portrait_pairs" and len(s)), None)
-    pictured = next((s for s in sets if s.name != "talking_clips" and len(s)), None)
+    with_image = next((s for s in sets if s.name != "talking_clips" and len(s)), None)
     if moving:
         _look_at_motion(found, moving, progress)
-    if pictured:
-        _look_at_faces(found, pictured, progress)
+    if with_image:
+        _look_at_faces(found, with_image, progress)
     return found
 
 
@@ -194,27 +201,27 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
 
 def _look_at_faces(found: Survey, records: DataSet, progress: Progress) -> None:
     ids, speakers = records.column("id"), records.column("speaker")
-    emotions, pictures = records.column("emotion"), records.column("pictures")
-    order = [k for k in draw_order(ids, speakers) if pictures[k]]
+    emotions, images = records.column("emotion"), records.column("pictures")
+    order = [k for k in draw_order(ids, speakers) if images[k]]
     chosen = {
         emotion: [k for k in order if emotions[k] == emotion]
         for emotion in sorted({emotions[k] for k in order}, key=lambda e: (e == NO_EMOTION, e))
     }
     labelled = any(emotion != NO_EMOTION for emotion in chosen)
     limit = COLUMNS if labelled else UNLABELLED_FACES
-    strips = [k for k in order if pictures[k] > 1][:STRIPS]
+    strips = [k for k in order if images[k] > 1][:STRIPS]
     total = sum(min(len(places), limit) for places in chosen.values()) + len(strips)
     done = 0
     for emotion, places in chosen.items():
         faces = []
         for k in places[:limit]:
-            faces += faces_of(records[k], [pictures[k] // 2], speakers[k])
+            faces += faces_of(records[k], [images[k] // 2], speakers[k])
             progress("faces", done := done + 1, total)
         title = EMOTIONS[emotion] if emotion != NO_EMOTION else "no emotion"
         found.people.append(Sheet(title, f"{len(places):,} clips", faces))
     for k in strips:
         record = records[k]
-        shown = np.unique(np.linspace(0, pictures[k] - 1, COLUMNS).round().astype(int)).tolist()
+        shown = np.unique(np.linspace(0, images[k] - 1, COLUMNS).round().astype(int)).tolist()
         found.strips.append(Sheet(*_told(record), faces_of(record, shown)))
         progress("faces", done := done + 1, total)
 

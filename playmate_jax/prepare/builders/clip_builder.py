@@ -36,15 +36,15 @@ from playmate_jax.data.shards import (
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
-from playmate_jax.prepare.drawn import DrawnConfig
 from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.synthetic import SyntheticConfig
 
 Example = tuple[str, dict[str, Any]]  # its name and its record
 CLIPS_A_SHARD = 128  # TFDS holds one shard in memory: at most 0.4 GB, of clips of 30 s
 
 # As many numbers a frame as wav2vec2 gives: what the paper's configuration takes.
-STANDARD = DrawnConfig(speech=LogMelConfig(bands=48, subframes=16))
-SMALL = DrawnConfig(identities=40, hours=1 / 30, seconds=3, frames=12)
+STANDARD = SyntheticConfig(speech=LogMelConfig(bands=48, subframes=16))
+SMALL = SyntheticConfig(identities=40, hours=1 / 30, seconds=3, frames=12)
 
 
 @dataclasses.dataclass(eq=False)
@@ -56,21 +56,21 @@ class ClipConfig(tfds.core.BuilderConfig):
       speech_size, image_size: of prepared clips; drawn ones say it themselves.
     """
 
-    drawn: DrawnConfig | Mapping[str, Any] | None = None
+    drawn: SyntheticConfig | Mapping[str, Any] | None = None
     speech_size: int = 768
     image_size: int = 256
 
     def __post_init__(self):
         if isinstance(self.drawn, Mapping):
             speech = LogMelConfig(**self.drawn.get("speech", {}))
-            self.drawn = DrawnConfig(**{**self.drawn, "speech": speech})
+            self.drawn = SyntheticConfig(**{**self.drawn, "speech": speech})
         if self.drawn:
             self.speech_size, self.image_size = self.drawn.speech_size, self.drawn.image_size
 
 
 DRAWN = ClipConfig(
     name="drawn",
-    description="3000 drawn people speak for 5 hours: made here, nothing is downloaded.",
+    description="3000 synthetic people speak for 5 hours: made here, nothing is downloaded.",
     drawn=STANDARD,
 )
 PREPARED = ClipConfig(
@@ -160,18 +160,18 @@ def _workers(count: int | None) -> Iterator[Callable[..., Iterator]]:
     if (count or 1) == 1:
         yield map
         return
-    # Fresh processes: forked ones would share the threads of whoever builds.
+    # Fresh processes: forked ones would share the threads of anyone who builds.
     with multiprocessing.get_context("spawn").Pool(count) as pool:
         yield pool.imap
 
 
 @dataclasses.dataclass(frozen=True)
 class _DrawOne:
-    config: DrawnConfig
-    pictures: bool
+    config: SyntheticConfig
+    images: bool
 
     def __call__(self, source: Source) -> Clip:
-        (clip,) = self.config.maker(self.pictures)(source)
+        (clip,) = self.config.maker(self.images)(source)
         assert isinstance(clip, Clip)
         return clip
 

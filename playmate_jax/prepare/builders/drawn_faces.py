@@ -1,4 +1,4 @@
-"""Drawn talking faces and the truth behind them: the standard set for throughput experiments.
+"""Synthetic talking faces and the truth behind them: the standard set for throughput experiments.
 
     python -m playmate_jax.prepare.builders drawn_faces --config small      (half a minute)
     python -m playmate_jax.prepare.builders drawn_faces --config standard   (half an hour)
@@ -15,12 +15,12 @@ class DrawnFaces(ClipBuilder):
     BUILDER_CONFIGS = [
         ClipConfig(
             name="standard",
-            description="3000 people, 5 hours, 72,000 pictures of 256 x 256; 768 speech features.",
+            description="3000 people, 5 hours, 72,000 images of 256 x 256; 768 speech features.",
             drawn=STANDARD,
         ),
         ClipConfig(
             name="small",
-            description="40 people, 2 minutes, 480 pictures of 256 x 256: to try things out.",
+            description="40 people, 2 minutes, 480 images of 256 x 256: to try things out.",
             drawn=SMALL,
         ),
     ]

@@ -9,6 +9,6 @@ from playmate_jax.prepare.builders.clip_builder import DRAWN, PREPARED, ClipBuil
 
 
 class PortraitPairs(ClipBuilder):
-    """Drawn clips, or those that `playmate prepare` wrote."""
+    """Synthetic clips, or those that `playmate prepare` wrote."""
 
     BUILDER_CONFIGS = [DRAWN, PREPARED]

@@ -9,7 +9,7 @@ Its traps, by the project's README, download script and issues 5, 16 and 17:
   - The clips are under "clips", under "clips_set1" and "clips_set2" (2,975 clips whose names are
     in the first set already), or at the top; some names end in ".mp4".
   - Some durations are spelled "start_frame" and "end_frame"; they hold seconds all the same.
-  - The box is in pixels, or in shares of the picture (what the script takes it for): shares if no
+  - The box is in pixels, or in shares of the image (what the script takes it for): shares if no
     number is above 1. It is of the whole video. Cut files are cropped to it already.
   - Texts are called by the clip and one number more (`ID_N_M.txt`); those of clips that share a
     name are in the order of time.

@@ -47,7 +47,7 @@ class Span:
       text: as it is written, mm:ss-mm:ss.
       cut, whole: stems that its clip and its video may have.
       video: the id of YouTube.
-      box, height: the crop, and the picture's height that it holds at.
+      box, height: the crop, and the image's height that it holds at.
     """
 
     name: str

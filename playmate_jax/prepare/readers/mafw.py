@@ -1,4 +1,4 @@
-"""MAFW (Liu et al., 2022): 10,045 clips of films, series and short videos, labelled by emotion.
+"""MAFW (Liu et al., 2022): 10,045 clips of videos, series and short videos, labelled by emotion.
 
 Clips are `00151.mp4`, labels are lines of a name and a label, with captions after them:
 
@@ -40,7 +40,7 @@ _LIST = re.compile(r"(?:^|/)set_(?P<fold>[1-5])/(?P<split>train|test)\.txt$")
 
 
 def read(tree: Tree, fold: int | str | None = None) -> Found:
-    """All clips. `fold`: from 1 to 5, whose published test clips shall be the test split."""
+    """All clips. `fold`: from 1 to 5, whose published test clips should be the test split."""
     clips = {
         name: file for name, file in by_stem(tree.videos()).items() if re.fullmatch(r"\d+", name)
     }
@@ -111,7 +111,7 @@ def _fold(single: dict, compound: dict, fold: int | str | None) -> dict[str, str
 
 
 READER = Reader(
-    title="MAFW: clips of films and series, eleven emotions and their compounds",
+    title="MAFW: clips of videos and series, eleven emotions and their compounds",
     licence="For non-commercial research, by a form signed for it; no part may be passed on.",
     layout="""\
 00151.mp4                                 clips, in any folders

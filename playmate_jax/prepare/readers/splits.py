@@ -10,7 +10,7 @@ than one person, and a run without a train split would be worth nothing. Validat
 then empty.
 
 Speakers are told apart by the data set's own names. That one person has several (two accounts, two
-films) cannot be known from them.
+videos) cannot be known from them.
 """
 
 import hashlib

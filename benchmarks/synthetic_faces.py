@@ -1,0 +1,83 @@
+"""Frames a second of the synthetic-face world: drawn at 256 x 256, as JPEG, people changing.
+
+    python benchmarks/drawn_faces.py                       (half a minute)
+    python benchmarks/drawn_faces.py --clips 200 --json drawn_faces.json
+
+Every clip is another person, whose head is modelled and painted before the first of its 24
+images: what `playmate prepare drawn` and the builder of `drawn_faces` do. `drawing` is images
+alone, `clips` is whole clips: speech, motion and speech features of 6 s besides. All cores work;
+the time of their start is not counted. Frames per second of processor time, times the cores, is
+what a quiet machine would do.
+"""
+
+import argparse
+import functools
+import json
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from playmate_jax.prepare.synthetic import SyntheticConfig, draw_motion, encode_jpeg
+from playmate_jax.synthetic.clips import clip
+
+CONFIG = SyntheticConfig()  # 24 images of 256 x 256 a clip
+
+
+def draw_person(person: int, units: np.ndarray, motion: np.ndarray) -> tuple[int, float]:
+    """Draws one person in all poses and encodes the images: bytes, and processor seconds."""
+    began = time.process_time()
+    images = draw_motion(CONFIG.seed, person, units, motion, CONFIG.image_size)
+    return sum(len(encode_jpeg(image)) for image in images), time.process_time() - began
+
+
+def make_clip(number: int) -> tuple[int, float]:
+    """Makes one clip: bytes of its images, and processor seconds."""
+    began = time.process_time()
+    (made,) = CONFIG.maker()(CONFIG.sources().sources[number])
+    return sum(map(len, made.frames)), time.process_time() - began
+
+
+def measure(clips: int, processes: int) -> dict[str, float]:
+    """Images alone, then whole clips."""
+    performed = clip(CONFIG.seed, 0, CONFIG.seconds, emotional=True)
+    rows = np.linspace(0, len(performed["motion"]) - 1, CONFIG.frames).astype(int)
+    drawing = functools.partial(
+        draw_person, units=performed["units"][rows], motion=performed["motion"][rows]
+    )
+    frames = clips * CONFIG.frames
+    figures: dict[str, float] = {"processes": processes, "clips": clips}
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for name, work in (("drawing", drawing), ("clips", make_clip)):
+            pool.map(work, range(4 * processes), 1)  # compiles, or loads what was compiled
+            began = time.perf_counter()
+            sizes, cpu_s = np.transpose(pool.map(work, range(100, 100 + clips), 1))
+            figures[f"{name}_frames_per_s"] = frames / (time.perf_counter() - began)
+            figures[f"{name}_frames_per_cpu_s"] = frames / cpu_s.sum()
+            figures[f"{name}_kb_a_frame"] = sizes.sum() / frames / 1e3
+    figures["speech_s_per_s"] = figures["clips_frames_per_s"] / CONFIG.frames * CONFIG.seconds
+    return figures
+
+
+def main() -> None:
+    """The figures, line by line, and as JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clips", type=int, default=40, help="people to draw (40)")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="that draw (one a core)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures into this file")
+    given = parser.parse_args()
+    figures = measure(given.clips, given.processes)
+    for name, value in figures.items():
+        print(f"{name:32s} {value:10.2f}")
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

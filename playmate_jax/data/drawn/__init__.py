@@ -1,1 +1,0 @@
-"""The drawn-face world: procedural talking faces with ground truth for everything."""

@@ -1,0 +1,290 @@
+"""Files of a repository on the Hugging Face hub: downloaded into its own cache, and checked.
+
+    found = fetch("KlingTeam/LivePortrait", files, revision="82a4fa6...")
+    found.paths["liveportrait/base_models/warping_module.pth"]
+
+`huggingface_hub` does the transfer: it goes on where a connection was cut, keeps every file that is
+whole, and honours HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_TOKEN. What arrived is checked
+by sha256 against what is known of a file, and otherwise against the hub's own record of it (of
+small files the hub keeps git's hash alone). A file that fails is removed from the cache.
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from playmate_jax.errors import UserError
+from playmate_jax.hub.published import File
+
+HUB_ID = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w./-]+))?")
+Say = Callable[[str], None]
+_SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
+
+
+LAYOUT = re.compile(
+    r"((renderer|generator|speech)/)?(config\.json|card\.json|\w+\.safetensors)|README\.md"
+)
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A repository at one commit.
+
+    Attributes:
+      licence: as the repository states it, "" where it does not or where nobody was asked.
+      recorded: file -> the hub's own sha256, or git's hash of a small file, or "".
+      folder: where the hub's cache has it, if the network is not to be used.
+    """
+
+    repository: str
+    revision: str
+    licence: str
+    recorded: dict[str, str]
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.revision[:12]}"
+
+
+@dataclass(frozen=True)
+class Download:
+    """Files of one commit.
+
+    Attributes:
+      folder: holds them under their names in the repository, and maybe others.
+      paths: by name in the repository.
+      sha256: of every file, as it is on disk.
+    """
+
+    commit: Commit
+    folder: Path
+    paths: dict[str, Path]
+    sha256: dict[str, str]
+
+
+def split_id(text: str) -> tuple[str, str] | None:
+    """(repository, revision or "") of "owner/name" or "owner/name@revision"; None for others."""
+    found = HUB_ID.fullmatch(text)
+    return (found["repository"], found["revision"] or "") if found else None
+
+
+def fetch(
+    repository: str,
+    files: Sequence[File],
+    revision: str = "",
+    *,
+    pinned: bool = True,
+    offline: bool = False,
+    endpoint: str | None = None,
+    say: Say = _to_stderr,
+) -> Download:
+    """Downloads what is not in the hub's cache yet, and checks all of it.
+
+    Args:
+      files: what is wanted; all of it must be there.
+      revision: commit, branch or tag; "" takes the newest.
+      pinned: what `files` say of contents holds at this revision.
+      offline: nothing is asked of the network.
+      endpoint: another server of the same interface; None takes HF_ENDPOINT or the hub.
+      say: told what happens, line by line.
+
+    Raises:
+      UserError: no such repository, revision or file, no connection, or other contents.
+    """
+    commit = look_up(repository, revision, offline=offline, endpoint=endpoint)
+    if not revision:
+        say(f"{repository}: the newest commit is {commit.revision}")
+    chosen = {_choose(file, commit): file.sha256 if pinned else "" for file in files}
+    return download(commit, chosen, endpoint)
+
+
+def fetch_bundle(
+    text: str, *, offline: bool = False, endpoint: str | None = None, say: Say = _to_stderr
+) -> Path:
+    """The folder of a repository in this project's layout ("owner/name@revision").
+
+    Raises:
+      UserError: as `fetch`, or none of this project's weights are there.
+    """
+    repository, revision = split_id(text) or (text, "")
+    say(f"{text}: asking the hub")
+    commit = look_up(repository, revision, offline=offline, endpoint=endpoint)
+    names = [name for name in commit.recorded if LAYOUT.fullmatch(name)]
+    if not any(name.endswith("params.safetensors") for name in names):
+        raise UserError(
+            f"expected weights in this project's layout in {commit}, found none among its "
+            f"{len(commit.recorded)} files: convert others with 'playmate convert'"
+        )
+    cached = _library().try_to_load_from_cache
+    if not all(cached(repository, name, revision=commit.revision) for name in names):
+        say(f"{commit}: fetching {len(names)} files; licence {commit.licence or 'not stated'}")
+    return download(commit, dict.fromkeys(names, ""), endpoint).folder
+
+
+def look_up(
+    repository: str, revision: str = "", *, offline: bool = False, endpoint: str | None = None
+) -> Commit:
+    """A repository at a revision: on the hub, or as far as the hub's cache has it.
+
+    Raises:
+      UserError: there is none.
+    """
+    hub = _library()
+    where = f"{repository}@{revision}" if revision else repository
+    if offline or hub.constants.HF_HUB_OFFLINE:
+        return _cached(Path(hub.constants.HF_HUB_CACHE), repository, revision or "main")
+    with _told(where):
+        info = hub.HfApi(endpoint=endpoint).model_info(
+            repository, revision=revision or None, files_metadata=True
+        )
+    recorded = {
+        sibling.rfilename: sibling.lfs.sha256 if sibling.lfs else sibling.blob_id or ""
+        for sibling in info.siblings or []
+    }
+    licence = re.sub(r"[^\w .+-]", "", str((info.card_data or {}).get("license") or ""))
+    return Commit(repository, info.sha, licence, recorded)
+
+
+def _cached(cache: Path, repository: str, revision: str) -> Commit:
+    """The cache names its files by the hashes that the hub gave."""
+    home = cache / f"models--{repository.replace('/', '--')}"
+    if (home / "refs" / revision).is_file():
+        revision = (home / "refs" / revision).read_text().strip()
+    folder = home / "snapshots" / revision
+    if not folder.is_dir():
+        raise UserError(
+            f"expected {repository} at {revision} in the hub's cache '{cache}', found none: run "
+            "once with a connection, or copy the cache of another machine"
+        )
+    recorded = {
+        str(path.relative_to(folder)): path.resolve().name
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    return Commit(repository, revision, "", recorded, folder)
+
+
+def download(commit: Commit, wanted: Mapping[str, str], endpoint: str | None = None) -> Download:
+    """Files of a commit, checked.
+
+    Args:
+      wanted: name -> sha256 that is known of it, or "".
+
+    Raises:
+      UserError: no connection, or other contents.
+    """
+    for name, known in wanted.items():
+        told = commit.recorded[name]
+        if known and _SHA256.fullmatch(told) and told != known:
+            raise UserError(
+                f"expected '{name}' of {commit} with sha256 {known[:12]}..., found that the hub "
+                f"has {told[:12]}... there: nothing was downloaded; try another --endpoint"
+            )
+    paths = {}
+    for name in wanted:
+        if commit.folder:
+            paths[name] = commit.folder / name
+            continue
+        with _told(str(commit)):
+            path = _library().hf_hub_download(
+                commit.repository, name, revision=commit.revision, endpoint=endpoint
+            )
+        paths[name] = Path(path)
+    sha256 = {
+        name: _checked(paths[name], name, known, commit.recorded[name])
+        for name, known in wanted.items()
+    }
+    name, path = next(iter(paths.items()))
+    return Download(commit, path.parents[name.count("/")], paths, sha256)
+
+
+def _choose(file: File, commit: Commit) -> str:
+    for pattern in file.patterns:
+        if found := [name for name in commit.recorded if fnmatchcase(name, pattern)]:
+            return max(found)
+    raise UserError(
+        f"expected '{' or '.join(file.patterns)}' in {commit}, found none among its "
+        f"{len(commit.recorded)} files: ask for another revision"
+    )
+
+
+def _checked(path: Path, name: str, known: str, recorded: str) -> str:
+    """The sha256 of a file that is what it should be."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    good = not known or found == known
+    if _SHA256.fullmatch(recorded):
+        good = good and found == recorded
+    elif _GIT.fullmatch(recorded):
+        content = path.read_bytes()
+        git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        good = good and git.hexdigest() == recorded
+    if not good:
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise UserError(
+            f"expected '{name}' with the hash {(known or recorded)[:12]}..., found sha256 "
+            f"{found[:12]}...: it was removed from the hub's cache, fetch it again"
+        )
+    return found
+
+
+def _library() -> Any:
+    try:
+        import huggingface_hub
+        import huggingface_hub.constants
+    except ImportError:
+        raise UserError(
+            "fetching weights needs huggingface_hub: pip install 'playmate-jax[speech]'"
+        ) from None
+    return huggingface_hub
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """What goes wrong with the hub, in one sentence."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise UserError(
+            f"expected access to {where} on the hub, found that its owner asks for consent first: "
+            "give it on its page and set HF_TOKEN"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise UserError(
+            f"expected the repository {where} on the hub, found none, or it is private: check the "
+            "name, or set HF_TOKEN"
+        ) from None
+    except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
+        raise UserError(
+            f"expected {where} on the hub, found no such revision or file "
+            f"({_first_line(error)}): check the revision"
+        ) from None
+    except errors.HFValidationError as error:
+        raise UserError(
+            f"expected a repository as owner/name, found '{where}' ({_first_line(error)}): check it"
+        ) from None
+    except Exception as error:
+        # The library's transport has errors of its own (httpx), which are no OSError.
+        if not isinstance(error, OSError) and not type(error).__module__.startswith("httpx"):
+            raise
+        raise UserError(
+            f"expected to fetch {where}, but that failed ({_first_line(error)}): try again, what "
+            "is whole stays; without a connection use --offline on a machine with a filled cache"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]

@@ -1,0 +1,61 @@
+"""The motion generator as the pipeline sees it: what it is asked for, and its protocol.
+
+Any callable of `MotionGenerator`'s shape will do; `generators.py` lists those known here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Request:
+    """Generation options.
+
+    Attributes:
+      identity: canonical keypoints of the portrait (63,).
+      own: the portrait's own motion vector (70,): the head moves around its pose.
+      emotion: condition per frame (t, 8), or None for no condition.
+      head_motion: gain of the generated head motion; 0 keeps the pose of `own`.
+      audio_scale, emotion_scale: guidance (Eq. 8); None leaves the generator's own.
+      sampler, steps: of the diffusion; None leaves the generator's own.
+      seed: another seed, another motion.
+    """
+
+    identity: Float[np.ndarray, "63"]
+    own: Float[np.ndarray, "70"]
+    emotion: Float[np.ndarray, "t 8"] | None = None
+    head_motion: float = 1.0
+    audio_scale: float | None = None
+    emotion_scale: float | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    seed: int = 0
+
+    def with_defaults(self, **own: Any) -> "Request":
+        """The request with `own` wherever it is None."""
+        return replace(self, **{k: v for k, v in own.items() if getattr(self, k) is None})
+
+
+Progress = Callable[[int, int], None]
+
+
+@runtime_checkable
+class MotionGenerator(Protocol):
+    """Speech and a request to motion."""
+
+    def with_defaults(self, request: Request) -> Request:
+        """The request with the generator's own values wherever it is None."""
+
+    def __call__(
+        self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
+    ) -> Float[np.ndarray, "t 70"]:
+        """Motion at 25 fps, ceil(s / 640) frames, in the renderer's units.
+
+        Args:
+          audio: mono, 16 kHz, [-1, 1].
+          progress: called with (frames done, frames in all) as they come.
+        """

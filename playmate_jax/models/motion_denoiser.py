@@ -1,0 +1,171 @@
+"""The diffusion transformer: speech and identity to motion (§3.2, Fig. 2; DESIGN §3).
+
+Four Proj modules (MLPs) for motion, speech, identity and diffusion step. Motion and speech of the
+previous window stand in time in front of the current ones (Eq. 10). After its projection speech
+passes one self-attention block that aligns it with motion. The streams are concatenated on
+features, mixed by one linear layer and pass a multilayer Conformer; Exp-MLP gives 63 numbers a
+frame, Pose-MLP 7. What the 70 numbers mean (the noise, or the clean motion) is
+`MotionDenoiserConfig.prediction`.
+
+Each condition has its own learned null. All motion is normalised (motion/normalization.py).
+"""
+
+import dataclasses
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from playmate_jax.models.conformer import (
+    MLP,
+    Conformer,
+    LayerNorm,
+    SelfAttention,
+    frame_positions,
+    sinusoids,
+)
+from playmate_jax.motion.layout import EXPRESSION_SIZE, POSE_SIZE
+from playmate_jax.motion.previous_noise import in_front
+from playmate_jax.motion.windows import WindowConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionDenoiserConfig:
+    """Sizes; the defaults are the paper configuration.
+
+    Attributes:
+      speech_size: features per frame of the speech encoder (wav2vec2-base: 768; log-mel: 24 bands
+        x 4).
+      condition_width: width of the projected identity and step, repeated for each frame.
+      prediction: what the network outputs: "noise" (Eq. 7), "x0" or "v".
+    """
+
+    speech_size: int = 768
+    identity_size: int = 63
+    width: int = 512
+    condition_width: int = 512
+    layers: int = 8
+    heads: int = 8
+    feed_forward: int = 2048
+    kernel_size: int = 31
+    dropout: float = 0.1
+    remat: bool = False
+    unroll: int = 1
+    prediction: str = "noise"
+    window: WindowConfig = WindowConfig()
+
+
+def demo_generator(speech_size: int) -> MotionDenoiserConfig:
+    """A size that learns on one CPU core within the hour."""
+    return MotionDenoiserConfig(
+        speech_size=speech_size,
+        width=128,
+        condition_width=32,
+        layers=4,
+        heads=4,
+        feed_forward=256,
+        kernel_size=15,
+        dropout=0.0,
+        unroll=4,
+        prediction="x0",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sizes:
+    """Widths that never vary on their own."""
+
+    step_embedding: int = 128
+    longest_step: float = 10_000.0
+
+
+class AlignmentBlock(nn.Module):
+    """One self-attention block on projected speech."""
+
+    heads: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b t d"]) -> Float[Array, "b t d"]:
+        y = LayerNorm(name="norm")(x) + frame_positions(x.shape[1], x.shape[2])
+        return x + SelfAttention(self.heads, name="attention")(y)
+
+
+class MotionDenoiser(nn.Module):
+    """The network of stage 1. `hidden` and `heads` are apart so that stage 2 can stand between."""
+
+    config: MotionDenoiserConfig
+
+    def setup(self):
+        c = self.config
+        self.motion_projection = MLP(c.width, c.width)
+        self.speech_projection = MLP(c.width, c.width)
+        self.identity_projection = MLP(c.condition_width, c.condition_width)
+        self.step_projection = MLP(c.width, c.condition_width)
+        self.speech_alignment = AlignmentBlock(c.heads)
+        self.mix = nn.Dense(c.width)
+        self.conformer = Conformer(
+            c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, c.remat, c.unroll
+        )
+        # Near zero, not zero: what never moves in stage 1 would stay at zero weights for good, and
+        # stage 2, which may not change the head, could not reach it.
+        self.expression_head = MLP(2 * c.width, EXPRESSION_SIZE, small=True)
+        self.pose_head = MLP(c.width, POSE_SIZE, small=True)
+        null = nn.initializers.normal(0.02)
+        self.null_speech = self.param("null_speech", null, (c.width,))
+        self.null_previous_speech = self.param("null_previous_speech", null, (c.width,))
+        self.null_previous_motion = self.param("null_previous_motion", null, (c.width,))
+
+    def hidden(
+        self,
+        motion: Float[Array, "b t 70"],
+        previous_motion: Float[Array, "b p 70"],
+        speech: Float[Array, "b pt f"],
+        identity: Float[Array, "b i"],
+        step: Int[Array, " b"],
+        has_speech: Bool[Array, " b"],
+        has_previous: Bool[Array, " b"],
+        deterministic: bool = True,
+    ) -> Float[Array, "b pt d"]:
+        """The Conformer's output, for the previous frames and the window's.
+
+        Args:
+          motion: the window's noisy motion.
+          previous_motion: the frames before it, clean (in training a little noised, Eq. 9).
+          speech: features of both.
+          identity: canonical keypoints of the source, normalised.
+          step: diffusion step.
+          has_speech, has_previous: False puts the learned null in place of the condition.
+        """
+        c = self.config
+        p, total = c.window.previous, c.window.total
+
+        heard = self.speech_alignment(self.speech_projection(speech))
+        past = jnp.where(has_previous[:, None, None], heard[:, :p], self.null_previous_speech)
+        heard = jnp.where(has_speech[:, None, None], in_front(past, heard[:, p:]), self.null_speech)
+
+        past = self.motion_projection(previous_motion)
+        past = jnp.where(has_previous[:, None, None], past, self.null_previous_motion)
+        moved = in_front(past, self.motion_projection(motion))
+
+        embedding = sinusoids(step.astype(jnp.float32), _Sizes.step_embedding, _Sizes.longest_step)
+        clip = jnp.concatenate(
+            [self.identity_projection(identity), self.step_projection(embedding)], -1
+        )
+        clip = jnp.broadcast_to(clip[:, None], (clip.shape[0], total, clip.shape[1]))
+
+        x = self.mix(jnp.concatenate([moved, heard, clip], -1)) + frame_positions(total, c.width)
+        return self.conformer(x, deterministic)
+
+    def heads(
+        self, expression_hidden: Float[Array, "b pt d"], pose_hidden: Float[Array, "b pt d"]
+    ) -> Float[Array, "b t 70"]:
+        """Exp-MLP and Pose-MLP on the window's frames; stage 2 gives Exp-MLP an input of its
+        own."""
+        p = self.config.window.previous
+        expression = self.expression_head(expression_hidden[:, p:])
+        return jnp.concatenate([expression, self.pose_head(pose_hidden[:, p:])], -1)
+
+    def __call__(self, *inputs, deterministic: bool = True) -> Float[Array, "b t 70"]:
+        """Stage 1: arguments of `hidden`, output of `heads`."""
+        hidden = self.hidden(*inputs, deterministic=deterministic)
+        return self.heads(hidden, hidden)

@@ -1,0 +1,171 @@
+"""Synthetic people as training clips: no download, no licence, any size, and the truth is known.
+
+    config = SyntheticConfig(identities=3000, hours=5)
+    make = config.maker()
+    for source in config.sources().sources:
+        for clip in make(source): ...
+
+Everything of a clip follows from the configuration and the number in its name, so any process can
+make any clip. Sound, motion and units are those of `synthetic/clips.py`; the images show exactly
+that motion on the face whose canonical keypoints the clip tells.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from playmate_jax.data.records import NO_EMOTION, Clip, Dropped
+from playmate_jax.errors import UserError
+from playmate_jax.models.log_mel import LogMelConfig, log_mel
+from playmate_jax.motion.layout import EMOTIONS, FPS, unpack
+from playmate_jax.prepare.source import Listing, Source
+from playmate_jax.synthetic import clips
+from playmate_jax.synthetic.draw import draw
+from playmate_jax.synthetic.identity import sample_identity
+from playmate_jax.synthetic.phonemes import PHONEMES
+from playmate_jax.synthetic.speech import VOICES
+
+JPEG_QUALITY = 95
+_PHONEMES = tuple(PHONEMES)
+_SPLITS = ("train",) * 18 + ("validation", "test")  # of people in the order of their numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticConfig:
+    """Which people of the synthetic world speak for how long.
+
+    Attributes:
+      seed: of the world: another seed, other people and other speech.
+      identities: how many people; the clips are shared out among them.
+      hours: of speech in all.
+      seconds: of one clip.
+      image_size: side of the images in pixels.
+      frames: images a clip, evenly spread over it; 0: every frame.
+      emotional: every clip shows one emotion, at one intensity throughout; else none is asked for.
+      voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
+      speech: the front end of the cached features.
+    """
+
+    seed: int = 0
+    identities: int = 3000
+    hours: float = 5.0
+    seconds: float = 6.0
+    image_size: int = 256
+    frames: int = 24
+    emotional: bool = True
+    voice: str = "formant"
+    speech: LogMelConfig = LogMelConfig()
+
+    def __post_init__(self):
+        numbers = self.identities, self.hours, self.seconds, self.image_size
+        if not all(0 < number < np.inf for number in numbers) or self.frames < 0:
+            raise UserError(
+                f"expected positive numbers of synthetic people and hours, found {self}"
+            )
+        if self.seconds * FPS < 1:
+            raise UserError(f"expected clips of 0.04 s or more, found {self.seconds} s")
+        if self.voice not in VOICES:
+            raise UserError(f"expected a voice out of {', '.join(VOICES)}, found {self.voice!r}")
+
+    @property
+    def clips(self) -> int:
+        """How many clips: at least one a person."""
+        return max(round(self.hours * 3600 / self.seconds), self.identities)
+
+    @property
+    def speech_size(self) -> int:
+        """Numbers a frame of the cached features."""
+        return self.speech.size
+
+    def person(self, number: int) -> int:
+        """Who speaks in clip `number`; the clips of one person are neighbours."""
+        return number * self.identities // self.clips
+
+    def sources(self) -> Listing:
+        """One source a clip; nothing is dropped."""
+        return Listing([self._source(number) for number in range(self.clips)])
+
+    def _source(self, number: int) -> Source:
+        person = self.person(number)
+        return Source(
+            id=f"drawn-{number:06d}",
+            path="",
+            dataset="drawn",
+            speaker=f"drawn-person-{person:05d}",
+            split=_SPLITS[person % len(_SPLITS)],
+            end_s=self.seconds,
+            emotion=number % len(EMOTIONS) if self.emotional else NO_EMOTION,
+        )
+
+    def maker(self, images: bool = True) -> Callable[[Source], Iterator[Clip | Dropped]]:
+        """What turns a source of `sources` into its clip; can be pickled."""
+        return functools.partial(make_clips, self, images=images)
+
+
+def make_clips(
+    config: SyntheticConfig, source: Source, images: bool = True
+) -> Iterator[Clip | Dropped]:
+    """The one clip of a source of `config`; without `images`, many times faster."""
+    number = int(source.id.removeprefix("drawn-"))
+    person = config.person(number)
+    made = clips.clip(
+        config.seed,
+        number,
+        config.seconds,
+        config.voice,
+        config.emotional,
+        features=functools.partial(log_mel, config=config.speech),
+        varied=False,  # the label is true of every frame
+        person=person,
+    )
+    motion, n = made["motion"], len(made["motion"])
+    rows = np.arange(n if images else 0)
+    if 0 < config.frames < len(rows):
+        rows = ((np.arange(config.frames) + 0.5) * n / config.frames).astype(int)
+    drawn = draw_motion(config.seed, person, made["units"][rows], motion[rows], config.image_size)
+    phonemes = [(_PHONEMES.index(p.name), p.start, p.end) for p in made["phonemes"]]
+    yield Clip(
+        id=source.id,
+        source=f"synthetic world {config.seed}, clip {number}",
+        speaker=source.speaker,
+        dataset=source.dataset,
+        split=source.split,
+        audio=np.clip(made["audio"] * 32767, -32768, 32767).astype(np.int16),
+        motion=motion,
+        features=made["features"].astype(np.float16),
+        identity=made["identity"],
+        emotion=source.emotion,
+        intensity=float(made["emotion"].sum(1).max()),
+        frames=tuple(encode_jpeg(image) for image in drawn),
+        rows=rows.astype(np.int32),
+        truth={
+            "units": made["units"],
+            "emotions": made["emotion"],
+            "phonemes": np.array(phonemes, np.float32),
+            "person": np.array([config.seed, person]),
+        },
+    )
+
+
+def draw_motion(
+    seed: int,
+    person: int,
+    units: Float[np.ndarray, "n 18"],
+    motion: Float[np.ndarray, "n 70"],
+    size: int,
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """Images of the person `person` of the world `seed` in the poses of `motion`."""
+    parts = unpack(motion)
+    angles = np.stack([parts["pitch"], parts["yaw"], parts["roll"]], -1)
+    pose = np.concatenate([angles, parts["scale"], parts["translation"][:, :2]], -1)
+    return draw(sample_identity(seed, person), units, pose, size)
+
+
+def encode_jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """An RGB image as a JPEG file."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()

@@ -1,0 +1,1 @@
+"""The synthetic-face world: procedural talking faces with ground truth for everything."""

@@ -1,0 +1,162 @@
+"""A second voice of the synthetic world: espeak-ng, in its own process, where it is installed.
+
+Optional: `available()` says whether the shared library is there; nothing else depends on it. It
+reports every phoneme (IPA) with the moment it starts, so timing is known as for our own
+synthesiser. Sixteen languages and thirteen voice variants give voices that our synthesiser does
+not. espeak-ng is GPL-3: a tool of the machine that makes training data, neither imported nor
+shipped.
+"""
+
+import atexit
+import functools
+import subprocess
+import sys
+
+import numpy as np
+from jaxtyping import Float
+
+from playmate_jax.errors import UserError
+from playmate_jax.synthetic.espeak_worker import receive, send
+from playmate_jax.synthetic.phonemes import AUDIO_HZ, SILENCE, Segment
+
+LANGUAGES = (
+    "en-us", "en", "en-gb-scotland", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "cs", "tr",
+    "ru", "fi", "hu",
+)  # fmt: skip
+# for tests, never for training
+HELD_OUT_LANGUAGES = ("en-029", "da", "ro", "af", "id", "en-gb-x-rp")
+VARIANTS = ("", *(f"+m{i}" for i in range(1, 8)), *(f"+f{i}" for i in range(1, 5)))
+HELD_OUT_VARIANTS = ("+m8", "+f5", "+croak", "+klatt4")
+_WORDS = (
+    "the of and a to in is you that it he was for on are as with his they at be this have from "
+    "or one had by word but not what all were we when your can said there use each which she do "
+    "how their if will up other about out many then them these so some her would make like him "
+    "into time has look two more write go see number no way could people my than first water "
+    "been call who oil its now find long down day did get come made may part please maybe "
+    "bubble poem mama papa bob pepper map open member simple brown blue big happy"
+).split()
+_ONSETS = "p b t d k g m n f v s z l r w sh ch h br st pl".split()
+_NUCLEI = "a e i o u ai ou ee oo".split()
+_CODAS = ["", "", "n", "m", "l", "t", "s", "p", "b", "r"]
+
+
+# Audio at 16 kHz, and its phonemes.
+Spoken = tuple[Float[np.ndarray, " s"], list[Segment]]
+
+
+class _Worker:
+    """The other end of `espeak_worker`."""
+
+    def __init__(self):
+        command = [sys.executable, "-m", "playmate_jax.synthetic.espeak_worker"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        atexit.register(self.close)
+        self.missing, _ = self._answer()
+
+    def _answer(self) -> tuple[str, list[Spoken]]:
+        """What went wrong (empty: nothing), and what was said."""
+        message = receive(self.process.stdout)
+        if message is None:
+            return "its process ended", []
+        header, audio = message
+        phonemes = [[Segment(*phoneme) for phoneme in said] for said in header["phonemes"]]
+        return header["error"], list(zip(audio, phonemes, strict=True))
+
+    def ask(self, sentences) -> tuple[str, list[Spoken]]:
+        send(self.process.stdin, {"sentences": sentences})
+        return self._answer()
+
+    def close(self):
+        self.process.kill()  # it holds nothing
+        self.process.wait()
+
+
+@functools.cache
+def _worker() -> _Worker:
+    return _Worker()
+
+
+def available() -> bool:
+    """Whether espeak-ng can be used here."""
+    return not _worker().missing
+
+
+def say(
+    sentences: list[str],
+    voice: str = "en-us",
+    rate: float = 170,
+    pitch: float = 50,
+    pitch_range: float = 50,
+) -> list[Spoken]:
+    """Speaks sentences: audio (16 kHz) and phonemes of each.
+
+    `rate` is in words a minute, `pitch` and `pitch_range` in 0-100.
+    """
+    if not available():
+        raise UserError(
+            f"expected espeak-ng, found {_worker().missing!r}, do apt-get install espeak-ng"
+        )
+    asked = [(text, voice, rate, pitch, pitch_range) for text in sentences]
+    error, spoken = _worker().ask(asked)
+    if error:
+        raise UserError(
+            f"expected espeak-ng to speak as {voice!r}, found {error!r}, do espeak-ng --voices"
+        )
+    return spoken
+
+
+def random_text(rng: np.random.Generator) -> str:
+    """A sentence of common and made-up words: espeak's letter rules read anything."""
+    words = []
+    for _ in range(rng.integers(4, 14)):
+        if rng.random() < 0.5:
+            word = _WORDS[rng.integers(len(_WORDS))]
+        else:
+            word = "".join(
+                part[rng.integers(len(part))]
+                for _ in range(rng.integers(1, 4))
+                for part in (_ONSETS, _NUCLEI, _CODAS)
+            )
+        words.append(word + ("," if rng.random() < 0.1 else ""))
+    return " ".join(words) + ".?!"[rng.integers(3)]
+
+
+def _pick(rng, options):
+    return options[rng.integers(len(options))]
+
+
+def speak(rng: np.random.Generator, seconds: float, held_out: bool = False) -> Spoken:
+    """A clip of random sentences by one random voice; `held_out` uses voices kept from training."""
+    if held_out:
+        voice = _pick(rng, HELD_OUT_LANGUAGES) + _pick(rng, HELD_OUT_VARIANTS)
+    else:
+        languages = LANGUAGES if rng.random() < 0.6 else LANGUAGES[:2]
+        voice = _pick(rng, languages) + _pick(rng, VARIANTS)
+    rate, pitch, pitch_range = rng.uniform(115, 290), rng.uniform(15, 90), rng.uniform(20, 90)
+    pieces: list[np.ndarray] = []
+    phonemes: list[Segment] = []
+    clock = 0.0
+
+    def pause(length: float):
+        nonlocal clock
+        pieces.append(np.zeros(int(length * AUDIO_HZ), np.float32))
+        end = clock + len(pieces[-1]) / AUDIO_HZ
+        phonemes.append(Segment(SILENCE, clock, end))
+        clock = end
+
+    pause(rng.uniform(0.02, 0.6))
+    while clock < seconds:  # a sentence lasts about 3 s: ask for plenty at once, use what fits
+        texts = [random_text(rng) for _ in range(int((seconds - clock) / 2.5) + 1)]
+        for audio, said in say(texts, voice, rate, pitch, pitch_range):
+            if said and clock < seconds:
+                phonemes.append(Segment(SILENCE, clock, clock + said[0].start))
+                phonemes += [p._replace(start=p.start + clock, end=p.end + clock) for p in said]
+                pieces.append(audio)
+                clock += len(audio) / AUDIO_HZ
+            pause(rng.uniform(2, 5) if rng.random() < 0.02 else rng.uniform(0.05, 0.9))
+    audio = np.concatenate(pieces)[: int(seconds * AUDIO_HZ)]
+    audio *= np.float32(0.1 / (np.sqrt(np.mean(audio**2)) + 1e-9))
+    within = [p for p in phonemes if p.start < min(p.end, seconds)]
+    return audio, [p._replace(end=min(p.end, seconds)) for p in within]

@@ -1,0 +1,105 @@
+"""Pairs of frames of one synthetic person, with what a renderer can be told about them.
+
+Batch n follows from (seed, n) and the pool alone, so a run resumes exactly once its pool is
+complete; while the pool still grows, later identities simply join in.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playmate_jax.synthetic.expression import BASIS
+from playmate_jax.synthetic.flow import rigid_flow, surface_flow, visible
+from playmate_jax.synthetic.identity import sample_identity
+from playmate_jax.synthetic.pool import MAP, Pool, open_pool
+
+BEHIND = 9.0  # depth of the backdrop: behind everything
+HEAD = 2  # masks from here on (neck, hair, face) move with the head
+
+
+class SyntheticPairs:
+    """Source and driving frames from a pool of synthetic faces."""
+
+    def __init__(self, path: str | Path):
+        self.pool: Pool = open_pool(path)
+        self.seed = int(json.loads((Path(path) / "pool.json").read_text())["seed"])
+        centres = (2 * np.arange(MAP, dtype=np.float32) + 1) / MAP - 1
+        self._pixels = np.stack(np.meshgrid(centres, centres), axis=-1)
+
+    def batches(
+        self, seed: int, start: int, size: int, more: int = 0
+    ) -> Iterator[dict[str, NDArray]]:
+        """Batches start, start + 1, ... of `size` random pairs and `more` single frames."""
+        n = start
+        while True:
+            rng = np.random.default_rng([seed, n])
+            people = rng.integers(self.pool.ready(), size=size)
+            frames = [rng.choice(self.pool.image.shape[1], 2, replace=False) for _ in people]
+            batch = self.pairs(people, *np.transpose(frames))
+            if more:
+                at = (
+                    rng.integers(self.pool.ready(), size=more),
+                    rng.integers(self.pool.image.shape[1], size=more),
+                )
+                batch |= {f"{name}_more": value for name, value in self.frames(at).items()}
+            yield batch
+            n += 1
+
+    def frames(self, at: tuple[NDArray, NDArray]) -> dict[str, NDArray]:
+        """image, delta (21, 3), pose (6,) and x_c (21, 3) of frames (people, frames)."""
+        pool = self.pool
+        return {
+            "image": pool.image[at],
+            "delta": (pool.units[at] @ BASIS).reshape(-1, 21, 3),
+            "pose": pool.pose[at],
+            "x_c": pool.x_c[at[0]],
+        }
+
+    def pairs(
+        self, people: NDArray[np.int64], source: NDArray[np.int64], driving: NDArray[np.int64]
+    ) -> dict[str, NDArray]:
+        """Frames `source` and `driving` of each person.
+
+        Returns (leading axis b): source, driving (128, 128, 3) uint8; x_c (21, 3); delta_source,
+        delta_driving (21, 3); pose_source, pose_driving (6,); and on the 64 x 64 grid of the
+        driving image: flow (2) to the source, depth, head (1 where the depth is known), visible
+        (1 where the source shows the same point).
+        """
+        pool = self.pool
+        rows = np.stack([people, source, driving], axis=-1).tolist()
+        truths = [self._truth(*row) for row in rows]
+        frames = {"source": (people, source), "driving": (people, driving)}
+        batch: dict[str, NDArray] = {name: pool.image[at] for name, at in frames.items()}
+        batch["x_c"] = pool.x_c[people]
+        for name, at in frames.items():
+            batch[f"delta_{name}"] = (pool.units[at] @ BASIS).reshape(-1, 21, 3)
+            batch[f"pose_{name}"] = pool.pose[at]
+        for name in truths[0]:
+            batch[name] = np.stack([truth[name] for truth in truths]).astype(np.float32)
+        return batch
+
+    def _truth(self, person: int, source: int, driving: int) -> dict[str, NDArray]:
+        """Exact flow from the driving frame's pixels to the source, and what it meets there."""
+        pool = self.pool
+        units, pose = pool.units[person, source], pool.pose[person, source]
+
+        def in_source(frame: int) -> NDArray:
+            points = np.asarray(pool.position[person, frame], np.float32)
+            skin = surface_flow(sample_identity(self.seed, int(person)), points, units, pose)
+            face = pool.mask[person, frame][..., None] == 4
+            return np.where(face, skin, rigid_flow(points, pose))
+
+        there, here = in_source(driving), in_source(source)
+        head = pool.mask[person, driving] >= HEAD
+        source_head = pool.mask[person, source] >= HEAD
+        depth_map = np.where(source_head, here[..., 2], BEHIND)
+        # Behind and beside the head the image stands still.
+        seen = np.where(head, visible(there, depth_map), ~source_head)
+        own = rigid_flow(
+            np.asarray(pool.position[person, driving], np.float32), pool.pose[person, driving]
+        )
+        flow = np.where(head[..., None], there[..., :2] - self._pixels, 0.0)
+        return {"flow": flow, "depth": own[..., 2] * head, "head": head, "visible": seen}

@@ -1,0 +1,103 @@
+"""Synthetic people as clips: images, motion, sound and labels show the same person and moment."""
+
+import dataclasses
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+
+from playmate_jax.errors import UserError
+from playmate_jax.models.log_mel import LogMelConfig
+from playmate_jax.motion.layout import EXPRESSION, SCALE, TRANSLATION
+from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.synthetic import SyntheticConfig, encode_jpeg
+from playmate_jax.synthetic.draw import draw_with_truth
+from playmate_jax.synthetic.identity import sample_identity
+from playmate_jax.synthetic.keypoints import keypoints
+
+CONFIG = SyntheticConfig(seed=3, identities=2, hours=4 / 3600, seconds=1, image_size=64, frames=3)
+
+
+def clip_of(config, number):
+    (clip,) = config.maker()(config.sources().sources[number])
+    return clip
+
+
+def test_images_show_the_motion_of_their_rows_on_the_face_the_clip_tells():
+    clip = clip_of(CONFIG, 3)
+    seed, person = clip.truth["person"]
+    identity = sample_identity(int(seed), int(person))
+    np.testing.assert_array_equal(clip.identity, keypoints(identity).ravel())
+    motion = clip.motion[clip.rows]
+    # The truth of the same images, by the drawing's own numbers.
+    pose = np.concatenate([motion[:, 67:70], motion[:, SCALE], motion[:, TRANSLATION][:, :2]], -1)
+    truth = draw_with_truth(identity, clip.truth["units"][clip.rows], pose, 64)
+    np.testing.assert_allclose(truth["delta"].reshape(-1, 63), motion[:, EXPRESSION], atol=1e-6)
+    assert clip.frames == tuple(encode_jpeg(image) for image in truth["image"])
+    decoded = [cv2.imdecode(np.frombuffer(f, np.uint8), 1)[..., ::-1] for f in clip.frames]
+    assert np.abs(decoded - truth["image"].astype(float)).mean() < 4  # of 255: JPEG at 64 x 64
+
+
+def test_lengths_and_types_are_those_of_a_clip():
+    clip = clip_of(CONFIG, 0)
+    assert clip.audio.shape == (16_000,) and clip.audio.dtype == np.int16
+    assert clip.motion.shape == (25, 70)
+    assert clip.features.shape == (25, CONFIG.speech_size) and clip.features.dtype == np.float16
+    assert clip.rows.tolist() == [4, 12, 20]  # the middles of three equal parts of 25
+    phonemes = clip.truth["phonemes"]
+    np.testing.assert_array_equal(phonemes[1:, 1], phonemes[:-1, 2])  # no gaps
+    assert phonemes[-1, 2] == pytest.approx(1, abs=1e-6)
+
+
+def test_any_process_makes_the_same_clip():
+    again = pickle.loads(pickle.dumps(CONFIG.maker()))
+    source = CONFIG.sources().sources[1]
+    (one,), (other,) = CONFIG.maker()(source), again(source)
+    for field in dataclasses.fields(one):
+        np.testing.assert_equal(getattr(one, field.name), getattr(other, field.name))
+
+
+def test_the_emotion_is_true_of_every_frame():
+    clip = clip_of(dataclasses.replace(CONFIG, identities=7, hours=7 / 3600, frames=1), 6)
+    assert clip.emotion == 6
+    requested = np.zeros((25, 8))
+    requested[:, 6] = clip.intensity
+    np.testing.assert_allclose(clip.truth["emotions"], requested, atol=1e-6)
+    assert 0.4 <= clip.intensity <= 1
+    calm = clip_of(dataclasses.replace(CONFIG, emotional=False, frames=1), 1)
+    assert (calm.emotion, calm.intensity) == (-1, 0)
+
+
+def test_people_share_the_clips_and_keep_to_one_split():
+    sources = SyntheticConfig(identities=40, hours=0.1, seconds=4).sources().sources
+    assert len(sources) == 90
+    assert len({source.id for source in sources}) == 90
+    assert len({source.speaker for source in sources}) == 40
+    assert len({(source.speaker, source.split) for source in sources}) == 40
+    assert {source.split for source in sources} == {"train", "validation", "test"}
+    assert isinstance(sources[0], Source)
+
+
+def test_frames_0_is_every_frame():
+    clip = clip_of(dataclasses.replace(CONFIG, frames=0, seconds=0.2), 0)
+    assert clip.rows.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_features_follow_the_front_end():
+    config = dataclasses.replace(CONFIG, speech=LogMelConfig(bands=96, subframes=8), frames=1)
+    assert config.speech_size == 768
+    features = clip_of(config, 0).features
+    assert features.shape == (25, 768)
+    assert np.isfinite(features).all() and features.std() > 0.1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hours": 0}, {"hours": np.inf}, {"seconds": np.nan}, {"seconds": 0.01}, {"frames": -1}],
+)
+def test_impossible_worlds_are_refused(wrong):
+    with pytest.raises(UserError, match="expected"):
+        SyntheticConfig(**wrong)
+    with pytest.raises(UserError, match="a voice out of formant"):
+        SyntheticConfig(voice="alto")
