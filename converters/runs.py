@@ -105,33 +105,33 @@ def liveportrait(config: RendererConfig) -> list[Run]:
     feature = _inputs(feature=((1, w.out_channels, 16, 16), "normal"))
     found = [
         Run(
-            "appearance", _reference("portrait", "AppearanceTwin", f),
+            "appearance", _reference("portrait", "AppearanceReference", f),
             flax_layers(AppearanceExtractor(f)), image,
         ),
         Run(
-            "motion", _reference("portrait", "MotionTwin", config.motion),
+            "motion", _reference("portrait", "MotionReference", config.motion),
             flax_layers(MotionExtractor(config.motion)), image,
         ),
         Run(
-            "warping", _reference("renderer", "WarpingTwin", w, f.volume_channels, f.volume_depth),
+            "warping", _reference("renderer", "WarpingReference", w, f.volume_channels, f.volume_depth),
             flax_layers(warping_network(w)), volume,
         ),
         Run(
-            "spade", _reference("renderer", "SpadeTwin", config.spade, w.out_channels),
+            "spade", _reference("renderer", "SpadeReference", config.spade, w.out_channels),
             flax_layers(SpadeDecoder(config.spade)), feature,
         ),
     ]  # fmt: skip
     for name in ("stitching", "eyes", "lips"):
         mlp = getattr(config, name)
         points = _inputs(points=((3, mlp.inputs), "normal"))
-        reference = _reference("portrait", "KeypointMLPTwin", mlp)
+        reference = _reference("portrait", "KeypointMLPReference", mlp)
         found.append(Run(name, reference, flax_layers(KeypointMLP(mlp)), points))
     return found
 
 
 def speech_encoder(config: Wav2Vec2Config) -> list[Run]:
     """A short noise; the convolution that tells positions is compared behind its GELU."""
-    reference = _reference("speech_encoder", "SpeechEncoderTwin", config)
+    reference = _reference("speech_encoder", "SpeechEncoderReference", config)
     position = "encoder.pos_conv_embed"
     return [
         Run("", reference, flax_layers(Wav2Vec2(config)), _inputs(audio=((1, SAMPLES), "normal")),
@@ -156,7 +156,7 @@ def joyvasa(config: JoyvasaConfig) -> list[Run]:
         for name in ("self_attn", "multihead_attn"):  # PyTorch never calls their projections
             attention = f"denoising_net.transformer.layers.{i}.{name}"
             heard_at[f"{attention}.out_proj"] = attention
-    reference = _reference("joyvasa", "JoyvasaTwin", config)
+    reference = _reference("joyvasa", "JoyvasaReference", config)
     return [Run("", reference, _joyvasa_layers(config), inputs, heard_at)]
 
 
@@ -193,7 +193,7 @@ def vgg19(config: VGG19Config) -> list[Run]:
     return [
         Run(
             "",
-            _reference("training_networks", "VGG19Twin", config),
+            _reference("training_networks", "VGG19Reference", config),
             flax_layers(VGG19(config)),
             image,
         )
@@ -204,14 +204,14 @@ def discriminator(config: DiscriminatorConfig) -> list[Run]:
     """An image of which the last scale's last block still has 4 x 4 cells to normalise over."""
     side = smallest_image(config, 4)
     image = _inputs(image=((1, 3, side, side), "unit"))
-    reference = _reference("training_networks", "DiscriminatorTwin", config)
+    reference = _reference("training_networks", "DiscriminatorReference", config)
     return [Run("", reference, flax_layers(MultiScaleDiscriminator(config)), image)]
 
 
 def hopenet(config: HopenetConfig) -> list[Run]:
     """A small image."""
     image = _inputs(image=((1, 3, 64, 64), "unit"))
-    reference = _reference("training_networks", "HopenetTwin", config)
+    reference = _reference("training_networks", "HopenetReference", config)
     return [Run("", reference, flax_layers(Hopenet(config)), image)]
 
 
@@ -221,7 +221,7 @@ def syncnet(config: SyncNetConfig) -> list[Run]:
         mfcc=((1, 1, CEPSTRA, STEPS), "normal"),
         frames=((1, 3, FRAMES, config.image_size, config.image_size), "unit"),
     )
-    reference = _reference("syncnet", "SyncNetTwin", config)
+    reference = _reference("syncnet", "SyncNetReference", config)
     return [Run("", reference, flax_layers(SyncNet(config)), drawn)]
 
 
@@ -243,7 +243,12 @@ def playmate(config: MotionModelConfig) -> list[Run]:
         return [*conditions, np.array([0, 17, 999], np.int32), *has, emotion]
 
     return [
-        Run("", _reference("emotion", "MotionModelTwin", config), _motion_layers(config), inputs)
+        Run(
+            "",
+            _reference("emotion", "MotionModelReference", config),
+            _motion_layers(config),
+            inputs,
+        )
     ]
 
 
@@ -283,7 +288,12 @@ def playmate_renderer(config: RendererConfig) -> list[Run]:
         return [_smooth(image), source, source + 0.1 * change]
 
     return [
-        Run("", _reference("small_renderer", "SmallRendererTwin", config), _chain(config), inputs)
+        Run(
+            "",
+            _reference("small_renderer", "SmallRendererReference", config),
+            _chain(config),
+            inputs,
+        )
     ]
 
 
