@@ -33,7 +33,7 @@ from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece, pieces
 from playmate_jax.prepare.probe import Probe, probe
 from playmate_jax.prepare.quality import failures, scores
-from playmate_jax.prepare.scenes import scenes
+from playmate_jax.faces.scenes import scenes
 from playmate_jax.prepare.silences import Samples
 from playmate_jax.prepare.source import Source
 

@@ -8,7 +8,7 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Square, track_faces, track_video
-from playmate_jax.faces.track import smooth_squares
+from playmate_jax.faces.steady import smooth_squares
 from playmate_jax.media import VideoWriter, open_video
 from tests.faces.conftest import PointLandmarker
 
