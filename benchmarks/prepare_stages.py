@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from playmate_jax.faces.follow import FaceFollower
+from playmate_jax.faces.scenes import scenes
 from playmate_jax.media import audio_blocks, open_video
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.clips import ClipMaker, speech
@@ -26,7 +27,6 @@ from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.quality import scores
-from playmate_jax.faces.scenes import scenes
 from playmate_jax.prepare.silences import Samples
 
 

@@ -27,6 +27,7 @@ from playmate_jax.faces.scenes import scenes
 from playmate_jax.faces.steady import SMOOTH_S, smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media import VideoReader
+from playmate_jax.motion.gaps import spans
 
 _SAME_PLACE, _SAME_SIZE = 0.15, 0.15  # of the square's side, and of its logarithm
 
@@ -53,6 +54,11 @@ class FaceTrack:
     def seen(self) -> Bool[np.ndarray, "t"]:
         """In which frames there is the face."""
         return np.array([face is not None for face in self.faces])
+
+    def gaps_s(self, duration_s: Fraction) -> list[tuple[float, float]]:
+        """(first, last second) of every span without the face, in a clip that lasts so long."""
+        ends = [*self.times_s, duration_s]
+        return [(float(ends[start]), float(ends[stop])) for start, stop in spans(~self.seen)]
 
     def matrices(self, size: int = SIZE) -> Float[np.ndarray, "n 2 3"]:
         """Maps from crops of `size` pixels to the frames in which the face is seen."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from playmate_jax.faces import Face, Landmarker
 from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow
+from playmate_jax.faces.scenes import SceneFrame
 from playmate_jax.models.speech import SAMPLES_PER_FRAME
 from playmate_jax.motion.layout import FPS
-from playmate_jax.faces.scenes import SceneFrame
 from playmate_jax.prepare.silences import Samples, quietest
 from playmate_jax.prepare.source import Source
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from playmate_jax.prepare.pieces import Piece, pieces, speaker
 from playmate_jax.faces.scenes import SceneFrame
+from playmate_jax.prepare.pieces import Piece, pieces, speaker
 from playmate_jax.prepare.silences import Samples, loudness_db, quietest
 from playmate_jax.prepare.source import Source
 from tests.faces.conftest import PointLandmarker, face_of_points
