@@ -3,6 +3,7 @@
 from playmate_jax.media.audio import (
     Sound,
     audio_blocks,
+    has_sound,
     is_silent,
     read_audio,
     read_sound,
@@ -21,6 +22,7 @@ __all__ = [
     "VideoWriter",
     "audio_blocks",
     "check_writable",
+    "has_sound",
     "is_silent",
     "is_video",
     "kind",

@@ -49,8 +49,8 @@ class AnimatedImage:
                     image.seek(number)
                     image.load()
                     shown = image.copy()
-                    told_ms = Fraction(image.info.get("duration") or 0).limit_denominator(1000)
-                    lasts = (told_ms if told_ms > _SHORTEST_MS else _USUAL_MS) / Fraction(1000)
+                    declared_ms = Fraction(image.info.get("duration") or 0).limit_denominator(1000)
+                    lasts = (declared_ms if declared_ms > _SHORTEST_MS else _USUAL_MS) / Fraction(1000)
                     yield DecodedFrame(time, lasts, lambda shown=shown: _rgb(shown))
                     time += lasts
         except UserError:  # a ValueError too

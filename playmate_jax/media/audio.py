@@ -21,7 +21,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.media import downmix
 from playmate_jax.media.container import open_container, seconds
 from playmate_jax.media.decoding import Damage, cut_short, decode
-from playmate_jax.media.streams import moving_image, sound_track, told_s
+from playmate_jax.media.streams import moving_image, sound_track, declared_s
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 SILENCE = 1e-3  # -60 dB of full scale: the hiss of a microphone that is switched off lies lower
@@ -66,6 +66,16 @@ def audio_blocks(
     wrong with a file may be found late, after good parts."""
     for block in _blocks(path, audio_hz, mono=True, remarks=remarks):
         yield block.samples[:, 0]
+
+
+def has_sound(path: str | os.PathLike) -> bool:
+    """Whether a file has a sound track that can be decoded.
+
+    Raises:
+      UserError: it is no file that FFmpeg opens.
+    """
+    with open_container(path, "a recording") as container:
+        return sound_track(container) is not None
 
 
 def is_silent(samples: Float[np.ndarray, "s"], hz: int) -> bool:
@@ -117,8 +127,8 @@ def _timed(
     remarks: list[str],
 ) -> Iterator[Float[np.ndarray, "s channels"]]:
     """Samples from the first moment that is seen to the last one that is heard."""
-    damage, told = Damage(), told_s(container, stream, path)
-    length = max(1, round(told * hz)) if told else None
+    damage, declared = Damage(), declared_s(container, stream, path)
+    length = max(1, round(declared * hz)) if declared else None
     begin = _image_begins(path)
     count, early, channels = 0, None, 0
     padding: list[np.ndarray] = []
@@ -143,8 +153,8 @@ def _timed(
     damage.check(path, "recording")
     if not count:
         raise _no_sound(path)
-    if told and count / hz < 0.9 * told - SHORTEST_S:
-        raise _cut_short(path, f"{count / hz:.1f} s of {float(told):.1f} s are there")
+    if declared and count / hz < 0.9 * declared - SHORTEST_S:
+        raise _cut_short(path, f"{count / hz:.1f} s of {float(declared):.1f} s are there")
     if (remark := damage.remark(path)) is not None:
         remarks.append(remark)
 

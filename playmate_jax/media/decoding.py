@@ -75,8 +75,8 @@ def decode(
     begins_s = seconds(stream.start_time, stream.time_base) or Fraction(0)
     at_s: Fraction | None = None
     for packet in _packets(container, stream, damage):
-        told_s = seconds(packet.pts, packet.time_base)
-        at_s = at_s if told_s is None else told_s - begins_s
+        declared_s = seconds(packet.pts, packet.time_base)
+        at_s = at_s if declared_s is None else declared_s - begins_s
         try:
             frames = decoder.decode(packet)
         except (av.FFmpegError, OSError):

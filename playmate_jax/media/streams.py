@@ -53,7 +53,7 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     return stream.codec_context
 
 
-def told_s(
+def declared_s(
     container: av.container.InputContainer, stream: Any, path: str | os.PathLike
 ) -> Fraction | None:
     """How long a stream lasts by its header; None where there is only a guess."""

@@ -25,7 +25,7 @@ from playmate_jax.media.streams import (
     missing_bytes,
     moving_image,
     sound_track,
-    told_s,
+    declared_s,
 )
 
 LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
@@ -61,9 +61,9 @@ class VideoStream:
             # 16:9 in DV's and DVD's pixels is 64:45 at most; what is far from it is a defect
             self._aspect = aspect if Fraction(1, 4) <= aspect <= 4 else Fraction(1)
             self.has_audio = sound_track(container) is not None
-            self.whole_s = told_s(container, stream, path)
-            told = seconds(stream.duration, stream.time_base)
-            told = told or seconds(container.duration, Fraction(1, av.time_base))
+            self.whole_s = declared_s(container, stream, path)
+            declared = seconds(stream.duration, stream.time_base)
+            declared = declared or seconds(container.duration, Fraction(1, av.time_base))
             first = next(_decoded(container, stream, Damage(), frame_threads=False), None)
             if first is None:
                 raise cut_short(path, "video", "it holds no frame")
@@ -71,8 +71,8 @@ class VideoStream:
             self._origin = seconds(first.pts, first.time_base) or Fraction(0)
             self.rotation_deg = first.rotation % 360
             self.size = self._image(first, 0.0).shape[1::-1]
-            self.frame_count = stream.frames or max(1, round((told or 0) * self.fps))
-            self.duration_s = told or self.frame_count / self.fps
+            self.frame_count = stream.frames or max(1, round((declared or 0) * self.fps))
+            self.duration_s = declared or self.frame_count / self.fps
             is_hdr = hdr.is_hdr(int(first.color_trc))
         self._brightest = self._brightest_light() if is_hdr else 0.0
 
@@ -106,19 +106,19 @@ class VideoStream:
             stream = self._stream(container)
             try:
                 for frame in self._from(container, stream, after, damage):
-                    told = seconds(frame.pts, frame.time_base)
+                    declared = seconds(frame.pts, frame.time_base)
                     lasts = seconds(frame.duration or None, frame.time_base)
-                    begins = None if told is None else told - self._origin
+                    begins = None if declared is None else declared - self._origin
                     end = end if begins is None else begins + (lasts or 0)
                     image = partial(self._image, frame, self._brightest)
                     yield DecodedFrame(begins, lasts, image)
             finally:
                 self._damage = max(damage, self._damage, key=lambda damage: damage.bad)
-            told_only_there = container.format.name == "flv"
+            declared_nowhere_else = container.format.name == "flv"
         damage.check(self.path, "video")
-        if told_only_there and end < self.duration_s * Fraction(9, 10) - Fraction(1, 5):
-            told = f"{float(end):.1f} s of {float(self.duration_s):.1f} s are there"
-            self._cut = f"'{self.path}' is cut short: {told}"
+        if declared_nowhere_else and end < self.duration_s * Fraction(9, 10) - Fraction(1, 5):
+            declared = f"{float(end):.1f} s of {float(self.duration_s):.1f} s are there"
+            self._cut = f"'{self.path}' is cut short: {declared}"
 
     def _from(
         self,
@@ -136,8 +136,8 @@ class VideoStream:
         _seek(container, stream, after - _SEEK_S / 2 + self._origin)
         frames = _decoded(container, stream, damage, self._frame_threads)
         first = next(frames, None)
-        told = None if first is None else seconds(first.pts, first.time_base)
-        if first is None or told is None or told - self._origin > after - 1:
+        declared = None if first is None else seconds(first.pts, first.time_base)
+        if first is None or declared is None or declared - self._origin > after - 1:
             container.seek(0)  # a false index
             frames = _decoded(container, stream, damage, self._frame_threads)
         else:
