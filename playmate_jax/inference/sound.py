@@ -26,7 +26,8 @@ def first_sound(
             return read_sound(source, remarks)
         except UserError as error:
             if remarks is not None:
-                remarks.append(f"the sound of '{source}' is left out: {error}")
+                reason = str(error).rpartition(": ")[0]  # what to do is not asked for here
+                remarks.append(f"the sound of '{source}' is left out ({reason})")
     return None
 
 

@@ -58,9 +58,11 @@ class Damage:
         """What the user should know of it."""
         if not self.bad:
             return None
-        where = "" if self.first_s is None else f", the first at {float(self.first_s):.1f} s"
-        number = "a packet" if self.bad == 1 else f"{self.bad} packets"
-        return f"{number} of '{path}' cannot be decoded and is left out{where}"
+        where = "" if self.first_s is None else f" at {float(self.first_s):.1f} s"
+        if self.bad == 1:
+            return f"a packet of '{path}'{where} cannot be decoded and is left out"
+        first = where and f" (the first{where})"
+        return f"{self.bad} packets of '{path}'{first} cannot be decoded and are left out"
 
 
 def decode(
