@@ -50,7 +50,9 @@ class AnimatedImage:
                     image.load()
                     shown = image.copy()
                     declared_ms = Fraction(image.info.get("duration") or 0).limit_denominator(1000)
-                    lasts = (declared_ms if declared_ms > _SHORTEST_MS else _USUAL_MS) / Fraction(1000)
+                    lasts = (declared_ms if declared_ms > _SHORTEST_MS else _USUAL_MS) / Fraction(
+                        1000
+                    )
                     yield DecodedFrame(time, lasts, lambda shown=shown: _rgb(shown))
                     time += lasts
         except UserError:  # a ValueError too

@@ -5,7 +5,6 @@ the first recorded moment where it has none, so that frames and samples stay in 
 """
 
 import os
-import secrets
 import struct
 import wave
 from collections.abc import Iterator
@@ -21,7 +20,8 @@ from playmate_jax.errors import UserError
 from playmate_jax.media import downmix
 from playmate_jax.media.container import open_container, seconds
 from playmate_jax.media.decoding import Damage, cut_short, decode
-from playmate_jax.media.streams import moving_image, sound_track, declared_s
+from playmate_jax.media.streams import declared_s, moving_image, sound_track
+from playmate_jax.paths import unfinished
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 SILENCE = 1e-3  # -60 dB of full scale: the hiss of a microphone that is switched off lies lower
@@ -272,7 +272,7 @@ def write_wav(
 ) -> None:
     """Writes mono samples in [-1, 1] as 16-bit WAV, whole or not at all."""
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(6)}.part")
+    partial = unfinished(path)
     integers = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
     try:
         with wave.open(str(partial), "wb") as file:

@@ -3,7 +3,6 @@
 import functools
 import io
 import os
-import secrets
 import warnings
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from playmate_jax.errors import UserError
 from playmate_jax.media.container import check_readable
+from playmate_jax.paths import unfinished
 
 SMALLEST_SIDE = 16
 LARGEST_PIXELS = 160_000_000  # about 500 MB as RGB; 8000 x 8000 is 64 million
@@ -186,7 +186,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def write_image(path: str | os.PathLike, image: UInt8[np.ndarray, "h w 3"]) -> None:
     """Writes an image in the format of its suffix, whole or not at all."""
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
+    partial = unfinished(path)
     try:
         Image.fromarray(image).save(partial)
         os.replace(partial, path)

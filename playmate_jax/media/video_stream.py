@@ -21,11 +21,11 @@ from playmate_jax.media.decoding import Damage, DamagedPacket, cut_short, decode
 from playmate_jax.media.deinterlacing import progressive
 from playmate_jax.media.frames import DecodedFrame, near_rate
 from playmate_jax.media.streams import (
+    declared_s,
     decoder_of,
     missing_bytes,
     moving_image,
     sound_track,
-    declared_s,
 )
 
 LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
@@ -193,9 +193,7 @@ def _decoded(
     return progressive(decode(container, stream, damage, decoder))
 
 
-def _seek(
-    container: av.container.InputContainer, stream: av.VideoStream, time_s: Fraction
-) -> None:
+def _seek(container: av.container.InputContainer, stream: av.VideoStream, time_s: Fraction) -> None:
     base = exact(stream.time_base)
     try:
         if base is not None:
