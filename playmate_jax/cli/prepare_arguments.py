@@ -4,6 +4,7 @@ import argparse
 
 from playmate_jax.data.records import SPLITS
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names
 from playmate_jax.prepare.readers import READERS, describe
 
 DRAWN = "drawn"
@@ -119,6 +120,8 @@ def check(args: argparse.Namespace) -> None:
     """
     if not args.out:
         raise UserError("expected --out OUT, found none: name a new folder for the data set")
+    if "://" not in args.out:
+        check_names(args.out)
     if args.data_set == DRAWN:
         wrong = ["root", "split", "motion_weights", "speech", *reader_options()]
     else:

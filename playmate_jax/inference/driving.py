@@ -43,6 +43,7 @@ class Driving:
       duration_s: of all of them.
       openness: of the left eye, the right eye and the lips, where it is known.
       gaps_s: (first, last second) of the spans in which a video does not show the face.
+      remarks: what the user should know of the file.
     """
 
     motion: Float[np.ndarray, "n m"]
@@ -50,6 +51,7 @@ class Driving:
     duration_s: Fraction = Fraction(1, FPS)
     openness: Float[np.ndarray, "n 3"] | None = None
     gaps_s: tuple[tuple[float, float], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -117,6 +119,7 @@ def _of_video(reader: VideoPrefix, networks: Networks) -> Driving:
         duration,
         openness_of(track.faces),
         tuple(track.gaps_s(duration)),
+        tuple(reader.remarks),
     )
 
 

@@ -17,15 +17,15 @@ Loader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Path
 
 
 def _playmate(*parts) -> MotionGenerator:
-    from playmate_jax.inference import playmate_generator
+    from playmate_jax.inference.playmate_generator import load
 
-    return playmate_generator.load(*parts)
+    return load(*parts)
 
 
 def _joyvasa(*parts) -> MotionGenerator:
-    from playmate_jax.inference import joyvasa_generator
+    from playmate_jax.inference.joyvasa_generator import load
 
-    return joyvasa_generator.load(*parts)
+    return load(*parts)
 
 
 LOADERS: dict[str, Loader] = {"playmate": _playmate, "joyvasa": _joyvasa}

@@ -9,15 +9,15 @@ PLAYABLE_SIDE = 4096  # many players and graphics cards decode H.264 up to here
 _LISTED = 4
 
 
-def driving_gaps(spans: Spans) -> str | None:
-    """Where a driving video does not show its face for long."""
+def driving_gaps(spans: Spans) -> list[str]:
+    """Where a driving video does not show its face for long, if anywhere."""
     long = [(start, stop) for start, stop in spans if stop - start > LONG_GAP_S]
     if not long:
-        return None
-    return (
+        return []
+    return [
         f"the driving video does not show its first face at {at(long)}: the motion is held there "
         "and eased into what follows"
-    )
+    ]
 
 
 def left_alone(spans: Spans, frames: int, count: int) -> str | None:

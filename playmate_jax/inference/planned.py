@@ -43,7 +43,7 @@ class Planned:
         varying = video is not None and video.steady_fps is None
         return Animation(
             self.motion, self.sound, scene.size, scene.draw, scene.source_face,
-            [*scene.notices, *self.notices, *notices], told, seconds,
+            list(dict.fromkeys([*scene.notices, *self.notices, *notices])), told, seconds,
             fps=int(scene.fps) if scene.fps == int(scene.fps) else scene.fps,
             times_s=video.times_s if video is not None and varying else None,
             changing=scene.changing,

@@ -88,7 +88,7 @@ class Scene:
 
 
 def is_source_video(portrait: str | Path | RgbImage) -> bool:
-    """Whether a portrait is a video; an animated image is its first frame."""
+    """Whether a portrait is a video, which an animated image is too."""
     return not isinstance(portrait, np.ndarray) and is_video(portrait)
 
 
@@ -152,5 +152,6 @@ def _of_video(
     own = video.motion()
     return Scene(
         renderer.encode_source(next(video.crops())), own, partial(video.draw, paste=options.paste),
-        size, openness_of(video.track.faces), notices=tuple(filter(None, told)), video=video,
+        size, openness_of(video.track.faces), video=video,
+        notices=(*filter(None, told), *video.reader.remarks),
     )  # fmt: skip

@@ -68,20 +68,21 @@ def talk(
             "expected an image to turn the head of, found a source video, which keeps its own "
             "head: leave out the driving source, or the speech"
         )
+    told: list[str] = []
     with timed(seconds, "read"):
-        audio, sound = read_speech(speech)
+        audio, sound = read_speech(speech, told)
     count = -(-len(audio) // SAMPLES_PER_FRAME)
     with timed(seconds, "look"):
         scene = read_scene(portrait, networks, shown, Fraction(count, FPS), "the speech")
     count = scene.frames_at_25(count)
-    followed, pose, told = None, options.pose, []
+    followed, pose = None, options.pose
     if options.driving is not None:
         with timed(seconds, "driving"):
             driving = read_driving(options.driving, networks, count)
             pose = "absolute" if driving.held else pose
             found = driving.at_25_fps().motion
             followed = follow(found, scene.source_face.motion, count, pose, options.head_motion)
-            told = [notices.driving_gaps(driving.gaps_s)]
+            told += [*notices.driving_gaps(driving.gaps_s), *driving.remarks]
     with timed(seconds, "generate"):
         request = generator.with_defaults(
             Request(  # what is left open is the generator's
@@ -114,7 +115,7 @@ def talk(
     }
     if options.driving is not None:
         facts["driving_held_s"] = driving.gaps_s
-    return Planned(scene, motion, sound, facts, [notice for notice in told if notice])
+    return Planned(scene, motion, sound, facts, told)
 
 
 def _generator(networks: Networks) -> MotionGenerator:

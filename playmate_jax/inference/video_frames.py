@@ -45,6 +45,7 @@ class VideoPrefix(VideoReader):
         for frame in chain(self._first(), [None]):
             if held is not None:
                 end = frame.time_s if frame is not None else held.time_s + 1 / self.fps
+                self._check_pause(held.time_s, end)
                 times = max(1, round((end - held.time_s) * FPS))
                 for i in range(times):
                     at = held.time_s + (end - held.time_s) * i / times

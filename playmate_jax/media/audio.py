@@ -5,7 +5,6 @@ the first recorded moment where it has none, so that frames and samples stay in 
 """
 
 import os
-import secrets
 import struct
 import wave
 from collections.abc import Iterator
@@ -18,9 +17,15 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.media.container import moving_image, open_container, seconds, sound_track
+from playmate_jax.media import downmix
+from playmate_jax.media.container import open_container, seconds
+from playmate_jax.media.decoding import Damage, cut_short, decode
+from playmate_jax.media.streams import declared_s, moving_image, sound_track
+from playmate_jax.paths import unfinished
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
+SILENCE = 1e-3  # -60 dB of full scale: the hiss of a microphone that is switched off lies lower
+PADDING_S = 0.25  # codecs add two frames at most
 HOLE_S = Fraction(1, 20)  # times jump by less where they are only rounded
 LONGEST_HOLE_S = 600
 
@@ -32,32 +37,59 @@ class Sound(NamedTuple):
     hz: int
 
 
-def read_audio(path: str | os.PathLike, audio_hz: int = 16000) -> Float[np.ndarray, "s"]:
-    """The file's first sound track as mono float32 at `audio_hz`.
+def read_audio(
+    path: str | os.PathLike, audio_hz: int = 16000, remarks: list[str] | None = None
+) -> Float[np.ndarray, "s"]:
+    """The sound track that players choose, as mono float32 at `audio_hz`.
 
-    Raises `UserError` when there is none, when it is shorter than 0.1 s or damaged, and when it
-    holds values that are no numbers (silence in their place would hide a defect of the recording).
+    Args:
+      remarks: what the user should know (damaged packets, channels that cancel each other) is
+        appended, a sentence each.
+
+    Raises:
+      UserError: there is none, it is shorter than 0.1 s, damaged or cut short, or holds values that
+        are no numbers (silence in their place would hide a defect of the recording).
     """
-    return _read(path, audio_hz, mono=True).samples[:, 0]
+    return _read(path, audio_hz, mono=True, remarks=remarks).samples[:, 0]
 
 
-def read_sound(path: str | os.PathLike) -> Sound:
-    """The file's first sound track as recorded (at most stereo, at a rate that AAC knows), to be
-    put under a video."""
-    return _read(path, None, mono=False)
+def read_sound(path: str | os.PathLike, remarks: list[str] | None = None) -> Sound:
+    """The same sound track as recorded (at most stereo, at a rate that AAC knows), to be put under
+    a video."""
+    return _read(path, None, mono=False, remarks=remarks)
 
 
 def audio_blocks(
-    path: str | os.PathLike, audio_hz: int = 16000
+    path: str | os.PathLike, audio_hz: int = 16000, remarks: list[str] | None = None
 ) -> Iterator[Float[np.ndarray, "s"]]:
     """`read_audio` in parts as they are decoded: memory does not grow with the recording. What is
     wrong with a file may be found late, after good parts."""
-    for block in _blocks(path, audio_hz, mono=True):
+    for block in _blocks(path, audio_hz, mono=True, remarks=remarks):
         yield block.samples[:, 0]
 
 
-def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
-    blocks = list(_blocks(path, audio_hz, mono))
+def has_sound(path: str | os.PathLike) -> bool:
+    """Whether a file has a sound track that can be decoded.
+
+    Raises:
+      UserError: it is no file that FFmpeg opens.
+    """
+    with open_container(path, "a recording") as container:
+        return sound_track(container) is not None
+
+
+def is_silent(samples: Float[np.ndarray, "s"], hz: int) -> bool:
+    """Whether mono samples hold nothing that could be speech: no 20 ms of them reach -60 dB."""
+    length = max(1, hz // 50)
+    whole = len(samples) // length * length
+    parts = samples[:whole].reshape(-1, length) if whole else samples[None]
+    return float(np.sqrt(np.square(parts, dtype=np.float64).mean(axis=1)).max()) < SILENCE
+
+
+def _read(
+    path: str | os.PathLike, audio_hz: int | None, mono: bool, remarks: list[str] | None
+) -> Sound:
+    blocks = list(_blocks(path, audio_hz, mono, remarks))
     samples = np.concatenate([block.samples for block in blocks])
     hz = blocks[0].hz
     if len(samples) < SHORTEST_S * hz:
@@ -68,48 +100,75 @@ def _read(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Sound:
     return Sound(samples, hz)
 
 
-def _blocks(path: str | os.PathLike, audio_hz: int | None, mono: bool) -> Iterator[Sound]:
-    """At least one part, the first beginning at the image's first moment; without the padding
-    behind the told duration."""
+def _blocks(
+    path: str | os.PathLike, audio_hz: int | None, mono: bool, remarks: list[str] | None
+) -> Iterator[Sound]:
+    """At least one part, the first beginning at the first moment that is seen; without the codec's
+    padding."""
+    remarks = [] if remarks is None else remarks
     with open_container(path, "a recording") as container:
         if container.format.name == "wav":
             _check_whole_wav(path)
         if (stream := sound_track(container)) is None:
             raise _no_sound(path)
         hz = audio_hz or _playable_hz(stream.rate)
-        told_s = seconds(stream.duration, stream.time_base)
-        begin = _image_begins(path)
-        count, early = 0, None
-        for samples, first in _decoded(container, stream, hz, path):
-            if early is None:
-                early = 0 if begin is None or first is None else round((begin - first) * hz)
-                if early < 0:
-                    _check_hole(Fraction(-early, hz), Fraction(0), path)
-                    yield Sound(np.zeros((-early, 1 if mono else samples.shape[1]), np.float32), hz)
-            left = max(1, round(told_s * hz)) - count if told_s else len(samples)
-            count += len(samples)
-            inside = samples[: max(0, left)]
-            inside, early = inside[max(0, early) :], max(0, early) - len(inside)
-            inside = inside.mean(axis=1, keepdims=True) if mono else inside
-            yield Sound(np.clip(inside, -1, 1), hz)
+        parts = _timed(container, stream, hz, path, remarks)
+        if mono:
+            parts = downmix.mono(parts, hz, str(path), remarks)
+        for samples in parts:
+            yield Sound(np.clip(samples, -1, 1), hz)
+
+
+def _timed(
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    hz: int,
+    path: str | os.PathLike,
+    remarks: list[str],
+) -> Iterator[Float[np.ndarray, "s channels"]]:
+    """Samples from the first moment that is seen to the last one that is heard."""
+    damage, declared = Damage(), declared_s(container, stream, path)
+    length = max(1, round(declared * hz)) if declared else None
+    begin = _image_begins(path)
+    count, early, channels = 0, None, 0
+    padding: list[np.ndarray] = []
+    for samples, first in _decoded(container, stream, hz, path, damage):
+        channels = channels or samples.shape[1]
+        samples = _as_channels(samples, channels)
+        if early is None:
+            early = 0 if begin is None or first is None else round((begin - first) * hz)
+            if early < 0:
+                _check_hole(Fraction(-early, hz), Fraction(0), path)
+                yield np.zeros((-early, channels), np.float32)
+        left = len(samples) if length is None else max(0, length - count)
+        count += len(samples)
+        inside, behind = samples[:left], samples[left:]
+        if len(behind):
+            padding.append(behind)
+            if length is not None and count - length > PADDING_S * hz:
+                # so much is no padding: what the header tells is wrong
+                inside, padding, length = np.concatenate([inside, *padding]), [], None
+        inside, early = inside[max(0, early) :], max(0, early) - len(inside)
+        yield inside
+    damage.check(path, "recording")
     if not count:
         raise _no_sound(path)
-    # what a file tells may be an estimate (mp3 without an index), hence the tenth
-    if told_s and count / hz < 0.9 * told_s - SHORTEST_S:
-        raise _cut_short(path, f"{count / hz:.1f} s of {float(told_s):.1f} s are there")
+    if declared and count / hz < 0.9 * declared - SHORTEST_S:
+        raise _cut_short(path, f"{count / hz:.1f} s of {float(declared):.1f} s are there")
+    if (remark := damage.remark(path)) is not None:
+        remarks.append(remark)
 
 
 def _image_begins(path: str | os.PathLike) -> Fraction | None:
-    """When the first image is shown that can be decoded, as `VideoReader` counts; None where
-    there is no moving image."""
+    """When the first image is shown that can be decoded, as `VideoReader` counts; None where there
+    is no moving image."""
     with open_container(path, "a recording") as container:
         if (stream := moving_image(container)) is None:
             return None
-        try:
-            first: Any = next(container.decode(stream))
-            return seconds(first.pts, first.time_base) or Fraction(0)
-        except (av.FFmpegError, OSError, StopIteration):
+        first: Any = next(decode(container, stream, Damage()), None)
+        if first is None:
             return seconds(stream.start_time, stream.time_base) or Fraction(0)
+        return seconds(first.pts, first.time_base) or Fraction(0)
 
 
 def _decoded(
@@ -117,35 +176,55 @@ def _decoded(
     stream: av.AudioStream,
     hz: int,
     path: str | os.PathLike,
+    damage: Damage,
 ) -> Iterator[tuple[Float[np.ndarray, "s channels"], Fraction | None]]:
     """Samples at `hz`, silence where the file tells of a hole; with each the time of the first."""
-    # stereo is kept here and averaged later: FFmpeg's own sum of two channels can overflow
-    layout = "mono" if stream.channels == 1 else "stereo"
-    channels = 1 if layout == "mono" else 2
-    resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
+    resampler, form = None, None
     first: Fraction | None = None
-    heard_s, any_frame = Fraction(0), False
+    heard_s, any_frame, channels = Fraction(0), False, 0
+    for frame in decode(container, stream, damage):
+        at = seconds(frame.pts, frame.time_base)
+        first = at if not any_frame else first
+        any_frame = True
+        _check_numbers(frame, path)
+        if form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
+            if resampler is not None:  # another recording was put behind the first
+                for part in _resampled(resampler, None, channels, path):
+                    yield part, first
+            # stereo is kept here and averaged later: FFmpeg's own sum of two channels can overflow
+            channels = min(2, frame.layout.nb_channels)
+            layout = "mono" if channels == 1 else "stereo"
+            resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
+        if at is not None and first is not None and (hole := at - first - heard_s) > HOLE_S:
+            _check_hole(hole, heard_s, path)
+            yield np.zeros((round(hole * hz), channels), np.float32), first
+            heard_s += hole
+        heard_s += Fraction(frame.samples, frame.sample_rate)
+        frame.pts = None  # rounded times (Matroska's) would look like gaps to the resampler
+        for part in _resampled(resampler, frame, channels, path):
+            yield part, first
+    if resampler is not None:
+        for part in _resampled(resampler, None, channels, path):
+            yield part, first
+
+
+def _resampled(
+    resampler: av.AudioResampler,
+    frame: av.AudioFrame | None,
+    channels: int,
+    path: str | os.PathLike,
+) -> list[Float[np.ndarray, "s channels"]]:
+    """What comes out for a frame, or at the end (None)."""
     try:
-        for frame in container.decode(stream):
-            at = seconds(frame.pts, frame.time_base)
-            first = at if not any_frame else first
-            any_frame = True
-            _check_numbers(frame, path)
-            if at is not None and first is not None and (hole := at - first - heard_s) > HOLE_S:
-                _check_hole(hole, heard_s, path)
-                yield np.zeros((round(hole * hz), channels), np.float32), first
-                heard_s += hole
-            heard_s += Fraction(frame.samples, frame.sample_rate)
-            frame.pts = None  # rounded times (Matroska's) would look like gaps to the resampler
-            for part in resampler.resample(frame):
-                yield part.to_ndarray().reshape(-1, channels), first
-        if any_frame:
-            for part in resampler.resample(None):
-                yield part.to_ndarray().reshape(-1, channels), first
-    except UserError:
-        raise
-    except (av.FFmpegError, OSError, EOFError, ValueError) as error:  # the last: its rate changes
+        return [part.to_ndarray().reshape(-1, channels) for part in resampler.resample(frame)]
+    except (av.FFmpegError, ValueError) as error:
         raise _cut_short(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _as_channels(samples: Float[np.ndarray, "s c"], channels: int) -> Float[np.ndarray, "s d"]:
+    if samples.shape[1] == channels:
+        return samples
+    return np.repeat(samples.mean(axis=1, keepdims=True), channels, axis=1)
 
 
 def _no_sound(path: str | os.PathLike) -> UserError:
@@ -158,10 +237,7 @@ def _check_hole(hole_s: Fraction, at_s: Fraction, path: str | os.PathLike) -> No
 
 
 def _cut_short(path: str | os.PathLike, reason: str) -> UserError:
-    return UserError(
-        f"expected a whole recording, but '{path}' is damaged or cut short ({reason}): "
-        "give an intact copy"
-    )
+    return cut_short(path, "recording", reason)
 
 
 def _check_whole_wav(path: str | os.PathLike) -> None:
@@ -196,7 +272,7 @@ def write_wav(
 ) -> None:
     """Writes mono samples in [-1, 1] as 16-bit WAV, whole or not at all."""
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(6)}.part")
+    partial = unfinished(path)
     integers = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
     try:
         with wave.open(str(partial), "wb") as file:

@@ -171,7 +171,7 @@ def decoder_inputs(
     if config.warping.keypoint_code:
         inputs["keypoint_code"] = warped["keypoint_code"]
     if config.spade.picture_skip:
-        inputs["warped_picture"] = warp_image(features["picture"], warped["picture_flow"])
+        inputs["warped_image"] = warp_image(features["picture"], warped["picture_flow"])
         inputs["visibility"] = warped["visibility"]
     if config.spade.drawn_keypoints:
         inputs["kp_driving"] = kp_driving

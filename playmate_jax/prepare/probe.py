@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import VideoReader, open_video
-from playmate_jax.media.container import open_container, sound_track
+from playmate_jax.media.container import open_container
+from playmate_jax.media.streams import sound_track
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.source import Source
 

@@ -291,7 +291,7 @@ def renderer_loss(
         "picture": losses.weighted_l1(out["picture"], wanted, focus),
         "gradient": losses.gradient_l1(out["picture"], wanted, jnp.sqrt(focus)),
         "pyramid": losses.pyramid_l1(out["picture"], wanted),
-        "warped": losses.masked_l1(out["warped_picture"], wanted, losses.upsampled(seen, size)),
+        "warped": losses.masked_l1(out["warped_image"], wanted, losses.upsampled(seen, size)),
         "flow": losses.masked_l1(flow, batch["flow"], seen),
         "depth": losses.masked_l1(depth, batch["depth"][..., None], head),
         "visibility": losses.binary_cross_entropy(visibility, seen),
