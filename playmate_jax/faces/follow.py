@@ -48,11 +48,13 @@ class FaceFollower:
     Args:
       choose: picks the face to follow among those found in an image, the largest first; None: none
         of them.
+      patience: frames after a loss in which the whole image is searched every time; then every
+        fifth is.
     """
 
-    def __init__(self, landmarker: Landmarker, choose: Choose):
+    def __init__(self, landmarker: Landmarker, choose: Choose, patience: int = 0):
         self.landmarker = landmarker
-        self._choose = choose
+        self._choose, self._patience = choose, patience
         self.begin()
 
     def begin(self) -> None:
@@ -65,7 +67,7 @@ class FaceFollower:
         face = None
         if self._last is not None and not self._lost:
             face = self.landmarker.track(image, self._last)
-        if face is None and (not self._lost or self._lost % _RETRY == 0):
+        if face is None and (self._lost < self._patience or self._lost % _RETRY == 0):
             found = self.landmarker.detect(image)
             face = self._choose(image, found) if self._last is None else nearest(found, self._last)
         self._lost = 0 if face is not None else self._lost + 1

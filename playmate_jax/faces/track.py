@@ -29,6 +29,7 @@ from playmate_jax.faces.warp import sample
 from playmate_jax.media import VideoReader
 from playmate_jax.motion.gaps import spans
 
+_PATIENCE = 25  # frames: nothing of a face that comes back soon is missed
 _SAME_PLACE, _SAME_SIZE = 0.15, 0.15  # of the square's side, and of its logarithm
 
 Image = UInt8[np.ndarray, "h w 3"]
@@ -94,7 +95,7 @@ def track_person(
     def choose(image: Image, found: list[Face]) -> Face | None:
         return person.among(image, found) if person.known else _numbered(found, number)
 
-    follower = FaceFollower(landmarker, choose)
+    follower = FaceFollower(landmarker, choose, _PATIENCE)
     faces: list[Face | None] = []
     cuts: list[int] = []
     for shown in follow(scenes(frames), follower):
