@@ -83,6 +83,27 @@ def test_a_face_elsewhere_after_a_cut_is_followed_if_it_looks_the_same():
     assert cuts in ([0], [0, 8])
 
 
+def test_a_face_that_is_known_late_was_there_from_the_cut_on(monkeypatch):
+    """Of the second shot's faces the first four look like nobody's, the fifth is the person's."""
+
+    def frame(x: int, shade: int) -> np.ndarray:
+        image = np.full((96, 128, 3), shade, np.uint8)
+        image[32:48, x - 8 : x + 8] = 255
+        return image
+
+    asked = []
+
+    def among(self, image, found):
+        asked.append(found)
+        return found[0] if len(asked) == 5 else None
+
+    monkeypatch.setattr(Person, "among", among)
+    shots = [frame(30, 0)] * 8 + [frame(90 + t, 120) for t in range(10)]
+    faces, cuts = track_person(shots, PointLandmarker())
+    assert cuts == [0, 8] and all(faces) and len(asked) == 5
+    assert [round(face.eye_centre[0]) for face in faces[8:]] == list(range(90, 100))
+
+
 def test_real_people_are_told_apart_and_known_again(shared, landmarker):
     """A of one video, B of another, A again later: B is nobody, the second A is A."""
     names = ("face_480_30fps_audio.mp4", "face_512_25fps_silent.mp4")
