@@ -26,7 +26,7 @@ examples:
   playmate animate portrait.jpg --driving face.mp4       no speech: makes the driving face
   playmate animate portrait.jpg --driving talking.pkl --region lips
   playmate animate clip.mp4 speech.wav                   the lips of a video, dubbed
-  playmate animate llama.jpg speech.wav --face-box 310,120,260
+  playmate animate llama.jpg speech.wav --face-box 315,155,190
   playmate animate portrait.jpg speech.wav --seed 7 --head-motion 0.5 --json
 """
 
