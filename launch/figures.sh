@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every figure that the cards of the shipped weights show, measured again on held-out synthetic people and
+# Measures every result in the cards of the shipped weights again: on held-out synthetic people and
 # sentences, and on real recordings and videos where DATA has them.
 set -euo pipefail
 cd "$(dirname "$0")/.."

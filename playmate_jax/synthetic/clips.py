@@ -1,9 +1,9 @@
-"""The endless stream of speaking people: `clip(seed, index)` and pools of clips on disk.
+"""Clips of speaking synthetic people: the unlimited stream `clip(seed, index)`, and pools on disk.
 
-A clip is speech (augmented), what the front end makes of it, the true motion and units of the
-speaker, the speaker's face as 63 canonical keypoints, and the emotion asked for at every frame.
-Deterministic from (seed, index): no two processes need to share anything. The front end is given as
-a function, because data knows no models.
+A clip holds augmented speech, its speech features, the true motion and units of the speaker, the
+speaker's face as 63 canonical keypoints, and the emotion at every frame. It depends on (seed,
+index) only, so that processes need not share anything. The speech encoder is passed as a function,
+because this package does not import models.
 """
 
 import json
@@ -22,7 +22,7 @@ from playmate_jax.synthetic.augment import augment as augment_audio
 from playmate_jax.synthetic.performance import perform
 from playmate_jax.synthetic.speech import utterance
 
-VERSION = 4  # of speech and performance: raise it when clips change
+VERSION = 4  # of speech and performance: to be raised when clips change
 Features = Callable[[np.ndarray], np.ndarray]
 
 
@@ -40,15 +40,17 @@ def clip(
     """Clip number `index` of the stream `seed`.
 
     Args:
-      emotional: emotion number index % 8, with blends and changes over time where `varied`; else
-        none.
-      features: the front end, audio (s,) -> (t, d). None: no features.
-      person: number of the person whose face it is; None: every clip has a face of its own.
+      seconds: length of the clip.
+      voice: one of `speech.VOICES`.
+      emotional: shows emotion number index % 8, with blends and changes over time if `varied`;
+        otherwise the clip is neutral.
+      augment: applies a random recording condition to the speech.
+      features: the speech encoder, audio (s,) -> features (t, d); None leaves them out.
+      person: number of the person whose face is used; None uses another face for every clip.
 
     Returns:
-      audio (s,) float32 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8)
-      weights x intensity; phonemes; and features (n, d) where a front end was given. n = seconds *
-      25.
+      audio (s,) float32 at 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8),
+      weights times intensity; phonemes; and, with `features`, features (n, d). n = 25 * seconds.
     """
     n = round(seconds * FPS)
     speech = utterance(seed, index, seconds, voice)
@@ -95,11 +97,16 @@ def build_clip_pool(
     keep_audio: bool = False,
     **options,
 ) -> pathlib.Path:
-    """Writes clips 0 .. count-1 as one .npy per array, (count, ...), plus phonemes.json.
+    """Writes clips 0 .. count-1 as one .npy file per array, (count, ...), and phonemes.json.
 
-    `options` go to `clip`. features, units and emotion are float16, motion and identity float32;
-    audio (int16) only on request. Read with `np.load(path / "motion.npy", mmap_mode="r")`. A whole
-    pool of these clips is left alone, one that broke off is made again.
+    Features, units and emotion are stored as float16, motion and identity as float32, audio as
+    int16. Read them with `np.load(path / "motion.npy", mmap_mode="r")`. A complete pool of the same
+    clips is not written again, an interrupted one is written from the beginning.
+
+    Args:
+      processes: number of processes that make clips.
+      keep_audio: also writes the audio.
+      **options: arguments of `clip`.
 
     Raises:
       UserError: the folder holds other clips.

@@ -93,7 +93,7 @@ def test_stopped_training_ends_a_script_of_several_stages(trained, tmp_path, cap
     trained.interrupted = True
     options = ["--workdir", str(tmp_path / "run"), "--export", str(tmp_path / "out")]
     assert run(["train", "c.py", *options]) == 130
-    assert "goes on from here" in capsys.readouterr().err
+    assert "resumes from here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
