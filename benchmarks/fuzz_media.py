@@ -5,8 +5,8 @@
 Short videos of speaking synthetic people are written in several containers and codecs, then
 damaged: bytes flipped anywhere or in the container's tables, parts cut out, zeroed, doubled or
 exchanged with those of another video, wrong extensions; texts, images and pipes are named like
-videos. Each file goes through the whole preparation (`PrepareConfig.maker`) in a process of its own
-with a time limit, as in `playmate prepare`. A table shows the outcomes by kind of damage; the exit
+videos. Each file goes through the whole preparation (`prepare.clips`) in a process of its own with
+a time limit, as in `playmate prepare`. A table shows the outcomes by kind of damage; the exit
 status is 1 if a file is not accounted for. The same seed makes the same files.
 """
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains the demo weights from scratch: makes synthetic faces and speech, then trains the stages.
-# If it is interrupted, the same command resumes (a pool of clips that is incomplete is made again).
-# All files are kept in runs/.
+# Train the shipped demo weights from nothing: draw faces and speak sentences, then the three stages.
+# Interrupt it at will; the same command goes on where it stopped (a pool of clips that broke off is
+# spoken again). Work is kept in runs/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-.venv/bin/python}
