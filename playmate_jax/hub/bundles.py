@@ -65,7 +65,7 @@ def find_folder(given: str | Path) -> Path:
             f"'playmate weights get {name}'"
         )
     if name in NOT_FETCHED:
-        raise UserError(f"'{name}' cannot be fetched: {NOT_FETCHED[name]}")
+        raise UserError(f"'{name}' is never fetched: {NOT_FETCHED[name]}")
     if isinstance(given, str):
         from playmate_jax.hub import download
 
