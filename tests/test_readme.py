@@ -85,11 +85,7 @@ def test_options_in_the_text_exist(page):
     known = set(parser()._flags())
     for code in inline_code(page):
         words = code.split()
-        if (
-            words[0].startswith("--")
-            and not code.startswith(("--flink", "--spark"))
-            and code != "--"
-        ):
+        if words[0].startswith("--") and not code.startswith(BEAM):
             assert words[0] in known, f"{page.name} names {words[0]}, which is no option"
         elif words[0] == "playmate" and len(words) > 1:
             assert not [w for w in words if w.startswith("--") and w not in known], code
