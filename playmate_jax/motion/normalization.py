@@ -114,7 +114,7 @@ class Statistics:
             differences += [f"- {name}" for name in sorted(wanted - found)]
             raise UserError(
                 "expected the statistics of this version of the model, found others (+ only in "
-                f"the weights, - only in the model): {', '.join(differences)}; train them anew"
+                f"the weights, - only in the model): {', '.join(differences)}; train again"
             )
         return cls(**{**tree, "motion": MotionStatistics(**motion)})
 
