@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def command(args: argparse.Namespace) -> int:
-    """Runs `playmate train`; returns its exit code: 130 if the run was stopped and can resume."""
+    """Runs `playmate train`; returns its exit code: 130 if the run was stopped and can go on."""
     try:
         from playmate_jax.training.experiment import run_config
     except ModuleNotFoundError as error:

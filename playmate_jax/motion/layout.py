@@ -1,4 +1,4 @@
-"""The layout of the motion vector: 70 numbers per frame.
+"""The one table of the motion vector, 70 numbers a frame; and the rates of motion and speech.
 
 Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 translation (z is
 0), then pitch, yaw and roll in degrees. All other files use these slices or `pack`/`unpack` and
