@@ -14,9 +14,9 @@ import numpy as np
 from playmate_jax.faces import Face, FaceFollower, Landmarker
 from playmate_jax.models.speech import SAMPLES_PER_FRAME
 from playmate_jax.motion.layout import FPS
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.scenes import SceneFrame
 from playmate_jax.prepare.silences import Samples, quietest
-from playmate_jax.prepare.source import Source
 
 _BRIDGED = 5  # frames without a face that do not end a piece
 _JUMP = 0.5  # of its side: a face that moves further from frame to frame is another one

@@ -36,7 +36,7 @@ from playmate_jax.data.shards import (
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.synthetic import SyntheticConfig
 
 Example = tuple[str, dict[str, Any]]  # its name and its record
@@ -126,7 +126,8 @@ class ClipBuilder(  # type: ignore[call-arg]  # what TFDS's own __init_subclass_
         return {split: _shards(_read, numbered) for split, numbered in every.items()}
 
     def _draw(self, sources: Sequence[Source]) -> Iterator[Example]:
-        draw = _DrawOne(self.builder_config.drawn, self.name != "talking_clips")
+        images = self.name != "talking_clips"
+        draw = functools.partial(_draw_one, self.builder_config.drawn, images)
         for clip in self._map(draw, sources):
             yield clip.id, record_of(self.name, clip)
 
@@ -165,15 +166,10 @@ def _workers(count: int | None) -> Iterator[Callable[..., Iterator]]:
         yield pool.imap
 
 
-@dataclasses.dataclass(frozen=True)
-class _DrawOne:
-    config: SyntheticConfig
-    images: bool
-
-    def __call__(self, source: Source) -> Clip:
-        (clip,) = self.config.maker(self.images)(source)
-        assert isinstance(clip, Clip)
-        return clip
+def _draw_one(config: SyntheticConfig, images: bool, source: Source) -> Clip:
+    (clip,) = config.maker(images)(source)
+    assert isinstance(clip, Clip)
+    return clip
 
 
 def find_prepared(folder: Path, kind: str) -> dict[str, list[Records]]:

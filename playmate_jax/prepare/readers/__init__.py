@@ -12,6 +12,7 @@ import os
 
 from playmate_jax.data.records import SPLITS
 from playmate_jax.errors import UserError, nearest
+from playmate_jax.prepare.plan import Listing
 from playmate_jax.prepare.readers import (
     acappella,
     avspeech,
@@ -21,11 +22,9 @@ from playmate_jax.prepare.readers import (
     mafw,
     mead,
 )
-from playmate_jax.prepare.readers.identifiers import identify
+from playmate_jax.prepare.readers.assignment import assign, identify
 from playmate_jax.prepare.readers.reader import Reader
-from playmate_jax.prepare.readers.splits import assign
 from playmate_jax.prepare.readers.tree import scan
-from playmate_jax.prepare.source import Listing
 
 READERS: dict[str, Reader] = {
     "avspeech": avspeech.READER,
@@ -80,7 +79,7 @@ def read(name: str, root: str | os.PathLike, *, split: str | None = None, **opti
     for source, id in zip(found.sources, ids, strict=True):
         where = split or splits[source.speaker]
         sources.append(dataclasses.replace(source, id=id, split=where, root=tree.root))
-    return Listing(sorted(sources, key=lambda source: source.id), dropped)
+    return Listing(sorted(sources, key=lambda source: source.id), dropped, found.official)
 
 
 def describe() -> str:

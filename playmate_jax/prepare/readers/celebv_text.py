@@ -28,18 +28,17 @@ from collections import defaultdict
 
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.emotions import CELEBV_TEXT
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark
-from playmate_jax.prepare.readers.tree import SOUNDS, Tree, by_stem, stem, suffix
-from playmate_jax.prepare.readers.youtube import whole_videos
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.readers.reader import Missing, Reader, nothing, remark
+from playmate_jax.prepare.readers.tree import SOUNDS, Tree, by_stem, stem, suffix, whole_videos
 
 TABLE = "celebvtext_info.json"
 _Point = tuple[float, float]
 _Box = tuple[float, float, float, float]
 
 
-def read(tree: Tree) -> Found:
+def read(tree: Tree) -> Listing:
     """All clips that are there, cut or in their whole video."""
     table = tree.named(TABLE)
     if not table:
@@ -89,14 +88,14 @@ def read(tree: Tree) -> Found:
                     intensity=float(emotion != NO_EMOTION),
                 )
             )
-    dropped = missing.told(tree, sum(map(len, clips.values())))
+    dropped = missing.drops(tree, sum(map(len, clips.values())))
     if bad:
         reason = f"{len(bad):,} clips of {TABLE} lack a video, a span or a face"
         dropped += remark(tree, "bad-entries", reason, bad)
     if several:
         reason = f"{len(several):,} clips change their emotion and are kept without one"
         dropped += remark(tree, "no-emotion", reason, several, stage="label")
-    return Found(sources, dropped=dropped)
+    return Listing(sources, dropped)
 
 
 def _load(path: str) -> dict[str, list[dict]]:

@@ -11,15 +11,15 @@ import os
 from collections import Counter
 
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.labels import COLUMNS, Label, read_labels
-from playmate_jax.prepare.readers.reader import Found, Reader
+from playmate_jax.prepare.readers.reader import Reader
 from playmate_jax.prepare.readers.tree import Tree
-from playmate_jax.prepare.source import Source
 
 TABLE = "labels.csv"
 
 
-def read(tree: Tree, labels: str | os.PathLike | None = None) -> Found:
+def read(tree: Tree, labels: str | os.PathLike | None = None) -> Listing:
     """All videos. `labels`: the table, if it is not labels.csv in the folder."""
     if labels is None and TABLE in tree.files:
         labels = tree.path(TABLE)
@@ -50,7 +50,7 @@ def read(tree: Tree, labels: str | os.PathLike | None = None) -> Found:
                     language=label.language,
                 )
             )
-    return Found(sources, official, dropped)
+    return Listing(sources, dropped, official)
 
 
 def _names(files: list[str]) -> dict[str, str]:

@@ -27,10 +27,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table
-from playmate_jax.prepare.readers.tree import Tree, by_stem
-from playmate_jax.prepare.readers.youtube import video_id, whole_videos
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Listing, Source
+from playmate_jax.prepare.readers.reader import Missing, Reader, remark, table
+from playmate_jax.prepare.readers.tree import Tree, by_stem, video_id, whole_videos
 
 PARTS = ("RD", "WDA", "WRA")
 _CUT = re.compile(r"(?:(?:RD|WDA|WRA)_)?(?P<name>\D.*?)_\d{1,3}")
@@ -60,12 +59,12 @@ class Span:
     height: int | None
 
 
-def read(tree: Tree) -> Found:
+def read(tree: Tree) -> Listing:
     """All spans whose clip or video is there."""
     files, downloads = by_stem(tree.videos()), whole_videos(tree)
     spans = [span for part in PARTS for span in _spans(tree, part)]
     if not spans:
-        return Found(list(_unannotated(tree, files)))
+        return Listing(list(_unannotated(tree, files)))
     speakers = _speakers(spans)
     sources, bad, missing = [], [], Missing()
     for span in spans:
@@ -90,10 +89,10 @@ def read(tree: Tree) -> Found:
                     box_height=None if cut else span.height,
                 )
             )
-    dropped = missing.told(tree, len(spans))
+    dropped = missing.drops(tree, len(spans))
     if bad:
         dropped += remark(tree, "bad-spans", f"{len(bad):,} spans are not mm:ss-mm:ss", bad)
-    return Found(sources, dropped=dropped)
+    return Listing(sources, dropped)
 
 
 def speaker_of(name: str) -> str:

@@ -22,9 +22,9 @@ from collections import Counter
 
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.emotions import MAFW
 from playmate_jax.prepare.readers.reader import (
-    Found,
     Missing,
     Reader,
     nothing,
@@ -33,13 +33,12 @@ from playmate_jax.prepare.readers.reader import (
     without_class,
 )
 from playmate_jax.prepare.readers.tree import Tree, by_stem, stem
-from playmate_jax.prepare.source import Source
 
 FOLDS = 5
 _LIST = re.compile(r"(?:^|/)set_(?P<fold>[1-5])/(?P<split>train|test)\.txt$")
 
 
-def read(tree: Tree, fold: int | str | None = None) -> Found:
+def read(tree: Tree, fold: int | str | None = None) -> Listing:
     """All clips. `fold`: from 1 to 5, whose published test clips should be the test split."""
     clips = {
         name: file for name, file in by_stem(tree.videos()).items() if re.fullmatch(r"\d+", name)
@@ -68,11 +67,11 @@ def read(tree: Tree, fold: int | str | None = None) -> Found:
     missing = Missing()
     for name in sorted(labels.keys() - clips.keys()):
         missing.add(name)
-    dropped = missing.told(tree, len(labels)) + without_class(tree, no_class)
+    dropped = missing.drops(tree, len(labels)) + without_class(tree, no_class)
     if unlabelled := sorted(clips.keys() - labels.keys()):
         reason = f"{len(unlabelled):,} clips have no label and are kept without an emotion"
         dropped += remark(tree, "no-label", reason, unlabelled, stage="label")
-    return Found(sources, _fold(single, compound, fold), dropped)
+    return Listing(sources, dropped, _fold(single, compound, fold))
 
 
 def _labels(tree: Tree, name: str, folder: str) -> dict[str, tuple[str, set[int]]]:

@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import Emotion
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.emotions import MEAD_FOLDERS
-from playmate_jax.prepare.readers.reader import Found, Reader, remark, without_class
+from playmate_jax.prepare.readers.reader import Reader, remark, without_class
 from playmate_jax.prepare.readers.tree import SOUNDS, Tree, suffix
-from playmate_jax.prepare.source import Source
 
 VIEWS = ("down", "front", "left_30", "left_60", "right_30", "right_60", "top")
 LEVELS = 3
@@ -37,7 +37,7 @@ _VIDEO = re.compile(rf"{_ACTOR}(?:video[/_])?(?P<view>{'|'.join(VIEWS)})[/_]{_TA
 _SOUND = re.compile(rf"{_ACTOR}(?:audio[/_])?{_TAKE}\.\w+$")
 
 
-def read(tree: Tree, views: str | Sequence[str] = "front") -> Found:
+def read(tree: Tree, views: str | Sequence[str] = "front") -> Listing:
     """All takes of the views asked for. `views`: names, or one text with commas, or "all"."""
     wanted = _wanted(views)
     sounds = {
@@ -80,7 +80,7 @@ def read(tree: Tree, views: str | Sequence[str] = "front") -> Found:
         )
     if twice:
         dropped += remark(tree, "twice", f"{len(twice):,} takes are here a second time", twice)
-    return Found(list(sources.values()), dropped=dropped)
+    return Listing(list(sources.values()), dropped)
 
 
 def intensity(emotion: Emotion, level: int) -> float:

@@ -6,6 +6,7 @@ seconds. Nothing is opened: what a file holds is found out when it is prepared.
 
 import os
 import posixpath
+import re
 from dataclasses import dataclass, field
 
 from playmate_jax.data.records import Dropped
@@ -15,6 +16,9 @@ VIDEOS = frozenset(
     ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
 )
 SOUNDS = frozenset(".aac .flac .m4a .mp3 .ogg .opus .wav".split())
+_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_TITLED = re.compile(r".*\[([A-Za-z0-9_-]{11})\]", re.DOTALL)  # yt-dlp's own: Title [id].mp4
+_IN_ADDRESS = re.compile(r"(?:v=|youtu\.be/|/embed/|/shorts/)([A-Za-z0-9_-]{11})")
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,25 @@ def by_stem(files: list[str]) -> dict[str, str]:
     for file in files:
         found.setdefault(stem(file), file)
     return found
+
+
+def whole_videos(tree: Tree) -> dict[str, str]:
+    """Id -> file, for files called `ID.mp4` or `Title [ID].mp4`."""
+    found: dict[str, str] = {}
+    for file in tree.videos():
+        name = stem(file)
+        titled = _TITLED.fullmatch(name)
+        if titled:
+            found.setdefault(titled[1], file)
+        elif _YOUTUBE_ID.fullmatch(name):
+            found[name] = file  # the plain name goes first
+    return found
+
+
+def video_id(address: str) -> str:
+    """The id in an address, or ""."""
+    found = _IN_ADDRESS.search(address)
+    return found[1] if found else ""
 
 
 def scan(root: str | os.PathLike) -> Tree:
