@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.fft import rfft  # float32 stays float32, and three times NumPy's speed
 
-from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
+from playmate_jax.motion.layout import AUDIO_HZ, SAMPLES_PER_FRAME
 
 _FFT = 512
 _BLOCK = 4096  # windows transformed at a time

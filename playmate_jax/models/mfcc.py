@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.fft import dct
 
-AUDIO_HZ = 16_000
+from playmate_jax.motion.layout import AUDIO_HZ
+
 WINDOW, STEP = 400, 160  # samples
 CEPSTRA, FILTERS, FFT = 13, 26, 512
 PRE_EMPHASIS, LIFTER = 0.97, 22

@@ -1,4 +1,4 @@
-"""The one table of the motion vector: 70 numbers a frame.
+"""The one table of the motion vector, 70 numbers a frame; and the rates of motion and speech.
 
 Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 translation (z is
 0), then pitch, yaw and roll in degrees. Every other file goes through these slices or
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-FPS = 25
+FPS = 25  # of motion, and of every video that is prepared or generated
+AUDIO_HZ = 16_000  # of all speech that networks take
+SAMPLES_PER_FRAME = AUDIO_HZ // FPS  # 640
 KEYPOINTS = 21
 
 EXPRESSION = slice(0, 63)

@@ -28,8 +28,8 @@ from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.media import Still, audio_blocks
 from playmate_jax.metrics.sync import SyncScore, load_syncnet
-from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncoder
-from playmate_jax.motion.layout import FPS
+from playmate_jax.models.speech import SpeechEncoder
+from playmate_jax.motion.layout import AUDIO_HZ, FPS, SAMPLES_PER_FRAME
 from playmate_jax.parallel.compilation import keep_compiled_programs
 from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
@@ -214,8 +214,8 @@ def load_maker(config: PrepareConfig) -> ClipMaker:
     parts = find_bundle(config.motion_weights)
     if PARTS[0] not in parts:
         raise UserError(
-            f"expected a renderer with its motion extractor in '{config.motion_weights}', found only "
-            f"{', '.join(parts)}: give demo, liveportrait or a folder with one"
+            f"expected a renderer with its motion extractor in '{config.motion_weights}', found "
+            f"only {', '.join(parts)}: give demo, liveportrait or a folder with one"
         )
     values, params, _ = load_weights(parts[PARTS[0]])
     extractor = FaceRenderer.from_weights(

@@ -12,8 +12,7 @@ from functools import partial
 import numpy as np
 
 from playmate_jax.faces import Face, FaceFollower, Landmarker
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import FPS
+from playmate_jax.motion.layout import FPS, SAMPLES_PER_FRAME
 from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.scenes import SceneFrame
 from playmate_jax.prepare.silences import Samples, quietest

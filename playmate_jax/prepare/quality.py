@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Face, face_square
 from playmate_jax.faces.openness import lip_openness
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 from playmate_jax.prepare.crops import Crops
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.silences import loudness_db

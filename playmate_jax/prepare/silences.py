@@ -10,8 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-
 FLOOR_DB = -100.0  # of digital silence
 _PAUSE = 5  # frames: 0.2 s, a pause between words; closures within words are shorter
 _PREFERENCE_DB = 1.0  # a place a second before the limit has to be quieter by this
@@ -56,5 +54,5 @@ def quietest(audio: Float[np.ndarray, "s"], least: int, most: int) -> int:
         return most
     power = np.convolve(10 ** (level / 10), np.ones(_PAUSE) / _PAUSE, mode="same")
     places = np.arange(least, min(most, len(level) - 1) + 1)
-    cost = 10 * np.log10(power[places]) + _PREFERENCE_DB * (most - places) / 25
+    cost = 10 * np.log10(power[places]) + _PREFERENCE_DB * (most - places) / FPS
     return int(places[np.argmin(cost)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.models.log_mel import LogMelConfig, log_mel, n_frames
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 
 def babble(seconds=2.0, seed=0):

@@ -10,11 +10,13 @@ from jaxtyping import Float
 from playmate_jax.data.report.plots import Plot, Tick, axis, band, curve, histogram, span
 from playmate_jax.motion.layout import (
     ANGLES,
+    AUDIO_HZ,
     EXPRESSION,
     EYE_KEYPOINTS,
     FPS,
     KEYPOINTS,
     LIP_KEYPOINTS,
+    SAMPLES_PER_FRAME,
 )
 
 ANGLE_NAMES = ("pitch", "yaw", "roll")
@@ -103,7 +105,7 @@ def trace_of(record: Mapping[str, Any], caption: str, shown_s: int = SHOWN_S) ->
         ticks,
         tuple(curve(column, -reach, reach, length) for column in lips.T),
         f"\N{PLUS-MINUS SIGN}{reach:.2g}",
-        band(envelope(record["audio"][: shown_s * 16000]), length * PARTS),
+        band(envelope(record["audio"][: shown_s * AUDIO_HZ]), length * PARTS),
         tuple(Tick(100 * s / shown_s, f"{s} s") for s in range(0, shown_s + 1, 2)),
         100 * len(motion) / length,
     )
@@ -111,7 +113,7 @@ def trace_of(record: Mapping[str, Any], caption: str, shown_s: int = SHOWN_S) ->
 
 def envelope(audio: np.ndarray) -> Float[np.ndarray, "n"]:
     """Root mean square of every half frame, 1 being as loud as the loudest hundredth."""
-    size = 640 // PARTS
+    size = SAMPLES_PER_FRAME // PARTS
     sound = audio[: len(audio) // size * size].reshape(-1, size).astype(np.float64)
     level = np.sqrt(np.square(sound).mean(1))
     loud = np.percentile(level, 99) if level.size else 0.0
