@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.motion.layout import FPS, SAMPLES_PER_FRAME
+
 FLOOR_DB = -100.0  # of digital silence
 _PAUSE = 5  # frames: 0.2 s, a pause between words; closures within words are shorter
 _PREFERENCE_DB = 1.0  # a place a second before the limit has to be quieter by this
