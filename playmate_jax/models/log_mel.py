@@ -49,7 +49,10 @@ class LogMelConfig:
 
 @functools.lru_cache(8)
 def _mel_filters(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Triangular filters (fft bins, bands), equally spaced in mels, peak 1."""
+    """Triangular filters (fft bins, bands), equally spaced in mels, peak 1.
+
+    They are those of `librosa.filters.mel(htk=True, norm=None)`, whose import takes seconds.
+    """
     low, high = (2595 * np.log10(1 + f / 700) for f in (low_hz, high_hz))
     edges = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
     hz = np.arange(_FFT // 2 + 1) * AUDIO_HZ / _FFT

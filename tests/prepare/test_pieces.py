@@ -120,6 +120,15 @@ def test_loudness_is_in_decibels_of_full_scale():
     assert loudness_db(np.zeros(1300, np.float32)).tolist() == [-100, -100]
 
 
+def test_loudness_is_that_of_librosa():
+    librosa = pytest.importorskip("librosa", reason="an extra: prepare")
+    audio = np.random.default_rng(0).normal(0, 0.1, 640 * 50).astype(np.float32)
+    audio[640 * 20 : 640 * 25] = 0
+    rms = librosa.feature.rms(y=audio, frame_length=640, hop_length=640, center=False)[0]
+    wanted = 20 * np.log10(np.maximum(rms, 1e-5))
+    np.testing.assert_allclose(loudness_db(audio), wanted, atol=1e-4)  # librosa sums in float32
+
+
 def test_the_quietest_place_is_late_where_all_is_alike():
     assert quietest(np.full(640 * 100, 0.1, np.float32), 20, 80) == 80
     assert quietest(np.zeros(0, np.float32), 20, 80) == 80

@@ -105,6 +105,7 @@ def _context(found: Survey) -> dict[str, Any]:
         expression=found.movement.plots_of_expression() if found.looked_at else [],
         traces=found.traces,
         duration=histogram("length, seconds", {"kept": clips.seconds}, bins=30),
+        pitch=_pitch(found),
         tables=_tables(found),
         emotions=_emotions(found.clips),
         quality=_quality(found),
@@ -135,6 +136,15 @@ def _motion_note(found: Survey) -> str:
     count = len(found.clips.ids)
     which = f"{found.looked_at:,} clips spread evenly over all {count:,}"
     return f"Of {'all clips' if found.looked_at >= count else which}."
+
+
+def _pitch(found: Survey) -> Plot | None:
+    """A histogram of the median pitch of a few clips; None if no voice was heard in them."""
+    pitches = np.array(found.pitches_hz)
+    if not np.isfinite(pitches).any():
+        return None
+    title = f"pitch of the voice, Hz (medians of {len(pitches)} clips)"
+    return histogram(title, {"kept": pitches[np.isfinite(pitches)]}, bins=24)
 
 
 def _tables(found: Survey) -> list[dict[str, Any]]:
