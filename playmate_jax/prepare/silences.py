@@ -2,8 +2,8 @@
 
 A clip that is too long is cut at the quietest fifth of a second near its longest length. Energy is
 enough for that: music or noise under the speech only makes the best place less quiet. A threshold
-is not: `librosa.effects.split` at 30 dB found no pause in 34 of 47 windows of 3 s of ten recordings,
-and in the other 13 a louder one. The levels are those of `librosa.feature.rms` (tests), which is
+is not: in 47 windows of 3 s of eight recordings `librosa.effects.split` at 30 dB found no pause 34
+times, and a louder one the other 13 times. The levels are those of `librosa.feature.rms` (tests), which is
 not imported in workers: its first call takes seconds.
 """
 

@@ -93,10 +93,9 @@ def test_the_pitch_of_a_voice_is_that_of_its_voiced_frames(pitch_hz):
     assert found == pytest.approx(pitch_hz, rel=0.006)  # pYIN's grid: a tenth of a semitone
 
 
-def test_noise_and_moments_have_no_pitch():
-    noise = np.random.default_rng(0).integers(-3000, 3000, 32_000).astype(np.int16)
-    for silent in (noise, 0 * noise, noise[:640], noise[:0]):
-        assert np.isnan(pitch.median_pitch_hz(silent))
+def test_silence_and_moments_have_no_pitch():
+    for samples in (32_000, 640, 0):
+        assert np.isnan(pitch.median_pitch_hz(np.zeros(samples, np.int16)))
 
 
 def test_a_histogram_shows_the_pitch_of_a_few_voices(prepared, tmp_path, monkeypatch):

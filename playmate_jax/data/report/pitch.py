@@ -20,7 +20,8 @@ def median_pitch_hz(audio: Int[np.ndarray, "s"]) -> float:
     """Median fundamental frequency of the voiced frames in the first `HEARD_S` seconds.
 
     pYIN (Mauch and Dixon 2014) decides which frames are voiced; YIN alone gives unvoiced ones a
-    pitch too, which moved the median of recordings by up to 50 Hz.
+    pitch too, which moved the median of recordings by up to 50 Hz. Steady noise may count as voiced
+    with a pitch near `LOW_HZ`.
 
     Args:
       audio: int16 samples at 16 kHz.
