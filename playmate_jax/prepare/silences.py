@@ -2,9 +2,9 @@
 
 A clip that is too long is cut at the quietest fifth of a second near its longest length. Energy is
 enough for that: music or noise under the speech only makes the best place less quiet. A threshold
-is not: in 47 windows of 3 s of eight recordings `librosa.effects.split` at 30 dB found no pause 34
-times, and a louder one the other 13 times. The levels are those of `librosa.feature.rms` (tests), which is
-not imported in workers: its first call takes seconds.
+is not: in 47 windows of 3 s of eight recordings, `librosa.effects.split` at 30 dB found no pause 34
+times, and a louder one the other 13 times. Levels are those of `librosa.feature.rms` (tests), which
+is not imported in workers: its first call takes seconds.
 """
 
 from collections import deque

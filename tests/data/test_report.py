@@ -106,7 +106,7 @@ def test_a_histogram_shows_the_pitch_of_a_few_voices(prepared, tmp_path, monkeyp
     assert "pitch of the voice, Hz (medians of 5 clips)" in page.text
     assert "median 110, 90 % from 101 to 119" in page.text  # of 100, 105, ... 120
     monkeypatch.setattr(pitch, "median_pitch_hz", lambda audio: np.nan)
-    assert "pitch" not in Page(write_report(prepared, tmp_path / "page.html")).text
+    assert "pitch of the voice" not in Page(write_report(prepared, tmp_path / "page.html")).text
 
 
 def test_drops_are_counted_by_stage_and_kind_of_reason(page):
