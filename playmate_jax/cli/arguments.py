@@ -5,10 +5,11 @@ import re
 
 import playmate_jax
 from playmate_jax.cli import data_arguments, prepare_arguments
-from playmate_jax.cli.animate import DEFAULT_OUTPUT
-from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import EMOTIONS
+
+SAMPLERS = ("ddim", "ddpm", "dpm++")
+DEFAULT_OUTPUT = "playmate-demo.mp4"
 
 _ANIMATE = f"""\
 Turns a portrait and a speech recording into a talking video (mp4, H.264 + AAC); a portrait and a
@@ -272,7 +273,7 @@ def _animate(p: argparse.ArgumentParser) -> None:
     )
     g.add_argument(
         "--sampler",
-        choices=SAMPLER_NAMES,
+        choices=SAMPLERS,
         help="diffusion sampler (default: the generator's own; playmate ddim, joyvasa ddpm)",
     )
     g.add_argument(
