@@ -21,7 +21,7 @@ _OFTEN_S = 60  # between lines of progress where there is no terminal
 
 
 def command(args: argparse.Namespace) -> int:
-    """Runs `playmate prepare`; returns its exit code."""
+    """Runs `playmate prepare` and prints its result; returns the exit code."""
     check(args)
     config, listing = _asked(args)
     from playmate_jax.prepare.plan import in_order, plan

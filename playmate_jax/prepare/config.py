@@ -68,7 +68,7 @@ class PrepareConfig:
                 raise UserError(sentence)
 
     def to_values(self) -> dict[str, Any]:
-        """The settings as plain values, for JSON."""
+        """The settings as plain values, nested dicts fit for JSON."""
         return to_values(self)
 
     @classmethod
@@ -78,7 +78,7 @@ class PrepareConfig:
 
     @property
     def speech_size(self) -> int:
-        """Dimension of the speech features, per frame."""
+        """Dimension of the speech features: numbers per video frame."""
         if self.speech == LOG_MEL:
             from playmate_jax.models.log_mel import LogMelConfig
 

@@ -53,7 +53,7 @@ class Output:
             return self._store.read(self.path(name), start, size)
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a whole file, or replaces one."""
+        """Writes a file, or replaces one, in one step."""
         with self.scratch() as scratch:
             part = scratch / "part"
             part.write_bytes(data)

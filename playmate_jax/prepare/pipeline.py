@@ -2,8 +2,8 @@
 
     places of tasks in the plan -> reshuffle -> do each task -> all summaries -> finish
 
-Only a task's place travels; the worker reads its sources from the plan in the prepared folder. What
-comes out depends on the plan alone: not on the runner, the number of workers or the order of the
+Only the place of a task is sent; the worker reads its sources from the plan in the prepared folder.
+The result depends on the plan alone: not on the runner, the number of workers or the order of the
 tasks, and a task done twice gives the same bytes twice.
 """
 
@@ -23,7 +23,7 @@ from playmate_jax.prepare.tasks import Job, Summary, WorkerState
 
 LOCAL = "local"  # this machine's cores
 PLAN = f"{WORK}/plan.jsonl"
-_CLEAR_S = 10.0  # what the threads of a stopped run have to clear up
+_CLEAR_S = 10.0  # for the threads of a stopped run to clear up
 Place = tuple[int, int]  # where a task is in the plan, and of how many bytes
 
 
@@ -39,6 +39,7 @@ class DoTask(beam.DoFn):
         self._job, self._quiet = job, quiet
 
     def process(self, place: Place):
+        """Gives the summary of the task at `place`; nothing once the pool is stopped."""
         pool = WorkerState.of(self._job).pool
         if self._quiet and pool.stopped:
             return
@@ -168,7 +169,7 @@ def _run(job: Job, places: Sequence[Place], runner: str, options: PipelineOption
     state = result.wait_until_finish()
     if str(state) != "DONE":
         raise UserError(
-            f"expected Beam's job to end well, found it {state}: see its log; the same command "
+            f"expected Beam's job to succeed, found it {state}: see its log; the same command "
             "goes on from here"
         )
 

@@ -56,7 +56,7 @@ def probe(source: Source) -> Probe:
             f"expected a span of '{source.path}' that ends after it begins, found "
             f"{source.start_s:.2f} s to {source.end_s} s: correct the list"
         )
-    # told lengths are rough; what is a minute beyond them is not there
+    # lengths in files are estimates; a start one minute beyond them is an error
     if source.start_s > reader.duration_s + 60:
         raise UserError(
             f"expected '{source.path}' to reach {source.start_s:.1f} s, found that it ends at "

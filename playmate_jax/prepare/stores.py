@@ -40,7 +40,7 @@ class Disk:
     """Files and folders of this machine, by path."""
 
     def join(self, root: str, *names: str) -> str:
-        """The path of `names` below `root`."""
+        """The path of the file `names` below `root`."""
         return os.path.join(root, *names)
 
     def read(self, path: str, start: int, size: int) -> bytes | None:
@@ -53,7 +53,7 @@ class Disk:
             return None
 
     def put(self, file: Path, path: str) -> None:
-        """Moves a complete file to `path`, atomically."""
+        """Moves a complete file to `path`, in one atomic step."""
         with open(file, "rb") as whole:
             os.fsync(whole.fileno())
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -94,7 +94,7 @@ class Remote:
         self._beam, self._plain = FileSystems, CompressionTypes.UNCOMPRESSED
 
     def join(self, root: str, *names: str) -> str:
-        """The address of `names` below `root`."""
+        """The address of the file `names` below `root`."""
         return self._beam.join(root, *names)
 
     def read(self, path: str, start: int, size: int) -> bytes | None:

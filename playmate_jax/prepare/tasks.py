@@ -96,7 +96,7 @@ class WorkerState:
             return cls._open[job.out]
 
     def add(self, **counts: int) -> None:
-        """Adds to the counts of these names."""
+        """Adds to the counts of these names, from any thread."""
         with self._guard:
             for name, count in counts.items():
                 setattr(self, name, getattr(self, name) + count)

@@ -139,7 +139,7 @@ class Worker:
                 return
 
     def end(self) -> None:
-        """Kills the process."""
+        """Kills the worker process and waits for its end."""
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None

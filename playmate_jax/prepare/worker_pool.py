@@ -22,7 +22,7 @@ STAGE = "isolation"  # of sources that are given up here
 
 
 class Stopped(Exception):
-    """The preparation is being stopped."""
+    """Raised where work would go on in a preparation that is being stopped."""
 
 
 class WorkerPool:

@@ -1,8 +1,8 @@
-"""What is in a prepared folder: everything the page tells, gathered in one pass.
+"""The content of a prepared folder: all that the page shows, gathered in one pass.
 
 Labels, speakers, lengths and scores are those of all clips (clips.jsonl, a line each, kept as
-columns of numbers). Motion and sound are looked at in at most `SAMPLE` records, evenly spread;
-faces and curves are of a few. Memory and the page stay small at any number of clips.
+columns of numbers). Motion and sound are read from at most `SAMPLE` records, evenly spread; faces,
+curves and pitch are of a few. Memory and the page stay small at any number of clips.
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ class Clips:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """Faces under one heading, and what is told beside them."""
+    """Faces under one heading, and the text beside it."""
 
     title: str
     about: str
@@ -100,7 +100,7 @@ class Survey:
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings in settings as (dotted name, value)."""
+    """Pairs of dotted name and value for nested settings."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{above}{name}.")
@@ -109,10 +109,10 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 
 
 def survey(folder: Path, progress: Progress) -> Survey:
-    """Reads a prepared folder.
+    """Reads a prepared folder; `progress` is called with phase, done and total.
 
     Raises:
-      UserError: it is none.
+      UserError: the folder is no finished preparation.
     """
     build_spec, sets = read_build_spec(folder), data_sets(folder)
     clips = _clips(read_lines(folder / CLIPS))

@@ -29,7 +29,7 @@ _COLUMNS = {"ID", "Init", "Fin"}
 
 
 def read(tree: Tree) -> Listing:
-    """All rows whose clip or video is there."""
+    """Sources for all rows of the tables whose clip or video exists."""
     rows, unseen, bad = _rows(tree)
     if not rows:
         return nothing(tree, f"there is no {TABLES[0]} with times in the columns ID, Init and Fin")
@@ -62,10 +62,10 @@ def read(tree: Tree) -> Listing:
 
 
 def seconds(text: str) -> float:
-    """Of minutes.seconds: "5.11" and "5.1" are 311 and 310.
+    """Seconds of a time written minutes.seconds: 311 for "5.11", 310 for "5.1".
 
     Raises:
-      ValueError: this is no such time.
+      ValueError: the text is no such time.
     """
     value = float(text)
     if not 0 <= value < math.inf:

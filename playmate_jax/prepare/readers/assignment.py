@@ -28,7 +28,7 @@ _LONGEST = 100  # clips add a number, frames another; file systems end at 255
 
 
 def identify(names: Sequence[str]) -> list[str]:
-    """An id a name, in their order."""
+    """A unique id for every name, in the order of the names."""
     ids = [_identifier(name) for name in names]
     times = Counter(ids)
     ids = [
@@ -60,9 +60,9 @@ def assign(dataset: str, speakers: Iterable[str], official: Mapping[str, str]) -
     """The split of every speaker.
 
     Args:
-      dataset: its name, a part of what is hashed.
+      dataset: its name, which is hashed with the speaker's.
       speakers: all of them, in any order.
-      official: the split of those whom the data set itself places.
+      official: the split of speakers whom the data set itself places.
     """
     speakers = set(speakers)
     found = {speaker: official[speaker] for speaker in speakers & official.keys()}
@@ -75,7 +75,7 @@ def assign(dataset: str, speakers: Iterable[str], official: Mapping[str, str]) -
 
 
 def by_hash(dataset: str, speaker: str) -> str:
-    """The split of a speaker whom the data set does not place."""
+    """The split of a speaker whom the data set does not place: 90, 5 and 5 % of hashes."""
     digest = hashlib.sha256(f"{dataset}/{speaker}".encode()).digest()
     at = int.from_bytes(digest[:8], "big") / 2**64
     if at < TEST_SHARE:

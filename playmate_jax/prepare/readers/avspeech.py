@@ -27,7 +27,7 @@ _CUT = re.compile(r"([A-Za-z0-9_-]{11})_(\d+(?:\.\d+)?)[_-](\d+(?:\.\d+)?)")
 
 
 def read(tree: Tree) -> Listing:
-    """All rows whose video is there."""
+    """Sources for all rows of the tables whose clip or video exists."""
     cut = _cut_files(tree)
     whole = {video: tree.path(file) for video, file in whole_videos(tree).items()}
     present = {video: video for video in (*whole, *(video for video, _, _ in cut))}
@@ -86,7 +86,7 @@ def _once(sources: list[Source]) -> list[Source]:
 
 
 def _cut_files(tree: Tree) -> dict[tuple[str, int, int], str]:
-    """Paths by video, start and end in ms: however many digits their names give the seconds."""
+    """Paths by video, start and end in ms: with any number of decimals in their names."""
     found: dict[tuple[str, int, int], str] = {}
     for file in tree.videos():
         if named := _CUT.fullmatch(stem(file)):

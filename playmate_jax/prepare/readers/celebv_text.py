@@ -15,8 +15,8 @@ Its traps, by the project's README, download script and issues 5, 16 and 17:
     name are in the order of time.
   - The clips that are passed around are silent, with the sound in a second download (`ID_N.wav`).
 
-Emotions are told in sentences, not as labels, and often change within a clip. A clip gets one where
-all of its sentences name the same; otherwise it has none, and the listing counts them. Speakers
+Emotions are described in sentences, not as labels, and often change within a clip. A clip gets one
+if all of its sentences name the same; otherwise it has none, and the listing counts them. Speakers
 have no names: all of one video is one speaker. No split is published.
 """
 
@@ -39,7 +39,7 @@ _Box = tuple[float, float, float, float]
 
 
 def read(tree: Tree) -> Listing:
-    """All clips that are there, cut or in their whole video."""
+    """Sources for all clips of the table that exist, cut or in their whole video."""
     table = tree.named(TABLE)
     if not table:
         return nothing(tree, f"there is no {TABLE}")
@@ -157,7 +157,7 @@ def _numbered(files: list[str]) -> dict[str, list[str]]:
 
 
 def _in_order(name: str, files: list[str], entries: int) -> list[str]:
-    """A file an entry of this name: by the numbers after it, or none where that tells nothing."""
+    """A file for each entry of this name, by the number after the name; "" if that is ambiguous."""
     plain = [file for file in files if stem(file) == name]
     numbered = [file for file in files if stem(file) != name]
     if entries == 1 and plain:

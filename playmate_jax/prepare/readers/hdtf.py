@@ -16,7 +16,7 @@ text files are missing, cut clips alone are read.
 Crops hold at the listed height alone, which goes with them (`Source.box_height`); some spans have
 none, and one height is 0.
 
-Speakers are told by the name without its last digits (JohnKasich0 to JohnKasich3 are one), and two
+Speakers are known by the name without its last digits (JohnKasich0 to JohnKasich3 are one), and two
 names of one video are one person. Radio1 to Radio59 are people without a name: all count as one, so
 that none of them is in two splits. No split is published; the Playmate paper takes all of HDTF for
 testing, which the option `split` does.
@@ -60,7 +60,7 @@ class Span:
 
 
 def read(tree: Tree) -> Listing:
-    """All spans whose clip or video is there."""
+    """Sources for all spans of the tables whose clip or video exists."""
     files, downloads = by_stem(tree.videos()), whole_videos(tree)
     spans = [span for part in PARTS for span in _spans(tree, part)]
     if not spans:
@@ -96,7 +96,7 @@ def read(tree: Tree) -> Listing:
 
 
 def speaker_of(name: str) -> str:
-    """Who speaks, by a video's name: it numbers the videos of one person."""
+    """The speaker of a video: its name without the number at its end."""
     return name.rstrip("0123456789") or name
 
 
@@ -140,7 +140,7 @@ def _seconds(text: str) -> tuple[float, float] | None:
 
 
 def _box(crop: list[str], height: list[str]):
-    """Left, top, right, bottom, and the height they hold at; twice None where that is not told."""
+    """Left, top, right, bottom, and the image height they refer to; None, None if unknown."""
     try:
         (left, width, top, tall), (of,) = map(float, crop), map(int, height)
     except ValueError:

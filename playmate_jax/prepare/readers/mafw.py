@@ -11,10 +11,10 @@ first two words of a line are looked at.
 
 A clip's single label is its emotion. Clips with a compound label alone, and those of anxiety,
 helplessness or disappointment, have no class among the eight: they are kept without an emotion and
-counted. How strong an emotion is, is not told: its intensity is 1.
+counted. The strength of emotions is not labelled: their intensity is 1.
 
-Nobody is named, so that every clip is a speaker of its own; that one actor has several clips cannot
-be known. Nor do the five folds part speakers: they are used only where a fold is asked for.
+Speakers have no names, so that every clip is a speaker of its own; that one actor has several clips
+cannot be known. Nor do the five folds separate speakers: they are used only if `fold` is given.
 """
 
 import re
@@ -39,7 +39,7 @@ _LIST = re.compile(r"(?:^|/)set_(?P<fold>[1-5])/(?P<split>train|test)\.txt$")
 
 
 def read(tree: Tree, fold: int | str | None = None) -> Listing:
-    """All clips. `fold`: from 1 to 5, whose published test clips should be the test split."""
+    """Sources for all clips; `fold`: 1 to 5, whose published test clips are the test split."""
     clips = {
         name: file for name, file in by_stem(tree.videos()).items() if re.fullmatch(r"\d+", name)
     }

@@ -38,7 +38,7 @@ _SOUND = re.compile(rf"{_ACTOR}(?:audio[/_])?{_TAKE}\.\w+$")
 
 
 def read(tree: Tree, views: str | Sequence[str] = "front") -> Listing:
-    """All takes of the views asked for. `views`: names, or one text with commas, or "all"."""
+    """Sources for all takes of `views`: names, one text with commas between them, or "all"."""
     wanted = _wanted(views)
     sounds = {
         _key(found): file
@@ -84,7 +84,7 @@ def read(tree: Tree, views: str | Sequence[str] = "front") -> Listing:
 
 
 def intensity(emotion: Emotion, level: int) -> float:
-    """Of a level from 1 to 3; neutral speech is wholly neutral."""
+    """Intensity of a level from 1 to 3: a third of it; 1 for neutral speech."""
     return 1.0 if emotion is Emotion.NEUTRAL else level / LEVELS
 
 
