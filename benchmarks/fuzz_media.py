@@ -30,10 +30,12 @@ from PIL import Image
 
 from playmate_jax.data.records import Dropped
 from playmate_jax.metrics.driving_pose import driving_poses
+from playmate_jax.prepare.clips import load_maker
 from playmate_jax.prepare.config import PrepareConfig
-from playmate_jax.prepare.isolation import Limits, WorkerPool
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.quality import QualityConfig
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.worker import Limits
+from playmate_jax.prepare.worker_pool import WorkerPool
 from playmate_jax.synthetic.clips import clip
 from playmate_jax.synthetic.draw import draw, sample_identity
 from playmate_jax.synthetic.speech import utterance
@@ -228,12 +230,12 @@ def main(argv: list[str] | None = None) -> int:
     table: Counter[tuple[str, str]] = Counter()
     slowest, began = (0.0, ""), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        # of each clip its name comes back
-        children = WorkerPool(SETTINGS, functools.partial(operator.attrgetter, "id"), 1, LIMITS)
+        load_name = functools.partial(operator.attrgetter, "id")  # clips come back as their id
+        pool = WorkerPool(functools.partial(load_maker, SETTINGS), load_name, 1, LIMITS)
         try:
             for kind, path in broken_files(Path(folder), given.files, given.seed):
                 at = time.perf_counter()
-                with children.lend() as make:
+                with pool.lend() as make:
                     items = list(make(Source(path.stem, str(path), "fuzz", "nobody")))
                 slowest = max(slowest, (time.perf_counter() - at, path.name))
                 table[kind, outcome(items)] += 1
@@ -241,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
                     if isinstance(item, Dropped) and item.stage in ("isolation", "error"):
                         print(f"{path.name}: {item.reason}", file=sys.stderr)
         finally:
-            children.stop()
+            pool.stop()
     outcomes = sorted({found for _, found in table})
     kinds = ["whole", "no video", *DAMAGES]
     print(f"{'':16}" + "".join(f"{found:>20}" for found in outcomes))

@@ -39,6 +39,7 @@ from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
 from playmate_jax.data.shared_batches import SharedMemoryReader, SharedMemoryWriter, made, stacked
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; preparation keeps 16 images
 DIFFERENT = 2048  # images; with fewer, caches and branch prediction would help
@@ -65,7 +66,7 @@ def clip(number: int, images: list[bytes]) -> Clip:
         speaker=f"speaker-{number}",
         dataset="folder",
         split="train",
-        audio=rng.integers(-3000, 3000, 640 * frames).astype(np.int16),
+        audio=rng.integers(-3000, 3000, SAMPLES_PER_FRAME * frames).astype(np.int16),
         motion=rng.standard_normal((frames, 70), np.float32),
         features=rng.standard_normal((frames, 768), np.float32).astype(np.float16),
         identity=rng.standard_normal(63, np.float32),

@@ -21,7 +21,7 @@ import numpy as np
 from playmate_jax.faces import FaceFollower
 from playmate_jax.media import audio_blocks, open_video
 from playmate_jax.motion.layout import FPS
-from playmate_jax.prepare.clips import ClipMaker, speech
+from playmate_jax.prepare.clips import ClipMaker, load_maker, speech
 from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args(argv)
     cv2.setNumThreads(1)
-    make = PrepareConfig(motion_weights=given.weights, speech=given.speech).maker()
+    make = load_maker(PrepareConfig(motion_weights=given.weights, speech=given.speech))
     figures = {}
     for path in given.videos:
         spent = measure(make, path, given.seconds)

@@ -25,10 +25,11 @@ import numpy as np
 from playmate_jax.data.record_source import open_records
 from playmate_jax.data.records import VERSION, Clip, record_of
 from playmate_jax.data.shards import Shard, ShardWriter, shard_name, write_checksums, write_metadata
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 KIND, SPLIT, SHARDS = "talking_clips", "train", 16
 FRAMES = 18  # 0.72 s, so that 10,000 records are two hours
-SAMPLES = 640 * FRAMES
+SAMPLES = SAMPLES_PER_FRAME * FRAMES
 
 
 def make_clip(number: int) -> Clip:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from playmate_jax.prepare.synthetic import SyntheticConfig, draw_motion, encode_jpeg
+from playmate_jax.prepare.crops import jpeg
+from playmate_jax.prepare.synthetic import SyntheticConfig, draw_motion
 from playmate_jax.synthetic.clips import clip
 
 CONFIG = SyntheticConfig()  # 24 images of 256 x 256 a clip
@@ -30,7 +31,7 @@ def draw_person(person: int, units: np.ndarray, motion: np.ndarray) -> tuple[int
     """Renders one person in all poses, encodes the images; returns bytes and processor seconds."""
     began = time.process_time()
     images = draw_motion(CONFIG.seed, person, units, motion, CONFIG.image_size)
-    return sum(len(encode_jpeg(image)) for image in images), time.process_time() - began
+    return sum(len(jpeg(image)) for image in images), time.process_time() - began
 
 
 def make_clip(number: int) -> tuple[int, float]:

@@ -39,8 +39,9 @@ def measure(seconds: float, weights: str, folder: Path) -> dict[str, float]:
     from playmate_jax.cli.animate import PORTRAIT, SPEECH
     from playmate_jax.inference import Animator
     from playmate_jax.media import read_audio, write_wav
+    from playmate_jax.motion.layout import AUDIO_HZ
 
-    bundled, hz = read_audio(SPEECH), 16_000
+    bundled, hz = read_audio(SPEECH, AUDIO_HZ), AUDIO_HZ
     speech, short = folder / "speech.wav", folder / "short.wav"
     write_wav(speech, np.resize(bundled, round(seconds * hz)), hz)
     write_wav(short, bundled[:hz], hz)

@@ -27,13 +27,12 @@ from playmate_jax.data.batches import ALONE, Batches, Loading, endless, fingerpr
 from playmate_jax.data.mixture import Data, Part, mixture_statistics, open_mixture
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
-from playmate_jax.motion.layout import EMOTIONS
+from playmate_jax.motion.layout import EMOTIONS, SAMPLES_PER_FRAME
 from playmate_jax.motion.normalization import Statistics, normalize
 from playmate_jax.motion.windows import Window, WindowConfig, random_start, window_at
 
 KINDS = ("talking_clips", "drawn_faces")
 FIELDS = ("motion", "features", "identity", "emotion", "intensity")
-SAMPLES = 640  # of sound a frame
 Noise = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
 
@@ -190,9 +189,10 @@ def emotion_of(record: Mapping[str, Any]) -> np.ndarray:
 
 def sound_of(audio: np.ndarray, start: int, window: Window) -> np.ndarray:
     """The samples of a window that begins at frame `start`; silence outside the clip."""
-    sound = np.zeros(len(window.rows) * SAMPLES, np.int16)
-    first, last = max(start * SAMPLES, 0), min(start * SAMPLES + len(sound), len(audio))
-    sound[first - start * SAMPLES : last - start * SAMPLES] = audio[first:last]
+    sound = np.zeros(len(window.rows) * SAMPLES_PER_FRAME, np.int16)
+    begin = start * SAMPLES_PER_FRAME
+    first, last = max(begin, 0), min(begin + len(sound), len(audio))
+    sound[first - begin : last - begin] = audio[first:last]
     return sound
 
 

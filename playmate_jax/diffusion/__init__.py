@@ -3,3 +3,6 @@
 Noise prediction is the only interface: a denoiser is a callable `predict_noise(x, step) -> noise`.
 The output of a network that predicts something else is converted by `forward.noise_from`.
 """
+
+# In the order of `samplers.SAMPLERS`; here the command line finds them without importing JAX.
+SAMPLER_NAMES = ("ddpm", "ddim", "dpm++")

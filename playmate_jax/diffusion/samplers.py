@@ -23,6 +23,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.diffusion.forward import x0_from_noise
 from playmate_jax.diffusion.schedule import (
     Schedule,
@@ -119,7 +120,7 @@ def dpm_solver_pp(
     return x
 
 
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpm_solver_pp}
+SAMPLERS = dict(zip(SAMPLER_NAMES, (ddpm, ddim, dpm_solver_pp), strict=True))
 
 
 def _scan(jump, key, x, schedule, n_steps, last):

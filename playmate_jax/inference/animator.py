@@ -47,8 +47,7 @@ from playmate_jax.inference.retargeting import retargeted, shut_lips
 from playmate_jax.inference.scene import Scene, is_source_video, read_scene
 from playmate_jax.inference.sound import LONGEST_S, first_sound, read_speech
 from playmate_jax.media import Sound
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import FPS, POSE
+from playmate_jax.motion.layout import FPS, POSE, SAMPLES_PER_FRAME
 from playmate_jax.parallel.compilation import keep_compiled_programs
 
 Motion = Float[np.ndarray, "t m"]

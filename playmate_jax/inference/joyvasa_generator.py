@@ -35,8 +35,14 @@ from playmate_jax.inference.reenactment import reenact, towards
 from playmate_jax.models import joyvasa, wav2vec2
 from playmate_jax.models.joyvasa import SCHEDULES, Joyvasa, JoyvasaConfig
 from playmate_jax.models.pretrained_speech import PretrainedSpeech, SpeechConfig
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, MOTION_SIZE, POSE, unpack
+from playmate_jax.motion.layout import (
+    EXPRESSION,
+    LIP_KEYPOINTS,
+    MOTION_SIZE,
+    POSE,
+    SAMPLES_PER_FRAME,
+    unpack,
+)
 
 SILENT_FRAMES = 2  # in front of the speech
 SILENT_SAMPLES = (SILENT_FRAMES * SAMPLES_PER_FRAME, 640)

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import Sound, VideoReader, is_video, read_audio, read_sound
-from playmate_jax.models.speech import AUDIO_HZ
+from playmate_jax.motion.layout import AUDIO_HZ
 
 LONGEST_S = 3600
 

@@ -12,9 +12,6 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-AUDIO_HZ = 16_000
-SAMPLES_PER_FRAME = 640
-
 
 @runtime_checkable
 class SpeechEncoder(Protocol):

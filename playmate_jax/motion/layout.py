@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-FPS = 25
+FPS = 25  # of motion, and of every video that is prepared or generated
+AUDIO_HZ = 16_000  # of all speech that networks take
+SAMPLES_PER_FRAME = AUDIO_HZ // FPS  # 640
 KEYPOINTS = 21
 
 EXPRESSION = slice(0, 63)

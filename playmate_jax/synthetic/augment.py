@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.fft import irfft, next_fast_len, rfft
 
-from playmate_jax.synthetic.phonemes import AUDIO_HZ
+from playmate_jax.motion.layout import AUDIO_HZ
 
 
 def reverberate(rng: np.random.Generator, spectrum: np.ndarray, n_fft: int) -> np.ndarray:

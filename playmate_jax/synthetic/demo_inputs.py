@@ -15,9 +15,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from playmate_jax.media.audio import write_wav
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.draw import draw, sample_identity
 from playmate_jax.synthetic.expression import UNITS
-from playmate_jax.synthetic.speech import AUDIO_HZ, demo_utterance
+from playmate_jax.synthetic.speech import demo_utterance
 
 WIDTH, HEIGHT = 512, 640
 PERSON = (2026, 21)

@@ -8,7 +8,8 @@ motion learned from synthetic speech does not follow the level of fast real spee
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, PHONEMES, SILENCE, VOWELS, Segment
+from playmate_jax.motion.layout import AUDIO_HZ
+from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, VOWELS, Segment
 
 _HZ = 200  # of the gain's control track
 _GLIDE = 11  # its smoothing, in 5 ms

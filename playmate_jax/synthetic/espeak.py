@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.espeak_worker import receive, send
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, SILENCE, Segment
+from playmate_jax.synthetic.phonemes import SILENCE, Segment
 
 LANGUAGES = (
     "en-us", "en", "en-gb-scotland", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "cs", "tr",

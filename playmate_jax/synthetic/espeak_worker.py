@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, SILENCE, VOWELS, Segment
+from playmate_jax.motion.layout import AUDIO_HZ
+from playmate_jax.synthetic.phonemes import SILENCE, VOWELS, Segment
 
 # IPA symbol:phoneme
 _IPA = dict(

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.fft import irfft, rfft
 
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.phonemes import (
-    AUDIO_HZ,
     NASALS,
     PHONEMES,
     SILENCE,

@@ -9,8 +9,6 @@ phonemes.
 
 from typing import NamedTuple
 
-AUDIO_HZ = 16_000  # of all sound in the synthetic world
-
 VOWELS = ("iy", "ih", "e", "eh", "ae", "aa", "ah", "ao", "o", "uh", "uw", "er", "ax", "yy", "oe")
 STOPS = ("p", "b", "t", "d", "k", "g")
 VOICELESS_STOPS = ("p", "t", "k")

@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic import espeak, formant
 from playmate_jax.synthetic.babble import babble
 from playmate_jax.synthetic.effort import with_effort
 from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, Segment, merge_silence
 
-AUDIO_HZ = formant.AUDIO_HZ
 VOICES = ("formant", "espeak", "espeak_held_out", "mix")
 _ESPEAK_SHARE = 0.4
 _WORDLESS_SHARE = 0.03  # share of clips without speech

@@ -10,8 +10,9 @@ import pytest
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
 from playmate_jax.motion.layout import EXPRESSION, SCALE, TRANSLATION
-from playmate_jax.prepare.source import Source
-from playmate_jax.prepare.synthetic import SyntheticConfig, encode_jpeg
+from playmate_jax.prepare.crops import jpeg
+from playmate_jax.prepare.plan import Source
+from playmate_jax.prepare.synthetic import SyntheticConfig
 from playmate_jax.synthetic.draw import draw_with_truth
 from playmate_jax.synthetic.identity import sample_identity
 from playmate_jax.synthetic.keypoints import keypoints
@@ -34,7 +35,7 @@ def test_images_show_the_motion_of_their_rows_on_the_face_the_clip_tells():
     pose = np.concatenate([motion[:, 67:70], motion[:, SCALE], motion[:, TRANSLATION][:, :2]], -1)
     truth = draw_with_truth(identity, clip.truth["units"][clip.rows], pose, 64)
     np.testing.assert_allclose(truth["delta"].reshape(-1, 63), motion[:, EXPRESSION], atol=1e-6)
-    assert clip.frames == tuple(encode_jpeg(image) for image in truth["image"])
+    assert clip.frames == tuple(jpeg(image) for image in truth["image"])
     decoded = [cv2.imdecode(np.frombuffer(f, np.uint8), 1)[..., ::-1] for f in clip.frames]
     assert np.abs(decoded - truth["image"].astype(float)).mean() < 4  # of 255: JPEG at 64 x 64
 

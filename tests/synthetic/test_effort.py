@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.effort import jaw_gain, with_effort
 from playmate_jax.synthetic.performance import lips
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, VOWELS, Segment
+from playmate_jax.synthetic.phonemes import VOWELS, Segment
 
 JAW, CLOSE = 0, 3
 
