@@ -32,6 +32,7 @@ LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
 _SEEK_S = Fraction(10)  # nearer to the beginning nothing is gained by looking up a place
 _INDEXED = {"mp4", "matroska", "webm"}
 _LOOKS = 8  # at the light of an HDR video
+_UNSEEN = {"vp8", "vp9", "av1"}  # have packets that are only referred to
 
 
 class VideoStream:
@@ -101,7 +102,7 @@ class VideoStream:
                     yield frame
 
     def _frames(self, after: Fraction) -> Iterator[DecodedFrame]:
-        damage, end = Damage(leave_out=not self._frame_threads), Fraction(0)
+        damage, end, count = Damage(leave_out=not self._frame_threads), Fraction(0), 0
         with self._open() as container:
             stream = self._stream(container)
             try:
@@ -111,9 +112,12 @@ class VideoStream:
                     begins = None if declared is None else declared - self._origin
                     end = end if begins is None else begins + (lasts or 0)
                     image = partial(self._image, frame, self._brightest)
+                    count += 1
                     yield DecodedFrame(begins, lasts, image)
             finally:
                 self._damage = max(damage, self._damage, key=lambda damage: damage.bad)
+            if self._frame_threads and count < damage.packets and stream.name not in _UNSEEN:
+                raise DamagedPacket  # PyAV hides errors behind frames that come with them
             declared_nowhere_else = container.format.name == "flv"
         damage.check(self.path, "video")
         if declared_nowhere_else and end < self.duration_s * Fraction(9, 10) - Fraction(1, 5):
