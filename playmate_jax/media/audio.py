@@ -65,13 +65,12 @@ def audio_blocks(
 
 
 def has_sound(path: str | os.PathLike) -> bool:
-    """Whether a file has a sound track that can be decoded.
-
-    Raises:
-      UserError: it is no file that FFmpeg opens.
-    """
-    with open_container(path, "a recording") as container:
-        return sound_track(container) is not None
+    """Whether a file has a sound track that can be decoded; animated images have none."""
+    try:
+        with open_container(path, "a recording") as container:
+            return sound_track(container) is not None
+    except UserError:
+        return False
 
 
 def is_silent(samples: Float[np.ndarray, "s"], hz: int) -> bool:
