@@ -19,6 +19,7 @@ import ml_dtypes
 import numpy as np
 
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names, shortened
 
 HEADER_LIMIT = 100_000_000  # bytes; safetensors' own
 
@@ -106,8 +107,9 @@ def write(
       metadata: plain values that a `.safetensors` file says of itself.
     """
     path = Path(path)
+    check_names(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{shortened([path.name], '', 100)}.{os.getpid()}")
     try:
         if path.suffix == ".safetensors":
             from safetensors.numpy import save_file

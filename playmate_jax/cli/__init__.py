@@ -9,6 +9,7 @@
 Heavy packages are imported only after the arguments were parsed: `playmate --help` is instant.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -61,8 +62,23 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
+        if (sentence := _too_long(error)) is not None:
+            return _say(sentence, 2)
         what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return _say(f"unexpected {what} (--debug shows where)", 1)
+
+
+def _too_long(error: Exception) -> UserError | None:
+    """What to say of a name that the system does not take, wherever it was met."""
+    if getattr(error, "errno", None) != errno.ENAMETOOLONG:
+        return None
+    from playmate_jax.paths import check_names
+
+    try:
+        check_names(str(getattr(error, "filename", None) or ""))
+    except UserError as sentence:
+        return sentence
+    return None
 
 
 def _say(message: object, code: int) -> int:

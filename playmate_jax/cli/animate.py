@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names, shortened
 
 DEFAULT_OUTPUT = "playmate-demo.mp4"
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -101,7 +102,8 @@ def _files(args: argparse.Namespace) -> tuple[Path, Path | None, Path]:
         )
     speech = None if args.speech is None else Path(args.speech)
     second = speech or Path(args.driving)
-    return portrait, speech, Path(args.output or f"{portrait.stem}-{second.stem}.mp4")
+    default = shortened([portrait.stem, second.stem], ".mp4")
+    return portrait, speech, Path(args.output or default)
 
 
 def _check_combination(args: argparse.Namespace, speech: Path | None) -> None:
@@ -144,6 +146,7 @@ def _check_apart(output: Path, inputs: list[Path]) -> None:
 
 
 def _check_motion_place(path: Path, inputs: list[Path], overwrite: bool) -> None:
+    check_names(path)
     _check_apart(path, inputs)
     if path.suffix.lower() != ".npz":
         raise UserError(f"expected a motion file ending in .npz, found '{path}': rename it")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names
 
 MIB = 2**20
 COMPARED = 64 * MIB  # peak memory is compared with the source's size only if that is larger
@@ -18,6 +19,7 @@ COMPARED = 64 * MIB  # peak memory is compared with the source's size only if th
 def command(args: argparse.Namespace) -> int:
     """Runs `playmate convert`; returns its exit code."""
     *family, source, out = _words(args.words)
+    check_names(out)
     import jax
 
     from playmate_jax.cli.progress import ProgressBar

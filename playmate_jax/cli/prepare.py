@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from playmate_jax.cli.prepare_summary import print_plan, print_result
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names
 from playmate_jax.prepare.readers import READERS
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def check(args: argparse.Namespace) -> None:
     """
     if not args.out:
         raise UserError("expected --out OUT, found none: name a new folder for the data set")
+    if "://" not in args.out:
+        check_names(args.out)
     if args.data_set == DRAWN:
         wrong = ["root", "split", "motion_weights", "speech", *reader_options()]
     else:

@@ -5,9 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from playmate_jax.paths import check_names
+
 
 def command(args: argparse.Namespace) -> int:
     """Runs `playmate train`; returns its exit code: 130 if the run was stopped and can go on."""
+    for place in filter(None, (args.workdir, args.export)):
+        check_names(place)
     try:
         from playmate_jax.training.experiment import run_config
     except ModuleNotFoundError as error:

@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names, shortened
 
 FILES = ("config.json", "params.safetensors", "card.json")
 UNUSED = "unused.safetensors"
@@ -77,8 +78,11 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     An earlier `folder` is replaced. After an error the temporary folder is deleted instead.
     """
     folder = Path(folder)
+    check_names(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    scratch = Path(
+        tempfile.mkdtemp(prefix=f".{shortened([folder.name], '', 100)}-", dir=folder.parent)
+    )
     try:
         yield scratch
         scratch.chmod(0o755)

@@ -184,6 +184,7 @@ class Animator:
           UserError: whatever is wrong with the inputs, in one sentence.
         """
         seconds: dict[str, float] = {}
+        remarks: list[str] = []  # of the files that are read
         generator = self.generator
         if generator is None:
             raise UserError(
@@ -200,10 +201,10 @@ class Animator:
             )
 
         with _timed(seconds, "read"):
-            audio, sound = read_speech(speech)
+            audio, sound = read_speech(speech, remarks)
         count = -(-len(audio) // SAMPLES_PER_FRAME)
         with _timed(seconds, "look"):
-            scene = self._scene(portrait, face, crop, paste, count)
+            scene = self._scene(portrait, face, crop, paste, count, remarks)
         if scene.is_video:
             count = len(scene.own)
             audio = audio[: count * SAMPLES_PER_FRAME]
@@ -212,7 +213,7 @@ class Animator:
         followed = None
         if driving is not None:
             with _timed(seconds, "driving"):
-                found = self._driving_clip(driving, count).motion
+                found = self._driving_clip(driving, count, remarks).motion
                 # an image has no first frame to change from
                 if pose == "relative" and len(found) == 1:
                     pose = "absolute"
@@ -251,7 +252,7 @@ class Animator:
             "pose": None if driving is None else pose,
             "head_motion": head_motion,
         }
-        return self._animation(scene, motion, sound, facts, seconds)
+        return self._animation(scene, motion, sound, facts, seconds, remarks)
 
     def reenact(
         self,
@@ -292,12 +293,13 @@ class Animator:
         check_choice("pose", pose, MODES)
         check_choice("region", region, REGIONS)
         seconds: dict[str, float] = {}
+        remarks: list[str] = []  # of the files that are read
         with _timed(seconds, "driving"):
-            clip = self._driving_clip(driving, LONGEST_S * FPS)
+            clip = self._driving_clip(driving, LONGEST_S * FPS, remarks)
         held = len(clip.motion) == 1  # an image: it has no first frame to change from
         with _timed(seconds, "look"):
             longest = None if held else len(clip.motion)
-            scene = self._scene(portrait, face, crop, paste, longest)
+            scene = self._scene(portrait, face, crop, paste, longest, remarks)
         count = len(scene.own) if scene.is_video else longest or FPS
         driven = smooth(back_and_forth(clip.motion, count), smooth_s * FPS)
         pose = "absolute" if held else pose
@@ -321,7 +323,7 @@ class Animator:
             "smooth_s": smooth_s,
             "retarget": retarget,
         }
-        sound = first_sound(driving, portrait)
+        sound = first_sound(driving, portrait, remarks=remarks)
         if Path(driving).suffix.lower() == ".pkl" and self.domain_notice and region != "pose":
             notice = (
                 "the template speaks of LivePortrait's face space, which these weights do not "
@@ -330,7 +332,7 @@ class Animator:
             scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
         if openness is not None:
             scene = scene._replace(draw=partial(scene.draw, openness=openness))
-        return self._animation(scene, motion, sound, facts, seconds)
+        return self._animation(scene, motion, sound, facts, seconds, remarks)
 
     def _scene(
         self,
@@ -339,23 +341,33 @@ class Animator:
         crop: bool,
         paste: bool,
         longest: int | None,
+        remarks: list[str],
     ) -> Scene:
         return read_scene(
             portrait, lambda: self.landmarker, self.framing, self.renderer, longest,
-            face=face, crop=crop, paste=paste,
+            face=face, crop=crop, paste=paste, remarks=remarks,
         )  # fmt: skip
 
     def _animation(
-        self, scene: Scene, motion: Motion, sound: Sound | None, facts: dict, seconds: dict
+        self,
+        scene: Scene,
+        motion: Motion,
+        sound: Sound | None,
+        facts: dict,
+        seconds: dict,
+        remarks: list[str],
     ) -> Animation:
         facts |= {"face_box": list(scene.box), "faces_found": scene.faces_found}
-        notices = [n for n in (scene.notice, self.domain_notice) if n]
+        sentences = (scene.notice, *remarks, self.domain_notice)
+        notices = list(dict.fromkeys(sentence for sentence in sentences if sentence))
         return Animation(
             motion, sound, scene.size, scene.draw, scene.source_face, notices, facts, seconds
         )
 
-    def _driving_clip(self, driving: str | Path, longest: int) -> MotionClip:
-        return read_driving(driving, lambda: self.landmarker, self.framing, self.renderer, longest)
+    def _driving_clip(self, driving: str | Path, longest: int, remarks: list[str]) -> MotionClip:
+        return read_driving(
+            driving, lambda: self.landmarker, self.framing, self.renderer, longest, remarks
+        )
 
 
 @contextmanager

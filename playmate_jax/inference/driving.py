@@ -36,12 +36,14 @@ def read_driving(
     framing: Mapping[str, Any],
     renderer: FaceRenderer,
     longest: int,
+    remarks: list[str] | None = None,
 ) -> MotionClip:
     """Motion of every driving frame at 25 fps, at most `longest`; an image gives one.
 
     Args:
       landmarker: called only when a face is looked for.
       framing: arguments of `faces.crop_face` that the renderer was trained with.
+      remarks: what the user should know of the video file is appended.
 
     Raises:
       UserError: no such source, or no face in it.
@@ -65,6 +67,8 @@ def read_driving(
     # One square for the clip: the head moves within it, and that is motion too.
     track = track_video(reader, landmarker(), FPS, smooth_s=None, **framing)
     motion = renderer.motion_of_all(track.crops(reader, size, "edge"))
+    if remarks is not None:
+        remarks.extend(reader.remarks)
     return MotionClip(motion, FPS, openness_of(track.faces))
 
 

@@ -27,6 +27,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.geometry.head_pose import angles, rotation
 from playmate_jax.hub import safe_pickle
 from playmate_jax.motion.layout import KEYPOINTS, pack, unpack
+from playmate_jax.paths import unfinished
 
 FORMAT = 1
 SUFFIXES = (".npz", ".pkl")
@@ -66,7 +67,7 @@ def write_motion(path: str | Path, clip: MotionClip) -> None:
     }  # fmt: skip
     if clip.openness is not None:
         arrays["openings"] = np.asarray(clip.openness, np.float32)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = unfinished(path)
     try:
         with open(part, "wb") as file:
             np.savez(file, **arrays)

@@ -47,7 +47,7 @@ class Scene(NamedTuple):
 
 
 def is_source_video(portrait: str | Path | RgbImage) -> bool:
-    """Whether a portrait is a video; an animated image is its first frame."""
+    """Whether a portrait is a video, which an animated image is too."""
     return not isinstance(portrait, np.ndarray) and is_video(portrait)
 
 
@@ -61,8 +61,12 @@ def read_scene(
     face: int = 0,
     crop: bool = True,
     paste: bool = True,
+    remarks: list[str] | None = None,
 ) -> Scene:
     """An image, or the first `longest` frames of a video (None: all), looked at by F and M.
+
+    Args:
+      remarks: what the user should know of the video file is appended.
 
     Raises:
       UserError: neither, or no such face in it.
@@ -96,4 +100,6 @@ def read_scene(
         notice = f"the source video ends after {len(own) / FPS:.1f} s, and the result with it"
     source_face = renderer.encode_source(next(video.crops()))
     draw_video = partial(video.draw, paste=paste)
+    if remarks is not None:
+        remarks.extend(video.reader.remarks)
     return Scene(source_face, own, draw_video, size, openness_of(video.track.faces), notice=notice)

@@ -6,32 +6,44 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.media import Sound, VideoReader, is_video, read_audio, read_sound
+from playmate_jax.media import Sound, has_sound, is_silent, is_video, read_audio, read_sound
 from playmate_jax.motion.layout import AUDIO_HZ
 
 LONGEST_S = 3600
 
 
-def first_sound(*sources: str | Path | UInt8[np.ndarray, "h w c"]) -> Sound | None:
-    """The sound of the first that is a video with sound."""
+def first_sound(
+    *sources: str | Path | UInt8[np.ndarray, "h w c"], remarks: list[str] | None = None
+) -> Sound | None:
+    """The sound of the first that is a video with sound that can be read; nobody asked for it, so
+    that one which cannot is told in `remarks` and left out."""
     for source in sources:
-        if (
-            not isinstance(source, np.ndarray)
-            and is_video(source)
-            and VideoReader(source).has_audio
-        ):
-            return read_sound(source)
+        if isinstance(source, np.ndarray) or not is_video(source) or not has_sound(source):
+            continue
+        try:
+            return read_sound(source, remarks)
+        except UserError as error:
+            if remarks is not None:
+                reason = str(error).rpartition(": ")[0]  # what to do is not asked for here
+                remarks.append(f"the sound of '{source}' is left out ({reason})")
     return None
 
 
-def read_speech(speech: str | Path | np.ndarray) -> tuple[Float[np.ndarray, "s"], Sound]:
+def read_speech(
+    speech: str | Path | np.ndarray, remarks: list[str] | None = None
+) -> tuple[Float[np.ndarray, "s"], Sound]:
     """(what the generator hears, what is put under the images) of a file, or of samples.
+
+    Args:
+      remarks: what the user should know of the recording (damage, silence) is appended, a sentence
+        each.
 
     Raises:
       UserError: no sound, not mono samples at 16 kHz, or too much of it.
     """
+    remarks = [] if remarks is None else remarks
     if not isinstance(speech, np.ndarray):
-        audio, sound = read_audio(speech, AUDIO_HZ), read_sound(speech)
+        audio, sound = read_audio(speech, AUDIO_HZ, remarks), read_sound(speech)
     else:
         audio = np.asarray(speech, np.float32)
         if audio.ndim != 1 or not len(audio) or not np.isfinite(audio).all():
@@ -45,4 +57,7 @@ def read_speech(speech: str | Path | np.ndarray) -> tuple[Float[np.ndarray, "s"]
             f"expected at most {LONGEST_S // 60} minutes of speech, found "
             f"{len(audio) / AUDIO_HZ / 60:.0f}: cut it into parts"
         )
+    if is_silent(audio, AUDIO_HZ):
+        where = "" if isinstance(speech, np.ndarray) else f" of '{speech}'"
+        remarks.append(f"the speech{where} is silent (below -60 dB throughout): no lips will move")
     return audio, sound

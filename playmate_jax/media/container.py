@@ -5,6 +5,8 @@ One place decides how a path becomes an open container, so that every path is ta
 is wrong with a file becomes one sentence.
 """
 
+import functools
+import io
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +14,6 @@ from typing import Any
 
 import av
 import av.container
-import av.stream
-from PIL import Image, UnidentifiedImageError
 
 from playmate_jax.errors import UserError
 
@@ -52,7 +52,10 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
     try:
         # "file:" takes the rest of the name literally; the whitelist keeps playlists local.
         container = av.open(
-            "file:" + os.path.abspath(path), "r", options={"protocol_whitelist": "file"}
+            "file:" + os.path.abspath(path),
+            "r",
+            options={"protocol_whitelist": "file"},
+            **_tag_options(),
         )
     except (av.FFmpegError, OSError, ValueError):
         raise UserError(
@@ -65,7 +68,7 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
         raise UserError(
             f"expected {what}, found '{path}', which is a text or a single image: give a recording"
         )
-    if _is_cut_short(container, os.path.getsize(path)):
+    if "mp4" in names and _is_cut_short(container, os.path.getsize(path)):
         container.close()
         raise UserError(
             f"expected {what}, but '{path}' is damaged or cut short (its index speaks of more than "
@@ -74,27 +77,26 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
     return container
 
 
+@functools.cache
+def _tag_options() -> dict[str, Any]:
+    """Tags (titles, comments) may be in any encoding and are never read. PyAV decodes them as it
+    opens a file, and up to version 18 fails where they are no UTF-8 unless told otherwise; later
+    ones take no such argument."""
+    options = {"metadata_errors": "ignore"}
+    try:
+        av.open(io.BytesIO(), **options).close()
+    except TypeError:
+        return {}
+    except (av.FFmpegError, OSError, ValueError):
+        pass  # nothing is no media file
+    return options
+
+
 def _is_cut_short(container: av.container.InputContainer, size: int) -> bool:
-    """Where an index comes first (mp4, mov), FFmpeg ends silently when the rest is missing."""
+    """An index that comes first speaks of all that follows; FFmpeg ends silently where it is
+    missing."""
     last = [stream.index_entries[-1] for stream in container.streams if len(stream.index_entries)]
     return any(entry.pos + entry.size > size for entry in last)
-
-
-def moving_image(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first video stream that can be decoded and is not the cover of an audio file."""
-    for stream in container.streams.video:
-        cover = stream.disposition & av.stream.Disposition.attached_pic
-        if not cover and stream.codec_context is not None:
-            return stream
-    return None
-
-
-def sound_track(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The first audio stream that can be decoded."""
-    for stream in container.streams.audio:
-        if stream.codec_context is not None:
-            return stream
-    return None
 
 
 def exact(rational: Any) -> Fraction | None:
@@ -108,37 +110,3 @@ def seconds(ticks: int | None, time_base: Any) -> Fraction | None:
     """A time or duration of a stream, exact; None where the file tells none."""
     base = exact(time_base)
     return None if ticks is None or base is None else ticks * base
-
-
-def kind(path: str | os.PathLike) -> str:
-    """What a file is, by its content: "image", "video" (also an animated image) or "audio"."""
-    path = check_readable(path, "an image, video or recording")
-    try:
-        with Image.open(path) as image:
-            return "video" if getattr(image, "n_frames", 1) > 1 else "image"
-    except UnidentifiedImageError:
-        pass
-    except Exception:  # an image's beginning, then damage: reading it as an image tells more
-        return "image"
-    with open_container(path, "an image, video or recording") as container:
-        if moving_image(container) is not None:
-            return "video"
-        if sound_track(container) is not None:
-            return "audio"
-    raise UserError(f"expected an image, video or recording, found '{path}': give another file")
-
-
-def is_video(path: str | os.PathLike) -> bool:
-    """Whether a file is a video and no image: an animated image counts as its first frame."""
-    try:
-        with Image.open(path):
-            return False
-    except UnidentifiedImageError:
-        pass
-    except Exception:  # whatever is wrong with it, it is no video
-        return False
-    try:
-        with open_container(path, "a video") as container:
-            return moving_image(container) is not None
-    except UserError:
-        return False

@@ -1,8 +1,8 @@
 """Images in and out: any common file -> uint8 RGB (h, w, 3), upright, opaque, in sRGB."""
 
+import functools
 import io
 import os
-import secrets
 import warnings
 from pathlib import Path
 
@@ -13,11 +13,15 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from playmate_jax.errors import UserError
 from playmate_jax.media.container import check_readable
+from playmate_jax.paths import unfinished
 
 SMALLEST_SIDE = 16
 LARGEST_PIXELS = 160_000_000  # about 500 MB as RGB; 8000 x 8000 is 64 million
 
 WHITE = (255, 255, 255)
+# brands of the file type box
+_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF = {b"avif", b"avis"}
 
 
 def read_image(
@@ -35,8 +39,8 @@ def read_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                _check_size(image.size, path)
+            with open_image(path) as image:
+                check_image_size(image.size, path)
                 if max_side:
                     image.draft("RGB" if image.mode == "YCbCr" else image.mode, (max_side,) * 2)
                 whole = _by_opencv(path) if _is_plain_ycbcr(image) else image
@@ -48,7 +52,7 @@ def read_image(
     except UnidentifiedImageError:
         raise UserError(
             f"expected an image, found '{path}', which is none that can be read: "
-            "give a JPEG, PNG, WebP, TIFF, BMP or GIF"
+            "give a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
         ) from None
     except Image.DecompressionBombError:
         raise UserError(f"expected an image of usual size, found '{path}': reduce it") from None
@@ -61,6 +65,48 @@ def read_image(
         size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     return np.array(rgb)
+
+
+def open_image(path: Path) -> Image.Image:
+    """Opens an image file with Pillow, undecoded.
+
+    Raises:
+      UnidentifiedImageError: it is no image.
+      UserError: it is HEIC, and the package that decodes it is not installed.
+    """
+    if _is_heif(path) and not _heif_is_known():
+        raise UserError(
+            f"expected the package pillow-heif for the HEIC image '{path}', found it is not "
+            "installed: pip install pillow-heif, or save the image as JPEG"
+        )
+    return Image.open(path)
+
+
+def upright_rgb(image: Image.Image, background: tuple[int, int, int] = WHITE) -> Image.Image:
+    """The image as its camera was held (EXIF), 8-bit opaque sRGB."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return _to_rgb(image, background)
+
+
+def _is_heif(path: Path) -> bool:
+    """Whether a file is of the HEIF family with HEVC inside (AVIF is Pillow's own)."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if head[4:8] != b"ftyp":
+        return False
+    length = min(len(head), int.from_bytes(head[:4], "big"))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))}
+    return bool(brands & _HEIF) and not brands & _AVIF
+
+
+@functools.cache
+def _heif_is_known() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def _is_plain_ycbcr(image: Image.Image) -> bool:
@@ -76,7 +122,8 @@ def _by_opencv(path: Path) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _check_size(size: tuple[int, int], path: Path) -> None:
+def check_image_size(size: tuple[int, int], path: Path) -> None:
+    """Raises `UserError` for an image that is too small or too large to be worked with."""
     width, height = size
     if min(size) < SMALLEST_SIDE:
         raise UserError(
@@ -139,7 +186,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def write_image(path: str | os.PathLike, image: UInt8[np.ndarray, "h w 3"]) -> None:
     """Writes an image in the format of its suffix, whole or not at all."""
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
+    partial = unfinished(path)
     try:
         Image.fromarray(image).save(partial)
         os.replace(partial, path)

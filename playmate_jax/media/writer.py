@@ -8,7 +8,6 @@ day or names of encoders are stored, and the number of encoder threads is fixed.
 
 import math
 import os
-import secrets
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names, unfinished
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -58,7 +58,7 @@ class VideoWriter:
         check_writable(self.path, overwrite)
         self.fps, self.size = Fraction(fps), tuple(size)
         self.frames_written = 0
-        self._partial = self.path.with_name(f".{secrets.token_hex(6)}.part{self.path.suffix}")
+        self._partial = unfinished(self.path)
         self._audio = _as_columns(np.zeros((0, 1)) if audio is None else audio)
         self._audio_hz, self._audio_done = int(audio_hz), 0
         try:
@@ -201,6 +201,7 @@ class VideoWriter:
 def check_writable(path: str | os.PathLike, overwrite: bool = True) -> None:
     """Raises `UserError` at once, not after minutes of work, when no video can be written there."""
     path = Path(path)
+    check_names(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(
             f"expected an output ending in {', '.join(SUFFIXES)}, found '{path}': rename it"
@@ -217,7 +218,7 @@ def check_writable(path: str | os.PathLike, overwrite: bool = True) -> None:
         raise UserError(
             f"expected an output in an existing folder, found no folder '{folder}': create it"
         )
-    probe = folder / f".{secrets.token_hex(6)}.part"
+    probe = unfinished(path)
     try:
         probe.touch()
         probe.unlink()

@@ -11,7 +11,8 @@ import av
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import VideoReader, open_video
-from playmate_jax.media.container import open_container, seconds, sound_track
+from playmate_jax.media.container import open_container, seconds
+from playmate_jax.media.streams import sound_track
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.plan import Source
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from playmate_jax.media.audio import write_wav
+from playmate_jax.media.wav import write_wav
 from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.draw import draw, sample_identity
 from playmate_jax.synthetic.expression import UNITS
