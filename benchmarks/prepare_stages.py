@@ -18,7 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from playmate_jax.faces import FaceFollower
+from playmate_jax.faces.follow import FaceFollower
+from playmate_jax.faces.scenes import scenes
 from playmate_jax.media import audio_blocks, open_video
 from playmate_jax.motion.layout import FPS
 from playmate_jax.prepare.clips import ClipMaker, load_maker, speech
@@ -26,7 +27,6 @@ from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.quality import scores
-from playmate_jax.prepare.scenes import scenes
 from playmate_jax.prepare.silences import Samples
 
 
@@ -46,7 +46,7 @@ def measure(make: ClipMaker, path: str, seconds: float) -> dict[str, float]:
     images = timed("decode", lambda: [still.image() for still in decoded()])
     length = len(images) / FPS
     timed("scenes", lambda: list(scenes(iter(images))))
-    follower = FaceFollower(make.landmarker, lambda found: found[0] if found else None)
+    follower = FaceFollower(make.landmarker, lambda _, found: found[0] if found else None)
     faces = timed("follow", lambda: [follower(image) for image in images])
     timed("look for others", lambda: [make.landmarker.detect(i) for i in images[::25]])
     if not any(faces):

@@ -26,11 +26,7 @@ def command(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     from playmate_jax.inference.emotion import parse_emotion
 
-    if args.no_crop and args.face != 1:
-        raise UserError(
-            f"expected --face {args.face} or --no-crop, found both: without detection there are no "
-            "faces to choose from"
-        )
+    _check_face(args)
     bundled = args.portrait is None
     portrait, speech, output = _files(args)
     _check_combination(args, speech)
@@ -50,7 +46,10 @@ def command(args: argparse.Namespace) -> int:
             args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch
         )
         loaded = time.perf_counter() - began
-        shown = {"face": args.face, "crop": not args.no_crop, "paste": not args.no_paste}
+        shown = {
+            "face": args.face, "face_box": args.face_box, "crop": not args.no_crop,
+            "paste": not args.no_paste, "max_side": args.max_side,
+        }  # fmt: skip
         if speech is None:
             animation = animator.reenact(
                 portrait, args.driving, pose=args.pose, region=args.region or "all",
@@ -82,11 +81,28 @@ def command(args: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=1, ensure_ascii=False))
     else:
         width, height = animation.size
+        alone = animation.facts.get("frames_left_alone", 0)
         print(
             f"{output.resolve() if bundled else output}: {len(animation)} frames, "
-            f"{len(animation) / animation.fps:.1f} s, {width}x{height}, made in {took:.1f} s"
+            f"{float(len(animation) / animation.fps):.1f} s, {width}x{height}, made in "
+            f"{took:.1f} s" + (f"; {alone} frames without the face left as they are" * bool(alone))
         )
     return 0
+
+
+def _check_face(args: argparse.Namespace) -> None:
+    """Refuses two answers to the question where the face is."""
+    other = "--no-crop" if args.no_crop else f"--face {args.face}" if args.face != 1 else None
+    if args.face_box is not None and other:
+        raise UserError(
+            f"expected --face-box or {other}, found both: each says where the face is, leave one "
+            "of them out"
+        )
+    if args.no_crop and args.face != 1:
+        raise UserError(
+            f"expected --face {args.face} or --no-crop, found both: without detection there are no "
+            "faces to choose from"
+        )
 
 
 def _files(args: argparse.Namespace) -> tuple[Path, Path | None, Path]:

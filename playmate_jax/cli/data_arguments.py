@@ -2,6 +2,11 @@
 
 import argparse
 
+from playmate_jax.cli import data
+from playmate_jax.cli.parsing import subcommand
+
+SHORT = "look at prepared training data, and verify it"
+DESCRIPTION = "Training data that 'playmate prepare' wrote: a page about it, and a check of it."
 EXAMPLES = """\
 examples:
   playmate data report data/mine            a page with faces, histograms and drops, to look at
@@ -9,16 +14,14 @@ examples:
 """
 
 
-def add_data(p: argparse.ArgumentParser, command) -> None:
-    """The actions of `playmate data`; `command` makes a subcommand (arguments.py)."""
-    from playmate_jax.cli import data
-
+def add(p: argparse.ArgumentParser) -> None:
+    """Adds the actions to the parser of `playmate data`."""
     actions = p.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
     for name, function, help in (
         ("report", data.report, "write a page about a prepared folder"),
         ("check", data.check, "verify the checksums and every record of a prepared folder"),
     ):
-        found = command(actions, name, help, help.capitalize() + ".", "")
+        found = subcommand(actions, name, help, help.capitalize() + ".", "")
         found.set_defaults(command=function)
         found.add_argument("folder", metavar="OUT", help="what 'playmate prepare' wrote")
         if name == "report":

@@ -1,25 +1,27 @@
-"""The progress bar: one line on standard error per phase, with its rate."""
+"""Progress on standard error, by tqdm: a live bar on a terminal, elsewhere a line a phase."""
 
 import sys
 import time
+from typing import Any
+
+_FORMAT = "{desc:>9} [{bar:28}] {n_fmt}/{total_fmt} {unit}, {speed:.1f} {unit}/s{left}{note}"
 
 
 class ProgressBar:
-    """A callable `(phase, done, total)`; on a terminal live, elsewhere one line a phase.
+    """A callable `(phase, done, total)`; every phase has a bar of its own.
 
     Args:
       unit: what is counted.
       often_s: where there is no terminal, also a line that often; None: only at a phase's end.
     """
 
-    WIDTH = 28
     INTERVAL_S = 0.1
 
     def __init__(self, stream=None, unit: str = "frames", often_s: float | None = None):
         self.unit, self.stream = unit, stream or sys.stderr
         self.live = self.stream.isatty()
         self._often_s = often_s
-        self._phase, self._began, self._drawn = "", 0.0, 0.0
+        self._phase, self._bar, self._drawn = "", None, 0.0
 
     def __call__(self, phase: str, done: int, total: int, before: int = 0, note: str = "") -> None:
         """Tells how far a phase is.
@@ -28,36 +30,65 @@ class ProgressBar:
           before: how many of those done took no time: an earlier run did them.
           note: what else there is to tell.
         """
+        if phase != self._phase or self._bar is None:
+            self._begin(phase, total, before)
+        self._bar.n, self._bar.total, self._bar.unit = done, total, self.unit
+        self._bar.note = note and f"; {note}"
         now = time.perf_counter()
-        if phase != self._phase:
-            self._phase, self._began, self._drawn = phase, now, 0.0 if self.live else now
-        finished = done >= total
         often = self.INTERVAL_S if self.live else self._often_s
-        if not finished and (often is None or now - self._drawn < often):
-            return
-        self._drawn = now
-        line = self._line(done, total, now - self._began, before) + (note and f"; {note}")
-        self.stream.write(f"\r{line}\033[K" if self.live else line)
-        if finished or not self.live:
-            self.stream.write("\n")
-        if finished:
-            self._phase = ""
-        self.stream.flush()
+        if done >= total:
+            self._end()
+        elif often is not None and now - self._drawn >= often:
+            self._drawn = now
+            self._draw()
 
     def close(self) -> None:
-        """Leaves an unfinished line, so that a message starts on one of its own."""
-        if self.live and self._phase:
-            self.stream.write("\n")
-        self._phase = ""
+        """Leaves an unfinished bar, so that a message starts on a line of its own."""
+        if self._bar is not None and self.live:
+            self._bar.close()
+        self._phase, self._bar = "", None
 
-    def _line(self, done: int, total: int, seconds: float, before: int) -> str:
-        filled = round(self.WIDTH * done / max(total, 1))
-        bar = "#" * filled + "-" * (self.WIDTH - filled)
-        rate = (done - before) / seconds if seconds > 0 else 0.0
-        left = f", {span((total - done) / rate)} left" if rate and done < total else ""
-        took = f", {seconds:.1f} s" if done >= total else ""
-        unit = self.unit
-        return f"{self._phase:>9} [{bar}] {done}/{total} {unit}, {rate:.1f} {unit}/s{left}{took}"
+    def _begin(self, phase: str, total: int, before: int) -> None:
+        self.close()
+        self._phase, self._bar = phase, _bar(self, phase, total, before)
+        self._drawn = 0.0 if self.live else time.perf_counter()
+
+    def _draw(self) -> None:
+        if self.live:
+            self._bar.refresh()
+        else:
+            print(self._bar, file=self.stream, flush=True)
+
+    def _end(self) -> None:
+        if not self.live:
+            self._draw()
+        self.close()
+
+
+def _bar(progress: ProgressBar, phase: str, total: int, before: int) -> Any:
+    """tqdm's bar with our line."""
+    from tqdm import tqdm  # on first use: the command line's help does without
+
+    class Bar(tqdm):
+        note = ""
+        monitor_interval = 0  # no thread beside ours: bars are drawn when there is something new
+
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            known = super().format_dict
+            seconds, done = known["elapsed"], known["n"] - known["initial"]
+            speed = done / seconds if seconds > 0 else 0.0
+            missing = known["total"] - known["n"]
+            left = f", {span(missing / speed)} left" if speed and missing > 0 else ""
+            took = f", {seconds:.1f} s" if missing <= 0 else ""
+            return known | {"speed": speed, "left": left + took, "note": self.note}
+
+    # what was never drawn is not drawn at its end either: without a terminal, print(bar) is all
+    delay = 1e-9 if progress.live else 1e9
+    return Bar(
+        total=total, desc=phase, initial=before, unit=progress.unit, ascii="-#", delay=delay,
+        file=progress.stream, dynamic_ncols=True, bar_format=_FORMAT,
+    )  # fmt: skip
 
 
 def span(seconds: float) -> str:

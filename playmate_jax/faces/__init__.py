@@ -16,7 +16,7 @@ from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
 from playmate_jax.faces.sync_crop import sync_crops, sync_square, sync_squares
 from playmate_jax.faces.tflite import TfliteLandmarker
-from playmate_jax.faces.track import FaceFollower, FaceTrack, track_faces, track_video
+from playmate_jax.faces.track import FaceTrack, track_faces, track_video
 
 __all__ = [
     "DRAWN",
@@ -24,7 +24,6 @@ __all__ = [
     "SOURCE",
     "Crop",
     "Face",
-    "FaceFollower",
     "FaceTrack",
     "Landmarker",
     "Paster",

@@ -50,6 +50,15 @@ class Crop:
     image: UInt8[np.ndarray, "size size 3"]
     matrix: Float[np.ndarray, "2 3"]
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of the crop in the whole image, in pixels."""
+        far = self.image.shape[0]
+        corners = apply(self.matrix, np.array([[0, 0], [far, 0], [0, far], [far, far]]))
+        left, top = np.floor(corners.min(0)).astype(int)
+        right, bottom = np.ceil(corners.max(0)).astype(int)
+        return int(left), int(top), int(right), int(bottom)
+
     def to_crop(self, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
         """Points of the image as points of the crop."""
         return apply(invert(self.matrix), points)
@@ -73,6 +82,16 @@ def face_square(
     return Square(float(x), float(y), side, float(np.arctan2(axes[0, 1], axes[0, 0])))
 
 
+def box_square(
+    box: tuple[float, float, float], scale: float = 2.3, vx: float = 0.0, vy: float = -0.125
+) -> Square:
+    """Where the crop lies of a face that somebody pointed at: upright, `scale` times their square
+    (its left and top edge and its side) around the face from brows to chin."""
+    left, top, size = box
+    side = scale * size
+    return Square(left + size / 2 + vx * side, top + size / 2 + vy * side, side, 0.0)
+
+
 def crop_face(
     image: UInt8[np.ndarray, "h w 3"],
     face: Face,
@@ -85,7 +104,14 @@ def crop_face(
 ) -> Crop:
     """The face's crop. `border`: what lies outside the image, "black" (LivePortrait's) or "edge"
     (the outermost pixels repeated)."""
-    matrix = face_square(face, scale, vx, vy, rotate).matrix(size)
+    return crop_square(image, face_square(face, scale, vx, vy, rotate), size, border)
+
+
+def crop_square(
+    image: UInt8[np.ndarray, "h w 3"], square: Square, size: int = SIZE, border: str = "black"
+) -> Crop:
+    """The crop of a square, as `crop_face` makes it."""
+    matrix = square.matrix(size)
     return Crop(sample(image, matrix, (size, size), border), matrix)
 
 

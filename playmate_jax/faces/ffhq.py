@@ -17,7 +17,7 @@ import numpy as np
 
 from playmate_jax.faces.crop import Square
 from playmate_jax.faces.landmarker import Face
-from playmate_jax.faces.track import smooth_squares
+from playmate_jax.faces.steady import smooth_squares
 
 
 def ffhq_square(face: Face) -> Square:

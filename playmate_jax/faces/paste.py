@@ -56,7 +56,8 @@ class Paster:
         weight = self._placed(deep, mask.shape[0]).astype(np.float32) / 255
         self._weight = np.repeat(weight[..., None], 3, axis=2)
         self._image = image
-        self._under = self._part(image) * (1 - self._weight)
+        self._under = self._below(image)
+        self._painted: np.ndarray | None = None
 
     def __call__(
         self,
@@ -65,15 +66,28 @@ class Paster:
     ) -> UInt8[np.ndarray, "h w 3"]:
         """A copy of the image (or of another one of the same size) with the frame in place."""
         out = (self._image if image is None else image).copy()
+        self._onto(out, frame, self._under if image is None else self._below(image))
+        return out
+
+    def paint(self, frame: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "h w 3"]:
+        """The image with the frame in place, in an array that the next call paints over: of a large
+        image only `box` is touched."""
+        if self._painted is None:
+            self._painted = self._image.copy()
+        self._onto(self._painted, frame, self._under)
+        return self._painted
+
+    def _onto(self, out: np.ndarray, frame: np.ndarray, under: np.ndarray) -> None:
         left, top, right, bottom = self.box
         if right <= left or bottom <= top:
-            return out
-        under = self._under if image is None else self._part(image) * (1 - self._weight)
+            return
         over = cv2.multiply(self._placed(frame, frame.shape[0]), self._weight, dtype=cv2.CV_32F)
         # adding in OpenCV rounds to the nearest and keeps to 0..255
         blended = cv2.add(over, under.astype(np.float32, copy=False), dtype=cv2.CV_8U)
         out[top:bottom, left:right] = blended
-        return out
+
+    def _below(self, image: np.ndarray) -> np.ndarray:
+        return self._part(image) * (1 - self._weight)
 
     def _part(self, image: np.ndarray) -> np.ndarray:
         left, top, right, bottom = self.box

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.faces.crop import Square
 from playmate_jax.faces.landmarker import Face
-from playmate_jax.faces.track import SMOOTH_S, smooth_squares
+from playmate_jax.faces.steady import SMOOTH_S, smooth_squares
 from playmate_jax.faces.warp import sample
 
 FPS = 25  # that SyncNet was trained at

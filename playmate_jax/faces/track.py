@@ -1,26 +1,38 @@
-"""Following one face through a video, and a steady crop of it.
+"""One person's face through a video, and a steady crop of it.
 
-Frame by frame the face is looked for near its last place, and in the whole image when it is lost
-there; memory holds landmarks only. The crop's square is then smoothed over time (a Gaussian, both
-ways: this is offline), or one square is held for the whole clip, as LivePortrait does for driving.
+A track is made of stretches: frames of one shot in which the face is seen, short misses of the
+detector included. Stretches end at cuts and at gaps, and so does the smoothing of the crop. After a
+cut or a jump the track goes on with the same person alone (`person.Person`): another one's frames
+are frames without the face. Memory holds landmarks only.
+
+The crop's square is smoothed over time (a Gaussian, both ways: this is offline), or one square is
+held, as LivePortrait does for driving: for all stretches in which the face has about the same place
+and size.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces.crop import SIZE, Square, face_square, pick_face
+from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow
 from playmate_jax.faces.landmarker import Face, Landmarker
+from playmate_jax.faces.person import Person
+from playmate_jax.faces.scenes import scenes
+from playmate_jax.faces.steady import SMOOTH_S, smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media import VideoReader
+from playmate_jax.motion.gaps import spans
 
-SMOOTH_S = 0.3  # follows a moving head, but neither the jaw nor the landmarks' jitter
-_NEAR = 1.0  # a lost face is found again within this many of its sides from where it was
-_RETRY = 5  # frames between looks at the whole image while no face is there
+_PATIENCE = 25  # frames: nothing of a face that comes back soon is missed
+_SAME_PLACE, _SAME_SIZE = 0.15, 0.15  # of the square's side, and of its logarithm
+
+Image = UInt8[np.ndarray, "h w 3"]
 
 
 @dataclass(frozen=True)
@@ -28,131 +40,164 @@ class FaceTrack:
     """One face through a clip.
 
     Attributes:
-        fps: of the frames that were followed.
-        faces: one for each frame, None where it was not seen.
-        squares: where the steady crop lies in each frame; between sightings interpolated.
+        times_s: when each frame is shown.
+        faces: one for each frame, None where it is not seen.
+        squares: where the steady crop lies in each frame, None where the face is not seen.
+        cuts: whether a frame is the first of its shot; the clip's first one is.
     """
 
-    fps: Fraction
+    times_s: list[Fraction]
     faces: list[Face | None]
-    squares: list[Square]
+    squares: list[Square | None]
+    cuts: Bool[np.ndarray, "t"]
 
-    def matrices(self, size: int = SIZE) -> Float[np.ndarray, "t 2 3"]:
-        """Maps from crops of `size` pixels to the frames."""
-        return np.stack([square.matrix(size) for square in self.squares])
+    @property
+    def seen(self) -> Bool[np.ndarray, "t"]:
+        """In which frames there is the face."""
+        return np.array([face is not None for face in self.faces])
+
+    def gaps_s(self, duration_s: Fraction) -> list[tuple[float, float]]:
+        """(first, last second) of every span without the face, in a clip that lasts so long."""
+        ends = [*self.times_s, duration_s]
+        return [(float(ends[start]), float(ends[stop])) for start, stop in spans(~self.seen)]
+
+    def matrices(self, size: int = SIZE) -> Float[np.ndarray, "n 2 3"]:
+        """Maps from crops of `size` pixels to the frames in which the face is seen."""
+        return np.stack([square.matrix(size) for square in self.squares if square is not None])
 
     def crops(
         self, reader: VideoReader, size: int = SIZE, border: str = "black"
     ) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
-        """The crops, read from the video a second time."""
-        for image, square in zip(reader.frames_at(self.fps), self.squares, strict=True):
-            yield sample(image, square.matrix(size), (size, size), border)
-
-
-class FaceFollower:
-    """One face, frame by frame.
-
-    Args:
-      choose: picks the face to follow among those found, the largest first; None: none of them.
-    """
-
-    def __init__(self, landmarker: Landmarker, choose: Callable[[list[Face]], Face | None]):
-        self.landmarker = landmarker
-        self._choose = choose
-        self.begin()
-
-    def begin(self) -> None:
-        """Forgets where the face was: what comes next is another scene."""
-        self._last: Face | None = None
-        self._lost = 0
-
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Face | None:
-        """The face in the next frame, None where it is not seen."""
-        face = None
-        if self._last is not None and not self._lost:
-            face = self.landmarker.track(image, self._last)
-        if face is None and (not self._lost or self._lost % _RETRY == 0):
-            found = self.landmarker.detect(image)
-            face = self._choose(found) if self._last is None else _nearest(found, self._last)
-        self._lost = 0 if face is not None else self._lost + 1
-        self._last = face or self._last
-        return face
+        """The crops of the frames in which the face is seen, from the video read a second time."""
+        for frame, square in zip(reader.frames(), self.squares, strict=True):
+            if square is not None:
+                yield sample(frame.image, square.matrix(size), (size, size), border)
 
 
 def track_faces(
-    frames: Iterable[UInt8[np.ndarray, "h w 3"]], landmarker: Landmarker, number: int | None = None
+    frames: Iterable[Image], landmarker: Landmarker, number: int | None = None
 ) -> list[Face | None]:
     """The face of that number in the first frame that shows one (default: the largest), in every
-    frame; None where it is not seen."""
-
-    def choose(found: list[Face]) -> Face | None:
-        return found[min(number or 1, len(found)) - 1] if found else None
-
-    follower = FaceFollower(landmarker, choose)
+    frame of one shot; None where it is not seen."""
+    follower = FaceFollower(landmarker, lambda _, found: _numbered(found, number))
     return [follower(image) for image in frames]
+
+
+def track_person(
+    frames: Iterable[Image], landmarker: Landmarker, number: int | None = None
+) -> tuple[list[Face | None], list[int]]:
+    """As `track_faces`, through cuts: (their face in every frame, the first frames of stretches).
+
+    Frames of a dissolve, and those that show somebody else, are frames without the face.
+    """
+    person = Person()
+
+    def choose(image: Image, found: list[Face]) -> Face | None:
+        return person.among(image, found) if person.known else _numbered(found, number)
+
+    follower = FaceFollower(landmarker, choose, _PATIENCE)
+    faces: list[Face | None] = []
+    cuts: list[int] = []
+    for shown in follow(scenes(frames), follower):
+        face = shown.face
+        if shown.jumps and person.among(shown.image, [face]) is None:
+            face = None
+            follower.begin()
+        if face is not None:
+            person.saw(shown.image, face)
+        if shown.begins or (shown.jumps and face is not None):
+            spoiled = min(shown.spoiled, len(faces))
+            faces[len(faces) - spoiled :] = [None] * spoiled
+            cuts.append(len(faces))
+        faces.append(face)
+    return faces, cuts
 
 
 def track_video(
     reader: VideoReader,
     landmarker: Landmarker,
-    fps: Fraction | int | None = None,
     number: int | None = None,
     scale: float = 2.3,
     vx: float = 0.0,
     vy: float = -0.125,
     rotate: bool = True,
     smooth_s: float | None = SMOOTH_S,
+    least: float = 0.5,
 ) -> FaceTrack:
-    """Follows a face through a video at `fps` (default: its own).
+    """Follows a person's face through a video's frames.
 
-    `smooth_s` is the Gaussian's standard deviation in seconds; None holds one square, the mean, for
-    the whole clip. Raises `UserError` when no face is seen, or in less than half of the frames.
+    `smooth_s` is the Gaussian's standard deviation in seconds; None holds one square, the mean, as
+    long as the face keeps its place. Raises `UserError` when no face is seen, or in a smaller share
+    of the frames than `least`.
     """
-    fps = Fraction(fps or reader.fps)
-    faces = track_faces(reader.frames_at(fps), landmarker, number)
-    seen = np.array([face is not None for face in faces])
-    if not seen.any():
+    times: list[Fraction] = []
+
+    def images() -> Iterator[Image]:
+        for frame in reader.frames():
+            times.append(frame.time_s)
+            yield frame.image
+
+    faces, cuts = track_person(images(), landmarker, number)
+    count, seen = len(faces), sum(face is not None for face in faces)
+    if not seen:
         pick_face([], path=reader.path)
-    if seen.mean() < 0.5:
+    if seen < least * count:
         raise UserError(
-            f"expected a face throughout '{reader.path}', found one in {seen.sum()} of {len(seen)} "
+            f"expected a face throughout '{reader.path}', found one in {seen} of {count} "
             "frames: give a clip that shows one face"
         )
-    squares = [face_square(face, scale, vx, vy, rotate) for face in faces if face is not None]
+    found = {i: face_square(f, scale, vx, vy, rotate) for i, f in enumerate(faces) if f is not None}
+    fps = (count - 1) / times[-1] if count > 1 else reader.fps
     sigma = None if smooth_s is None else float(smooth_s * fps)
-    return FaceTrack(fps, faces, smooth_squares(squares, np.flatnonzero(seen), len(faces), sigma))
+    squares = dict.fromkeys(range(count))
+    for rows in _framings(found, stretches(faces, cuts), sigma is None):
+        first = rows[0]
+        at = np.array(rows) - first
+        smooth = smooth_squares([found[i] for i in rows], at, int(at[-1]) + 1, sigma)
+        squares |= {i: smooth[i - first] for i in rows}
+    starts = np.zeros(count, bool)
+    starts[[0, *cuts]] = True
+    return FaceTrack(times, faces, list(squares.values()), starts)
 
 
-def smooth_squares(
-    squares: list[Square], times: np.ndarray, length: int, sigma: float | None
-) -> list[Square]:
-    """Squares at the frames `times` -> one for each of `length` frames, smoothed by a Gaussian of
-    `sigma` frames (None: their mean). Sides are averaged as logarithms, angles unwrapped."""
-    values = np.array([[one.x, one.y, np.log(one.side), one.angle] for one in squares])
-    values[:, 3] = np.unwrap(values[:, 3])
-    every = np.arange(length)
-    filled = np.stack([np.interp(every, times, column) for column in values.T], axis=1)
-    if sigma is None:
-        smooth = np.repeat(values.mean(0, keepdims=True), length, axis=0)
-    elif sigma > 0:
-        smooth = _gaussian(filled, sigma)
-    else:
-        smooth = filled
-    return [Square(x, y, float(np.exp(side)), angle) for x, y, side, angle in smooth.tolist()]
+def stretches(faces: list[Face | None], cuts: list[int]) -> list[list[int]]:
+    """Frames in which the face is seen, by stretch: a cut ends one, and a gap of more than
+    `BRIDGED` frames."""
+    found: list[list[int]] = []
+    for i, face in enumerate(faces):
+        if face is None:
+            continue
+        last = found[-1][-1] if found else -1
+        if not found or i - last - 1 > BRIDGED or bisect_right(cuts, last) < bisect_right(cuts, i):
+            found.append([])
+        found[-1].append(i)
+    return found
 
 
-def _gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Over the first axis; at the ends the weights of the frames that are there sum to one."""
-    reach = int(np.ceil(3 * sigma))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    inside = slice(reach, reach + len(values))
-    total = np.convolve(np.ones(len(values)), weights)[inside]
-    return np.stack([np.convolve(one, weights)[inside] / total for one in values.T], axis=1)
+def _framings(
+    squares: dict[int, Square], parts: list[list[int]], together: bool
+) -> list[list[int]]:
+    """Frames by stretch; `together`: stretches that show the face in about the same place are
+    one."""
+    found: list[list[int]] = []
+    for rows in parts:
+        alike = (one for one in found if together and _alike(squares, one, rows))
+        known = next(alike, None)
+        if known is None:
+            found.append(rows)
+        else:
+            known += rows
+    return found
 
 
-def _nearest(faces: list[Face], last: Face) -> Face | None:
-    """The face nearest to where it was, if near."""
-    size = np.sqrt(last.area)
-    away = [float(np.hypot(*(face.points.mean(0) - last.points.mean(0)))) for face in faces]
-    nearest = int(np.argmin(away)) if away else 0
-    return faces[nearest] if away and away[nearest] <= _NEAR * size else None
+def _alike(squares: dict[int, Square], some: list[int], others: list[int]) -> bool:
+    (x, y, side), (u, v, other) = (
+        np.mean([(squares[i].x, squares[i].y, squares[i].side) for i in rows], axis=0)
+        for rows in (some, others)
+    )
+    near = np.hypot(u - x, v - y) < _SAME_PLACE * max(side, other)
+    return bool(near and abs(np.log(other / side)) < _SAME_SIZE)
+
+
+def _numbered(found: list[Face], number: int | None) -> Face | None:
+    return found[min(number or 1, len(found)) - 1] if found else None

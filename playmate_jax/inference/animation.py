@@ -8,8 +8,10 @@ Frames are drawn, pasted and encoded batch by batch, so memory does not grow wit
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from playmate_jax.inference.face_renderer import SourceFace
 from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.media.audio import Sound
 from playmate_jax.media.writer import VideoWriter
+from playmate_jax.motion.gaps import unwrapped
 from playmate_jax.motion.layout import FPS
+from playmate_jax.motion.timing import resample
 
 Frame = UInt8[np.ndarray, "h w 3"]
 Progress = Callable[[str, int, int], None]
@@ -28,6 +32,14 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(phase: str, done: int, total: int) -> None:
     """What is told when nobody wants to know."""
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    """Adds the wall time of a phase to `seconds`."""
+    began = time.perf_counter()
+    yield
+    seconds[phase] = time.perf_counter() - began
 
 
 @dataclass
@@ -43,6 +55,10 @@ class Animation:
       notices: sentences that the user should read.
       facts: what was used: seed, face box, names of weights ... (plain values).
       seconds: wall time of each phase so far.
+      fps: frames a second; the mean where they vary.
+      times_s: when each frame is shown, where their rate varies.
+      changing: (left, top, right, bottom) of what differs between frames, where that is known:
+        `draw` then paints each frame over the one before.
     """
 
     motion: Float[np.ndarray, "t m"]
@@ -53,14 +69,17 @@ class Animation:
     notices: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    fps: int = FPS
+    fps: Fraction | int = FPS
+    times_s: Sequence[Fraction] | None = None
+    changing: tuple[int, int, int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.motion)
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames in order; every iteration draws them anew, alike."""
-        return self.draw(self.motion)
+        frames = self.draw(self.motion)
+        return frames if self.changing is None else map(np.copy, frames)
 
     def write(
         self,
@@ -76,25 +95,32 @@ class Animation:
         """
         began = time.perf_counter()
         samples, hz = self.sound or (None, 0)
-        writer = VideoWriter(path, self.fps, self.size, samples, hz, overwrite=overwrite)
+        writer = VideoWriter(
+            path, self.fps, self.size, samples, hz, overwrite=overwrite, times_s=self.times_s
+        )
         progress("render", 0, len(self))
         with writer as out:
-            for done, frame in enumerate(self, 1):
-                out.write(frame)
+            for done, frame in enumerate(self.draw(self.motion), 1):
+                out.write(frame, self.changing)
                 progress("render", done, len(self))
         self.seconds["render"] = time.perf_counter() - began
         return Path(path)
 
     def save_motion(self, path: str | Path) -> None:
-        """Writes the motion, for `driving`."""
-        write_motion(path, MotionClip(self.motion, float(self.fps)))
+        """Writes the motion, for `driving`: at the frame rate, or at 25 fps where that varies."""
+        motion, fps = self.motion, float(self.fps)
+        if self.times_s is not None:
+            at = np.array([float(time) for time in self.times_s])
+            fps = float(FPS)
+            motion = resample(unwrapped(motion), at, np.arange(0, at[-1] + 1e-6, 1 / FPS))
+        write_motion(path, MotionClip(motion, fps))
 
     def summary(self) -> dict[str, Any]:
         """Plain values about the clip and how it was made."""
         return {
             "frames": len(self),
-            "fps": self.fps,
-            "seconds": len(self) / self.fps,
+            "fps": self.fps if isinstance(self.fps, int) else round(float(self.fps), 3),
+            "seconds": float(len(self) / self.fps),
             "width": self.size[0],
             "height": self.size[1],
             **self.facts,

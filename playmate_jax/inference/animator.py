@@ -12,47 +12,35 @@ driving source, if any -> `Animation`, which draws, pastes and writes batch by b
 takes all motion from the driving source. In both, the portrait may be a video.
 """
 
-import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker, TfliteLandmarker
 from playmate_jax.hub.bundles import find_parts
 from playmate_jax.hub.sharing import save_bundle
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.animation import Animation, Progress, no_progress
-from playmate_jax.inference.driving import back_and_forth, follow, read_driving
-from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
+from playmate_jax.inference.emotion import EmotionTrack
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.generators import load_generator
-from playmate_jax.inference.motion_files import MotionClip
-from playmate_jax.inference.motion_generator import MotionGenerator, Request
-from playmate_jax.inference.portrait import RgbImage
-from playmate_jax.inference.reenactment import (
-    MODES,
-    REGIONS,
-    check_choice,
-    reenact,
-    smooth,
-    towards,
-)
-from playmate_jax.inference.retargeting import retargeted, shut_lips
-from playmate_jax.inference.scene import Scene, is_source_video, read_scene
-from playmate_jax.inference.sound import LONGEST_S, first_sound, read_speech
-from playmate_jax.media import Sound
-from playmate_jax.motion.layout import FPS, POSE, SAMPLES_PER_FRAME
+from playmate_jax.inference.motion_generator import MotionGenerator
+from playmate_jax.inference.networks import Networks
+from playmate_jax.inference.planned import Planned
+from playmate_jax.inference.portrait import PortraitOptions, RgbImage
+from playmate_jax.inference.reenacting import ReenactmentOptions, make_face
+from playmate_jax.inference.talking import SpeechOptions, talk
 from playmate_jax.parallel.compilation import keep_compiled_programs
 
-Motion = Float[np.ndarray, "t m"]
-
 LIVEPORTRAIT_FRAMING = {"scale": 2.3, "vx": 0.0, "vy": -0.125}
+TEMPLATE_NOTICE = (
+    "the template speaks of LivePortrait's face space, which these weights do not share: the head "
+    "follows, the face only roughly (region 'pose' takes the head)"
+)
 
 
 class Animator:
@@ -157,8 +145,10 @@ class Animator:
         steps: int | None = None,
         seed: int = 0,
         face: int = 0,
+        face_box: tuple[float, float, float] | None = None,
         crop: bool = True,
         paste: bool = True,
+        max_side: int | None = None,
         progress: Progress = no_progress,
     ) -> Animation:
         """Everything up to the motion; the frames come when the `Animation` is iterated or written.
@@ -175,84 +165,19 @@ class Animator:
           sampler, steps: "ddim", "ddpm" or "dpm++", and how many steps. None leaves these and the
             guidance to the generator.
           seed: the same seed gives the same frames.
-          face: which face, by falling size from 1; 0 is the largest.
-          crop: False if the image is the face already.
-          paste: False leaves the synthetic face on its own.
+          face, face_box, crop, paste, max_side: which face, in which frames; see `PortraitOptions`.
           progress: called with (phase, done, total).
 
         Raises:
           UserError: whatever is wrong with the inputs, in one sentence.
         """
+        options = SpeechOptions(
+            emotion, driving, pose, head_motion, audio_scale, emotion_scale, sampler, steps, seed
+        )
+        shown = PortraitOptions(face, face_box, crop, paste, max_side)
         seconds: dict[str, float] = {}
-        remarks: list[str] = []  # of the files that are read
-        generator = self.generator
-        if generator is None:
-            raise UserError(
-                "expected weights with a motion generator to speak with, found a renderer's alone: "
-                "name one, as with 'playmate weights get joyvasa' and '--generator joyvasa', or "
-                "give a driving source instead of speech"
-            )
-        if isinstance(emotion, str):
-            emotion = parse_emotion(emotion)
-        if driving is not None and is_source_video(portrait):
-            raise UserError(
-                "expected an image to turn the head of, found a source video, which keeps its "
-                "own head: leave out the driving source, or the speech"
-            )
-
-        with _timed(seconds, "read"):
-            audio, sound = read_speech(speech, remarks)
-        count = -(-len(audio) // SAMPLES_PER_FRAME)
-        with _timed(seconds, "look"):
-            scene = self._scene(portrait, face, crop, paste, count, remarks)
-        if scene.is_video:
-            count = len(scene.own)
-            audio = audio[: count * SAMPLES_PER_FRAME]
-        source_face = scene.source_face
-
-        followed = None
-        if driving is not None:
-            with _timed(seconds, "driving"):
-                found = self._driving_clip(driving, count, remarks).motion
-                # an image has no first frame to change from
-                if pose == "relative" and len(found) == 1:
-                    pose = "absolute"
-                followed = follow(found, source_face.motion, count, pose, head_motion)
-
-        with _timed(seconds, "generate"):
-            request = Request(  # what is left open is the generator's
-                identity=source_face.identity,
-                own=source_face.motion,
-                emotion=None if emotion is None else emotion.frames(count),
-                head_motion=head_motion,
-                audio_scale=audio_scale,
-                emotion_scale=emotion_scale,
-                sampler=sampler,
-                steps=steps,
-                seed=seed,
-            )
-            request = generator.with_defaults(request)
-            tell = lambda done, total: progress("generate", done, total)  # noqa: E731
-            tell(0, count)
-            motion = np.array(generator(audio, request, tell), np.float32)
-        if followed is not None:
-            motion[:, POSE] = followed
-        if scene.is_video:
-            motion = reenact(motion, scene.own, "absolute", "lips")
-
-        facts = {
-            "weights": {part: card.get("name", "") for part, card in self.cards.items()},
-            "seed": seed,
-            "sampler": request.sampler,
-            "steps": request.steps,
-            "audio_scale": request.audio_scale,
-            "emotion": None if emotion is None else emotion.describe(),
-            "emotion_scale": request.emotion_scale,
-            "driving": None if driving is None else str(driving),
-            "pose": None if driving is None else pose,
-            "head_motion": head_motion,
-        }
-        return self._animation(scene, motion, sound, facts, seconds, remarks)
+        found = talk(self._networks(), portrait, speech, options, shown, progress, seconds)
+        return self._animation(found, seconds)
 
     def reenact(
         self,
@@ -266,8 +191,10 @@ class Animator:
         smooth_s: float = 0.0,
         retarget: str | None = None,
         face: int = 0,
+        face_box: tuple[float, float, float] | None = None,
         crop: bool = True,
         paste: bool = True,
+        max_side: int | None = None,
     ) -> Animation:
         """The portrait makes the face of a driving video, image or motion file; see
         `inference/reenactment.py`. Lasts as long as the driving source (an image is held for a
@@ -277,101 +204,34 @@ class Animator:
         Args:
           portrait: an image's path, or uint8 RGB; or a video's path.
           driving: a video, image, `.npz` or LivePortrait template.
-          pose: "relative" or "absolute": head and face as changes from the driving source's first
-            frame, or as they are. A driving image is always absolute.
+          pose: "relative" or "absolute": head and face as changes from the first frame that shows
+            the driving face, or as they are. A driving image is always absolute.
           region: what moves: "all", "expression", "pose", "lips" or "eyes".
           head_motion: gain of the head's motion.
           gain: of all motion, LivePortrait's driving multiplier.
           smooth_s: seconds over which the driving motion is smoothed; 0 takes it as it is.
           retarget: "eyes", "lips" or "both" open as far as the driving face's do, by the
             retargeting networks instead of the driving expression.
-          face, crop, paste: as in `animate`.
+          face, face_box, crop, paste, max_side: as in `animate`.
 
         Raises:
           UserError: whatever is wrong with the inputs, in one sentence.
         """
-        check_choice("pose", pose, MODES)
-        check_choice("region", region, REGIONS)
+        options = ReenactmentOptions(pose, region, head_motion, gain, smooth_s, retarget)
+        shown = PortraitOptions(face, face_box, crop, paste, max_side)
         seconds: dict[str, float] = {}
-        remarks: list[str] = []  # of the files that are read
-        with _timed(seconds, "driving"):
-            clip = self._driving_clip(driving, LONGEST_S * FPS, remarks)
-        held = len(clip.motion) == 1  # an image: it has no first frame to change from
-        with _timed(seconds, "look"):
-            longest = None if held else len(clip.motion)
-            scene = self._scene(portrait, face, crop, paste, longest, remarks)
-        count = len(scene.own) if scene.is_video else longest or FPS
-        driven = smooth(back_and_forth(clip.motion, count), smooth_s * FPS)
-        pose = "absolute" if held else pose
-        motion = reenact(driven, scene.own, pose, region, gain)
-        if head_motion != 1:
-            motion[:, POSE] = towards(scene.own, motion, head_motion)[:, POSE]
-        openness = None
-        if retarget is not None:
-            motion, openness = retargeted(
-                self.renderer, scene, motion, clip.openness, retarget, str(driving)
-            )
-        elif pose == "relative" and region in ("all", "expression", "lips"):
-            openness = shut_lips(self.renderer, scene, len(motion))
-        facts = {
-            "weights": {part: card.get("name", "") for part, card in self.cards.items()},
-            "driving": str(driving),
-            "pose": pose,
-            "region": region,
-            "head_motion": head_motion,
-            "gain": gain,
-            "smooth_s": smooth_s,
-            "retarget": retarget,
-        }
-        sound = first_sound(driving, portrait, remarks=remarks)
-        if Path(driving).suffix.lower() == ".pkl" and self.domain_notice and region != "pose":
-            notice = (
-                "the template speaks of LivePortrait's face space, which these weights do not "
-                "share: the head follows, the face only roughly (region 'pose' takes the head)"
-            )
-            scene = scene._replace(notice=f"{scene.notice}; {notice}" if scene.notice else notice)
-        if openness is not None:
-            scene = scene._replace(draw=partial(scene.draw, openness=openness))
-        return self._animation(scene, motion, sound, facts, seconds, remarks)
+        found = make_face(self._networks(), portrait, driving, options, shown, seconds)
+        foreign = Path(driving).suffix.lower() == ".pkl" and region != "pose"
+        told = TEMPLATE_NOTICE if foreign and self.domain_notice else None
+        return self._animation(found, seconds, told)
 
-    def _scene(
-        self,
-        portrait: str | Path | RgbImage,
-        face: int,
-        crop: bool,
-        paste: bool,
-        longest: int | None,
-        remarks: list[str],
-    ) -> Scene:
-        return read_scene(
-            portrait, lambda: self.landmarker, self.framing, self.renderer, longest,
-            face=face, crop=crop, paste=paste, remarks=remarks,
-        )  # fmt: skip
+    def _networks(self) -> Networks:
+        return Networks(self.renderer, self.framing, lambda: self.landmarker, self.generator)
 
     def _animation(
-        self,
-        scene: Scene,
-        motion: Motion,
-        sound: Sound | None,
-        facts: dict,
-        seconds: dict,
-        remarks: list[str],
+        self, planned: Planned, seconds: dict[str, float], notice: str | None = None
     ) -> Animation:
-        facts |= {"face_box": list(scene.box), "faces_found": scene.faces_found}
-        sentences = (scene.notice, *remarks, self.domain_notice)
-        notices = list(dict.fromkeys(sentence for sentence in sentences if sentence))
-        return Animation(
-            motion, sound, scene.size, scene.draw, scene.source_face, notices, facts, seconds
-        )
-
-    def _driving_clip(self, driving: str | Path, longest: int, remarks: list[str]) -> MotionClip:
-        return read_driving(
-            driving, lambda: self.landmarker, self.framing, self.renderer, longest, remarks
-        )
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], phase: str):
-    began = time.perf_counter()
-    yield
-    seconds[phase] = time.perf_counter() - began
+        """The animation of what was planned; the notice about these weights is told last."""
+        weights = {part: card.get("name", "") for part, card in self.cards.items()}
+        told = [*planned.notices, *filter(None, (notice, self.domain_notice))]
+        return planned.animation({"weights": weights}, told, seconds)

@@ -1,21 +1,63 @@
-"""From a portrait to the face crop that the networks take, and the way back into the image."""
+"""From a portrait to the face crop that the networks take, and the way back into the image.
 
-from collections.abc import Callable, Mapping
+An image keeps its size, and the crop is cut from all of its pixels; the detector alone looks at a
+reduced copy of a large one.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from playmate_jax.faces import Landmarker, Paster, choice_note, crop_face, pick_face
+from playmate_jax.errors import UserError
+from playmate_jax.faces import Crop, Paster, choice_note, pick_face
+from playmate_jax.faces.crop import box_square, crop_square, face_square
 from playmate_jax.faces.openness import openness
+from playmate_jax.faces.search import find_faces
 from playmate_jax.faces.warp import sample
+from playmate_jax.inference.networks import Networks
 from playmate_jax.media import read_image
 
-MAX_SIDE = 1280  # a larger portrait is reduced to it, as LivePortrait does
+LEAST_BOX = 16  # pixels: there is no face to see in a smaller square
+MOST_SIDE = 16384  # of a video that x264 writes
 
 RgbImage = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class PortraitOptions:
+    """Which face of a portrait is animated, and in which frames.
+
+    Attributes:
+      face: by falling size from 1; 0 is the largest.
+      face_box: left, top and side of a square around the face, from brows to chin, in pixels of the
+        upright image: nothing is looked for.
+      crop: False takes the middle square of the whole image as the face.
+      paste: False leaves the animated face on its own.
+      max_side: a larger image is reduced to it; None keeps every size.
+    """
+
+    face: int = 0
+    face_box: tuple[float, float, float] | None = None
+    crop: bool = True
+    paste: bool = True
+    max_side: int | None = None
+
+    def __post_init__(self):
+        if self.face_box is not None and (self.face > 1 or not self.crop):
+            other = f"--face {self.face}" if self.crop else "--no-crop"
+            raise UserError(
+                f"expected --face-box or {other}, found both: each says where the face is, leave "
+                "one of them out"
+            )
+        if not self.crop and self.face > 1:
+            raise UserError(
+                f"expected --face {self.face} or --no-crop, found both: without detection there "
+                "are no faces to choose from"
+            )
 
 
 @dataclass(frozen=True)
@@ -24,10 +66,10 @@ class Portrait:
 
     Attributes:
       face: the crop, square, at the size the networks take.
-      size: (width, height) of the frames that `finish` returns, for synthetic faces of
-        `output_size`.
-      finish: a synthetic face to a frame of the video.
+      size: (width, height) of the frames that `finish` returns.
+      finish: an animated face to a frame of the video; the next call may overwrite it.
       box: (left, top, right, bottom) of the crop in the image, in pixels.
+      changing: (left, top, right, bottom) of what differs between frames; None: all of it.
       faces_found: 0 where nothing was looked for.
       notice: what the user should know about the choice of the face, if anything.
       openness: how far the left eye, the right eye and the lips are open; None where nothing was
@@ -38,74 +80,93 @@ class Portrait:
     size: tuple[int, int]
     finish: Callable[[RgbImage], RgbImage]
     box: tuple[int, int, int, int]
+    changing: tuple[int, int, int, int] | None = None
     faces_found: int = 0
     notice: str | None = None
     openness: Float[np.ndarray, "3"] | None = None
 
 
 def read_portrait(
-    portrait: str | Path | RgbImage,
-    landmarker: Callable[[], Landmarker],
-    framing: Mapping[str, Any],
-    input_size: int,
-    output_size: Callable[[], int],
-    *,
-    number: int = 0,
-    crop: bool = True,
-    paste: bool = True,
+    portrait: str | Path | RgbImage, networks: Networks, options: PortraitOptions
 ) -> Portrait:
-    """Reads an image, finds its face and crops it.
-
-    Args:
-      portrait: a path, or the image itself.
-      landmarker: called only when a face is looked for.
-      framing: arguments of `faces.crop_face` that the weights were trained with.
-      input_size, output_size: sides of the images that the networks take and draw; the second is
-        asked for only where it matters.
-      number: which face, by falling size from 1; 0 is the largest.
-      crop: False takes the middle square of the whole image as the face.
-      paste: False leaves the synthetic face on its own.
+    """Reads an image by its path, or takes it as it is; finds its face and crops it.
 
     Raises:
-      UserError: no image, or no such face in it.
+      UserError: no image, no such face in it, or a box that is not in it.
     """
     if isinstance(portrait, np.ndarray):
-        name, image = "", portrait
+        name, whole = "", portrait
     else:
-        name, image = str(portrait), read_image(portrait, max_side=MAX_SIDE)
-    if not crop:
-        return _whole(image, input_size, output_size())
-    faces = landmarker().detect(image)
-    face = pick_face(faces, number or None, name)
-    cut = crop_face(image, face, input_size, border="edge", **framing)
-    corners = cut.matrix @ np.array(
-        [[0, input_size, 0, input_size], [0, 0, input_size, input_size], [1, 1, 1, 1]]
-    )
-    box = (*np.floor(corners.min(1)).astype(int), *np.ceil(corners.max(1)).astype(int))
-    left, top, right, bottom = (int(side) for side in box)
-    size: tuple[int, int]
-    finish: Callable[[RgbImage], RgbImage]
-    if paste:
-        size, finish = image.shape[1::-1], Paster(image, cut.matrix, input_size)
+        name, whole = str(portrait), read_image(portrait)
+    image = _reduced(whole, options.max_side)
+    if options.paste:
+        _check_side(image, name)
+    input_size, framing = networks.renderer.input_size, networks.framing
+    faces, known, notice = 0, None, None
+    if not options.crop:
+        cut = _middle(image, input_size)
+    elif options.face_box is not None:
+        _check_box(options.face_box, whole, name)
+        unit = image.shape[1] / whole.shape[1]
+        left, top, size = (unit * number for number in options.face_box)
+        sides = {key: value for key, value in framing.items() if key != "rotate"}
+        cut = crop_square(image, box_square((left, top, size), **sides), input_size, "edge")
     else:
-        size, finish = (output_size(),) * 2, _as_it_is
-    notice = choice_note(faces, number or None)
-    return Portrait(
-        cut.image, size, finish, (left, top, right, bottom), len(faces), notice,
-        openness(face.landmarks),
-    )  # fmt: skip
+        found = find_faces(image, networks.landmarker())
+        face = pick_face(found, options.face or None, name)
+        cut = crop_square(image, face_square(face, **framing), input_size, "edge")
+        faces, known = len(found), openness(face.landmarks)
+        notice = choice_note(found, options.face or None)
+    if not (options.crop and options.paste):
+        size = (networks.renderer.output_size,) * 2
+        return Portrait(cut.image, size, _as_it_is, cut.box, None, faces, notice, known)
+    paster = Paster(image, cut.matrix, input_size)
+    size = image.shape[1::-1]
+    return Portrait(cut.image, size, paster.paint, cut.box, paster.box, faces, notice, known)
 
 
-def _whole(image: RgbImage, input_size: int, output_size: int) -> Portrait:
+def _reduced(image: RgbImage, max_side: int | None) -> RgbImage:
+    scale = max(image.shape[:2]) / (max_side or max(image.shape[:2]))
+    if scale <= 1:
+        return image
+    size = [max(1, round(length / scale)) for length in image.shape[1::-1]]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _middle(image: RgbImage, input_size: int) -> Crop:
     """The image's middle square as the face."""
     height, width = image.shape[:2]
     side = min(height, width)
-    left, top = (width - side) // 2, (height - side) // 2
     unit = side / input_size
-    matrix = np.array([[unit, 0.0, left], [0.0, unit, top]])
-    face = sample(image, matrix, (input_size, input_size), "edge")
-    box = (left, top, left + side, top + side)
-    return Portrait(face, (output_size, output_size), _as_it_is, box)
+    matrix = np.array([[unit, 0.0, (width - side) // 2], [0.0, unit, (height - side) // 2]])
+    return Crop(sample(image, matrix, (input_size, input_size), "edge"), matrix)
+
+
+def _check_box(box: tuple[float, float, float], image: RgbImage, name: str) -> None:
+    left, top, size = box
+    height, width = image.shape[:2]
+    found = f"{left:g},{top:g},{size:g}"
+    where = f" in '{name}'" if name else ""
+    if size < LEAST_BOX:
+        raise UserError(
+            f"expected a face box of at least {LEAST_BOX} pixels{where}, found {found}: give its "
+            "left and top edge and its side in pixels"
+        )
+    if left < 0 or top < 0 or left + size > width or top + size > height:
+        raise UserError(
+            f"expected a face box within the image of {width}x{height} pixels{where}, found "
+            f"{found}, which reaches from {left:g} to {left + size:g} across and from {top:g} to "
+            f"{top + size:g} down: correct it"
+        )
+
+
+def _check_side(image: RgbImage, name: str) -> None:
+    if max(image.shape[:2]) > MOST_SIDE:
+        raise UserError(
+            f"expected an image of at most {MOST_SIDE} pixels a side, as videos have them, found "
+            f"{image.shape[1]}x{image.shape[0]}{f' in {name!r}' if name else ''}: reduce it, as by "
+            "--max-side 4096"
+        )
 
 
 def _as_it_is(face: RgbImage) -> RgbImage:

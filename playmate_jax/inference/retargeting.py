@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.inference.driving import back_and_forth
 from playmate_jax.inference.face_renderer import FaceRenderer, Openness
 from playmate_jax.inference.reenactment import check_choice, without
 from playmate_jax.inference.scene import Scene
@@ -24,7 +23,7 @@ def retargeted(
     renderer: FaceRenderer,
     scene: Scene,
     motion: Float[np.ndarray, "t m"],
-    openness: Float[np.ndarray, "n 3"] | None,
+    openness: Float[np.ndarray, "t 3"] | None,
     part: str,
     driving: str,
 ) -> tuple[Float[np.ndarray, "t m"], Openness]:
@@ -42,7 +41,7 @@ def retargeted(
     if scene.openness is None:
         raise UserError(
             "expected a portrait whose face is looked for, to retarget eyes or lips, found "
-            "--no-crop: leave one of the two out"
+            "--no-crop or --face-box: leave one of the two out"
         )
     if not renderer.retargets:
         raise UserError(
@@ -55,7 +54,6 @@ def retargeted(
             f"'{driving}', which does not: give the video itself, or a LivePortrait template with "
             "its ratios"
         )
-    openness = back_and_forth(openness, len(motion))
     wanted = np.full((len(motion), 2), np.nan, np.float32)
     if part in ("eyes", "both"):
         wanted[:, 0], motion = openness[:, :2].mean(-1), without(motion, scene.own, "eyes")

@@ -2,56 +2,95 @@
 
 Three passes over the file, none of which keeps frames: the face is followed; M tells the motion of
 its crops; and each frame is drawn anew from itself (F sees every frame) and pasted back where it
-was.
+was. The video keeps its frame rate. A frame that does not show the face stays as it is, and towards
+such a gap, where no cut hides it, the new motion fades into the video's own.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from itertools import islice
+from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from playmate_jax.faces import FaceTrack, Landmarker, paste_back, track_video
+from playmate_jax.faces import FaceTrack, paste_back, track_video
 from playmate_jax.faces.warp import sample
 from playmate_jax.inference.face_renderer import FaceRenderer, Openness
-from playmate_jax.media import VideoReader
+from playmate_jax.inference.networks import Networks
+from playmate_jax.inference.video_frames import VideoPrefix, steady_rate
+from playmate_jax.motion.gaps import EASE_S, held_and_eased, spans, strength, unwrapped
 from playmate_jax.motion.layout import FPS
 
 Frame = UInt8[np.ndarray, "h w 3"]
 
 
-class VideoPrefix(VideoReader):
-    """A video's first frames: its rest is never decoded. None takes them all."""
-
-    def __init__(self, path, count: int | None):
-        super().__init__(path)
-        self._count = count
-
-    def frames_at(self, fps=None) -> Iterator[Frame]:
-        return islice(super().frames_at(fps), self._count)
-
-
 @dataclass(frozen=True)
 class SourceVideo:
-    """One face of a video, followed at 25 fps."""
+    """One face of a video, followed through all of its frames."""
 
-    reader: VideoReader
+    reader: VideoPrefix
     track: FaceTrack
     renderer: FaceRenderer
 
     def __len__(self) -> int:
-        return len(self.track.squares)
+        return len(self.track.faces)
+
+    @cached_property
+    def steady_fps(self) -> Fraction | None:
+        """The video's constant frame rate; None where it varies."""
+        return steady_rate(self.track.times_s, self.reader.fps)
+
+    @property
+    def fps(self) -> Fraction:
+        """The constant rate, or the mean of one that varies."""
+        return self.steady_fps or len(self) / self.duration_s
+
+    @cached_property
+    def times_s(self) -> list[Fraction]:
+        """When each frame is shown."""
+        fps = self.steady_fps
+        return [i / fps for i in range(len(self))] if fps else self.track.times_s
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Of all frames."""
+        return self.times_s[-1] + 1 / (self.steady_fps or self.reader.fps)
+
+    @property
+    def frames_at_25(self) -> int:
+        """How many frames of the motion it takes."""
+        return ceil(self.duration_s * FPS)
+
+    @property
+    def gaps_s(self) -> list[tuple[float, float]]:
+        """(first, last second) of the spans that do not show the face."""
+        return self.track.gaps_s(self.duration_s)
+
+    @cached_property
+    def strength(self) -> Float[np.ndarray, "t"]:
+        """How much of another motion each frame takes, 0 to 1."""
+        return strength(self.track.seen, self.track.cuts, self._eased)
+
+    @property
+    def _eased(self) -> int:
+        return round(EASE_S * self.fps)
 
     def crops(self) -> Iterator[Frame]:
-        """The face in every frame, as M and F take it."""
+        """The face in every frame that shows it, as M and F take it."""
         return self.track.crops(self.reader, self.renderer.input_size, "edge")
 
     def motion(self) -> Float[np.ndarray, "t m"]:
-        """What M says of every frame."""
-        return self.renderer.motion_of_all(self.crops())
+        """What M says of every frame; in gaps held and eased."""
+        motion = unwrapped(self.renderer.motion_of_all(self.crops()))
+        seen = self.track.seen
+        # a cut in the video itself is no jump to be eased
+        return held_and_eased(motion, seen, np.zeros_like(seen), self._eased)
 
     def draw(
         self,
@@ -60,11 +99,43 @@ class SourceVideo:
         paste: bool = True,
     ) -> Iterator[Frame]:
         """Every frame with its face in another motion; without `paste` the face alone."""
+        frames = (frame.image for frame in self.reader.frames())
+        begun = 0
+        for start, stop in spans(self.track.seen[: len(motion)]):
+            untouched = islice(frames, start - begun)
+            yield from untouched if paste else self._bare(untouched, begun)
+            part = slice(start, stop)
+            asked = None
+            if openness is not None:
+                asked = Openness(openness.own[part], openness.wanted[part])
+            yield from self._drawn(frames, part, motion[part], asked, paste)
+            begun = stop
+        untouched = islice(frames, len(motion) - begun)
+        yield from untouched if paste else self._bare(untouched, begun)
+
+    def _bare(self, frames: Iterator[Frame], first: int) -> Iterator[Frame]:
+        """Crops of frames from `first` on that do not show the face, where it was seen last."""
+        places = [square for square in self.track.squares[:first] if square is not None][-1:]
+        places += [square for square in self.track.squares if square is not None][:1]
+        side = self.renderer.output_size
+        for frame in frames:
+            yield sample(frame, places[0].matrix(side), (side, side), "edge")
+
+    def _drawn(
+        self,
+        frames: Iterator[Frame],
+        part: slice,
+        motion: Float[np.ndarray, "n m"],
+        openness: Openness | None,
+        paste: bool,
+    ) -> Iterator[Frame]:
+        """Frames that all show the face."""
         waiting: deque[tuple[Frame, Any]] = deque()  # a batch or two of whole frames
         size = self.renderer.input_size
 
         def crops() -> Iterator[Frame]:
-            for frame, square in zip(self.reader.frames_at(FPS), self.track.squares, strict=False):
+            squares = self.track.squares[part]
+            for frame, square in zip(islice(frames, len(squares)), squares, strict=False):
                 waiting.append((frame, square))
                 yield sample(frame, square.matrix(size), (size, size), "edge")
 
@@ -75,18 +146,15 @@ class SourceVideo:
 
 
 def read_source_video(
-    path,
-    landmarker: Landmarker,
-    framing: Mapping[str, Any],
-    renderer: FaceRenderer,
-    longest: int | None,
-    number: int = 0,
+    path: str | Path, networks: Networks, until_s: Fraction | None, number: int = 0
 ) -> SourceVideo:
-    """Follows the face through a video's first `longest` frames (None: all).
+    """Follows the face through a video's frames before `until_s` (None: all).
 
     Raises:
-      UserError: no video, or no face throughout it.
+      UserError: no video, or no face in it.
     """
-    reader = VideoPrefix(path, longest)
-    track = track_video(reader, landmarker, FPS, number or None, **framing)
-    return SourceVideo(reader, track, renderer)
+    reader = VideoPrefix(path, until_s, lively=True)
+    track = track_video(
+        reader, networks.landmarker(), number or None, least=0.0, **networks.framing
+    )
+    return SourceVideo(reader, track, networks.renderer)

@@ -8,20 +8,23 @@ day or names of encoders are stored, and the number of encoder threads is fixed.
 
 import math
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
+from playmate_jax.media.frame_converter import FrameConverter
 from playmate_jax.paths import check_names, unfinished
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_TICK = Fraction(1, 90_000)  # s, of frames whose rate varies
 _THREADS = 4  # fixed: x264's output depends on how many there are
 
 
@@ -41,6 +44,7 @@ class VideoWriter:
             of the image.
         quality: x264's constant rate factor, 0 (lossless) to 51; 17 is hardly told from the source.
         overwrite: whether a file of that name may be replaced.
+        times_s: when each frame is shown, for a video whose rate varies around `fps`.
     """
 
     def __init__(
@@ -53,11 +57,14 @@ class VideoWriter:
         quality: int = 17,
         preset: str = "veryfast",
         overwrite: bool = True,
+        times_s: Sequence[Fraction] | None = None,
     ):
         self.path = Path(path)
         check_writable(self.path, overwrite)
         self.fps, self.size = Fraction(fps), tuple(size)
         self.frames_written = 0
+        self._times_s = times_s
+        self._yuv = FrameConverter(self.size)
         self._partial = unfinished(self.path)
         self._audio = _as_columns(np.zeros((0, 1)) if audio is None else audio)
         self._audio_hz, self._audio_done = int(audio_hz), 0
@@ -77,27 +84,24 @@ class VideoWriter:
                 raise self._failed(error) from None
             raise
 
-    def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Appends one frame, and the sound that belongs to it."""
+    def write(
+        self, image: UInt8[np.ndarray, "h w 3"], changed: tuple[int, int, int, int] | None = None
+    ) -> None:
+        """Appends one frame, and the sound that belongs to it.
+
+        Args:
+          changed: (left, top, right, bottom) of all that differs from the frame before; of a large
+            image the rest is not looked at again.
+        """
         width, height = self.size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise ValueError(
                 f"expected a uint8 frame {(height, width, 3)}, found {image.dtype} {image.shape}"
             )
-        if height % 2 or width % 2:
-            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = frame.reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
-            threads=1,
-        )
-        frame.color_primaries = ColorPrimaries.BT709
-        frame.color_trc = ColorTrc.BT709
+        frame = self._yuv(image, changed)
         frame.pts, frame.time_base = self.frames_written, 1 / self.fps
+        if self._times_s is not None:
+            frame.pts, frame.time_base = round(self._times_s[self.frames_written] / _TICK), _TICK
         self._mux(self._video_stream, frame)
         self.frames_written += 1
         self._write_audio()
@@ -137,7 +141,7 @@ class VideoWriter:
         stream.options = {"crf": str(quality), "preset": preset}
         codec = stream.codec_context
         codec.thread_count = _THREADS
-        codec.time_base = 1 / self.fps
+        codec.time_base = 1 / self.fps if self._times_s is None else _TICK
         codec.color_range = ColorRange.MPEG
         codec.colorspace = Colorspace.ITU709
         codec.color_primaries = ColorPrimaries.BT709
@@ -158,7 +162,7 @@ class VideoWriter:
         """Encodes the sound up to the end of the frames written so far, in whole encoder frames."""
         if self._audio_stream is None:
             return
-        until = math.floor(self.frames_written / self.fps * self._audio_hz)
+        until = math.floor(self._shown_s() * self._audio_hz)
         step = self._audio_stream.codec_context.frame_size or 1024
         while self._audio_done < until and (last or until - self._audio_done >= step):
             stop = min(self._audio_done + step, until)
@@ -173,6 +177,14 @@ class VideoWriter:
             frame.pts, frame.time_base = self._audio_done, Fraction(1, self._audio_hz)
             self._mux(self._audio_stream, frame)
             self._audio_done = stop
+
+    def _shown_s(self) -> Fraction:
+        """How long the frames written so far last."""
+        if self._times_s is None or not self._times_s:
+            return self.frames_written / self.fps
+        if self.frames_written < len(self._times_s):
+            return self._times_s[self.frames_written]
+        return self._times_s[-1] + 1 / self.fps
 
     def _mux(self, stream, frame) -> None:
         try:

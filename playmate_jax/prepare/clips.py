@@ -23,6 +23,7 @@ from jaxtyping import Int, UInt8
 from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.errors import UserError
 from playmate_jax.faces import DRIVING, Landmarker, TfliteLandmarker
+from playmate_jax.faces.scenes import scenes
 from playmate_jax.hub.bundles import PARTS, find_bundle
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.face_renderer import FaceRenderer
@@ -37,7 +38,6 @@ from playmate_jax.prepare.pieces import Piece, pieces
 from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.probe import Probe, probe
 from playmate_jax.prepare.quality import failures, scores
-from playmate_jax.prepare.scenes import scenes
 from playmate_jax.prepare.silences import Samples
 
 _MISSING = 2  # frames of sound that may be missing at the end: padding of the codec

@@ -22,7 +22,7 @@ from playmate_jax.faces import (
     steady_ffhq_squares,
     sync_squares,
 )
-from playmate_jax.faces.track import smooth_squares
+from playmate_jax.faces.steady import smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media.video import Still
 from playmate_jax.prepare.pieces import Piece

@@ -7,18 +7,16 @@ landmarks of one piece, however long the video is.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
-from playmate_jax.faces import Face, FaceFollower, Landmarker
+from playmate_jax.faces import Face, Landmarker
+from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow
+from playmate_jax.faces.scenes import SceneFrame
 from playmate_jax.motion.layout import FPS, SAMPLES_PER_FRAME
 from playmate_jax.prepare.plan import Source
-from playmate_jax.prepare.scenes import SceneFrame
 from playmate_jax.prepare.silences import Samples, quietest
 
-_BRIDGED = 5  # frames without a face that do not end a piece
-_JUMP = 0.5  # of its side: a face that moves further from frame to frame is another one
 _LOOK_EVERY = 25  # frames between looks for other faces
 _OTHER_AREA = 0.25  # of the speaker's: smaller faces are the background's
 
@@ -100,29 +98,22 @@ def pieces(
       samples: its sound.
       shortest, longest: of a clip, in frames.
     """
-    follower = FaceFollower(landmarker, partial(speaker, source, size))
-    piece, last, lost = Piece(start), None, 0
-    for t, frame in enumerate(frames, start):
-        if frame.begins:
-            del piece.faces[len(piece.faces) - min(frame.spoiled, len(piece.faces)) :]
+    follower = FaceFollower(landmarker, lambda _, found: speaker(source, size, found))
+    piece, lost = Piece(start), 0
+    for t, shown in enumerate(follow(frames, follower), start):
+        image, face, begins, jumps, spoiled = shown
+        if begins:
+            del piece.faces[len(piece.faces) - min(spoiled, len(piece.faces)) :]
+        if begins or jumps:
             yield from _closed(piece, samples, shortest, longest)
-            piece, last, lost = Piece(t), None, 0
-            follower.begin()
-        face = follower(frame.image)
-        if face is not None and last is not None and _jumps(last, face):
-            yield from _closed(piece, samples, shortest, longest)
-            piece = Piece(t)
+            piece, lost = Piece(t), 0
         lost = 0 if face is not None else lost + 1
-        last = face or last
-        if (face is not None) if piece.faceless else (lost > _BRIDGED):
+        if (face is not None) if piece.faceless else (lost > BRIDGED):
             yield from _closed(piece, samples, shortest, longest)
             piece = Piece(t)
-        if lost == FPS:
-            follower.begin()  # anyone who comes now
-            last = None
         piece.faces.append(face)
         if face is not None and len(piece.faces) % _LOOK_EVERY == 1:
-            piece.counts.append(_count(landmarker.detect(frame.image), face))
+            piece.counts.append(_count(landmarker.detect(image), face))
         if face is not None and len(piece.faces) >= longest + shortest:
             first, piece = _cut(piece, samples, shortest, longest)
             yield first
@@ -150,11 +141,6 @@ def _cut(piece: Piece, samples: Samples, shortest: int, longest: int) -> tuple[P
     while piece.faces[at] is None:  # the rest begins with a face
         at += 1
     return first, Piece(piece.start + at, piece.faces[at:], piece.counts[looks:])
-
-
-def _jumps(last: Face, face: Face) -> bool:
-    moved = float(np.hypot(*(face.points.mean(0) - last.points.mean(0))))
-    return moved > _JUMP * last.area**0.5
 
 
 def _count(found: list[Face], speaker: Face) -> int:

@@ -89,10 +89,10 @@ def test_one_pixel_is_too_small(tiny, inputs, animate, refused):
     refused(animate(), "at least", "1x1")
 
 
-def test_a_huge_portrait_is_reduced(tiny, inputs, capsys, animate):
+def test_a_huge_portrait_is_reduced_where_that_is_asked_for(tiny, inputs, capsys, animate):
     Image.new("L", (8000, 8000), 90).save(inputs / "huge.jpg")
     write_wav(inputs / "speech.wav", np.zeros(1920, np.float32))
-    assert animate("--json", portrait="huge.jpg") == 0
+    assert animate("--json", "--max-side", "1280", portrait="huge.jpg") == 0
     assert '"width": 1280' in capsys.readouterr().out
 
 

@@ -128,7 +128,7 @@ def test_a_real_crop_shows_the_face_where_liveportrait_does(landmarker, shared: 
 )
 def test_real_videos_are_followed_throughout(landmarker, shared: Path, name: str):
     reader = open_video(shared / f"data/videos/{name}.mp4")
-    track = track_video(reader, landmarker, 25)
+    track = track_video(reader, landmarker)
     assert all(track.faces)
     steps = np.diff([[one.x, one.y] for one in track.squares], 2, axis=0)
     sides = np.array([one.side for one in track.squares])

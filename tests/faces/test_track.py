@@ -8,7 +8,7 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Square, track_faces, track_video
-from playmate_jax.faces.track import smooth_squares
+from playmate_jax.faces.steady import smooth_squares
 from playmate_jax.media import VideoWriter, open_video
 from tests.faces.conftest import PointLandmarker
 
@@ -82,7 +82,8 @@ def test_crops_of_a_video_hold_the_face_in_place(tmp_path: Path):
             out.write(image)
     reader = open_video(tmp_path / "a.mp4")
     track = track_video(reader, PointLandmarker(), smooth_s=0.0)
-    assert track.fps == Fraction(25) and track.matrices(64).shape == (30, 2, 3)
+    assert track.times_s == [Fraction(t, 25) for t in range(30)]
+    assert track.matrices(64).shape == (30, 2, 3)
     middles = []
     for crop in track.crops(reader, 64):
         rows, columns = np.nonzero(crop[..., 0] > 128)

@@ -8,10 +8,12 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.geometry.head_pose import rotation
-from playmate_jax.inference.driving import back_and_forth, follow, read_driving, retime
+from playmate_jax.inference.driving import follow, read_driving
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.motion_files import MotionClip, write_motion
+from playmate_jax.inference.networks import Networks
 from playmate_jax.motion.layout import MOTION_SIZE, PITCH, POSE, ROLL, SCALE, TRANSLATION, YAW
+from playmate_jax.motion.timing import back_and_forth, retime
 from tests.random_weights import TINY_RENDERER
 
 
@@ -84,7 +86,7 @@ def _never():
     raise AssertionError
 
 
-_TINY = FaceRenderer(TINY_RENDERER, {})
+_TINY = Networks(FaceRenderer(TINY_RENDERER, {}), {}, _never)
 
 
 def test_a_recording_is_refused_as_driving(tmp_path):
@@ -93,7 +95,7 @@ def test_a_recording_is_refused_as_driving(tmp_path):
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
     with pytest.raises(UserError, match="driving video, image or motion file"):
-        read_driving(path, _never, {}, _TINY, longest=10)
+        read_driving(path, _TINY, longest=10)
 
 
 def test_a_motion_file_drives_at_25_frames_a_second(tmp_path):
@@ -102,7 +104,7 @@ def test_a_motion_file_drives_at_25_frames_a_second(tmp_path):
     motion[:, SCALE] += 1
     openness = np.repeat(np.arange(8, dtype=np.float32)[:, None], 3, 1)
     write_motion(tmp_path / "m.npz", MotionClip(motion, 20, openness))
-    clip = read_driving(tmp_path / "m.npz", _never, {}, _TINY, longest=5)
+    clip = read_driving(tmp_path / "m.npz", _TINY, longest=5).at_25_fps()
     assert clip.fps == 25
     np.testing.assert_allclose(clip.motion[:, YAW], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-4)
     np.testing.assert_allclose(clip.openness[:, 2], [0, 0.8, 1.6, 2.4, 3.2], atol=1e-6)
@@ -113,5 +115,5 @@ def test_angles_are_retimed_the_short_way_round(tmp_path):
     motion[:, YAW] = 0
     motion[:, ROLL] = [179, -179]
     write_motion(tmp_path / "m.npz", MotionClip(motion, 12.5))
-    clip = read_driving(tmp_path / "m.npz", _never, {}, _TINY, longest=9)
+    clip = read_driving(tmp_path / "m.npz", _TINY, longest=9).at_25_fps()
     np.testing.assert_allclose(clip.motion[:, ROLL], [179, 180, 181, 181], atol=1e-3)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from playmate_jax.faces.scenes import SceneFrame
 from playmate_jax.prepare.pieces import Piece, pieces, speaker
 from playmate_jax.prepare.plan import Source
-from playmate_jax.prepare.scenes import SceneFrame
 from playmate_jax.prepare.silences import Samples, loudness_db, quietest
 from tests.faces.conftest import PointLandmarker, face_of_points
 from tests.prepare.conftest import SIZE, video_frame

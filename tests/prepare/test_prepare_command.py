@@ -203,7 +203,7 @@ def test_progress_counts_from_where_an_earlier_run_stopped():
 
     bar = ProgressBar(Terminal(), unit="sources")
     bar("prepare", 90, 100, 90)
-    bar._began -= 10  # ten seconds ago
+    bar._bar.start_t -= 10  # ten seconds ago
     bar._drawn = 0.0
     bar("prepare", 95, 100, 90, Progress("sources", 95, 100, 90, 7, 2, 1).note)
     line = bar.stream.getvalue().rpartition("\r")[2]

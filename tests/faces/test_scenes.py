@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from playmate_jax.faces.scenes import HELD, scenes
 from playmate_jax.media import open_video
-from playmate_jax.prepare.scenes import HELD, scenes
 
 
 def _place(seed: int) -> np.ndarray:

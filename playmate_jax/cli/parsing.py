@@ -1,0 +1,81 @@
+"""Reading a command line: one sentence for what is wrong with it, and the types of its numbers."""
+
+import argparse
+import re
+
+from playmate_jax.errors import UserError, nearest
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaints are our one sentence instead of a page of usage."""
+
+    def error(self, message: str):
+        """Raises `UserError`, with the nearest known word where one is unknown."""
+        near = ""
+        if message.startswith("unrecognized arguments: "):
+            near = nearest(message.split()[2].partition("=")[0], self._flags())
+        elif choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            near = nearest(choice[1], choice[2].replace("'", "").split(", "))
+        raise UserError(f"{message}{near}, see '{self.prog} --help'")
+
+    def _flags(self) -> list[str]:
+        """Every option, those of the subcommands too."""
+        found: list[str] = []
+        for action in self._actions:
+            found += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                found += [flag for command in action.choices.values() for flag in command._flags()]
+        return found
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Descriptions as they are written, and options in two columns."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=30, width=100)
+
+
+def subcommand(commands, name: str, short: str, description: str, epilog: str):
+    """The parser of one command or action, with what all of them have."""
+    found = commands.add_parser(
+        name, help=short, description=description, epilog=epilog, formatter_class=Help,
+        allow_abbrev=False,
+    )  # fmt: skip
+    found.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return found
+
+
+def _number(text: str, kind: type, low: int, what: str):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"expected {what}, found '{text}'")
+    return value
+
+
+def natural(text: str) -> int:
+    """A whole number from 0, of an option."""
+    return _number(text, int, 0, "a whole number from 0 to 999999999")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, of an option."""
+    return _number(text, int, 1, "a whole number from 1 to 999999999")
+
+
+def gain(text: str) -> float:
+    """A number from 0, of an option."""
+    return _number(text, float, 0, "a number from 0")
+
+
+def face_box(text: str) -> tuple[int, int, int]:
+    """X,Y,SIZE of a square, in pixels."""
+    parts = text.split(",")
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(
+            f"expected X,Y,SIZE (left, top and side of a square, in pixels), found '{text}'"
+        )
+    left, top, size = parts
+    return natural(left.strip()), natural(top.strip()), positive(size.strip())
