@@ -1,40 +1,63 @@
 """Batches for stages 1 and 2: windows of 100 frames and the 10 before them, with their speech.
 
     batches = stage1("data/mine", batch_size=32)
-    batch = next(batches)
-
-    motion            (b, 100, 70)   normalised: expression by the set (Eq. 5), pose by the clip's
-                                     own mean and std (Eq. 6)
-    previous_motion   (b, 10, 70)
-    speech            (b, 110, f)    features, normalised
-    audio             (b, 70400)     where asked for: int16 at 16 kHz, of the same frames
-    identity          (b, 63)        normalised
-    emotion           (b, 110, 8)    weights times intensity; zeros where nothing is labelled
-    valid             (b, 100)       False past the clip's end
-    has_previous      (b,)           False in a first window
+    batch = next(batches)                # a `MotionBatch`
 
 An epoch visits every clip once per 100 frames that it has, each time at a random place.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import grain
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int16
 
-from playmate_jax.data.batches import ALONE, Batches, Loading, endless, fingerprint, seeds
+from playmate_jax.data.batches import (
+    ALONE,
+    Batches,
+    Leaf,
+    Loading,
+    endless,
+    fingerprint,
+    seeds,
+)
 from playmate_jax.data.mixture import Data, Part, mixture_statistics, open_mixture
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
+from playmate_jax.models.speech import SAMPLES_PER_FRAME
 from playmate_jax.motion.layout import EMOTIONS
 from playmate_jax.motion.normalization import Statistics, normalize
 from playmate_jax.motion.windows import Window, WindowConfig, random_start, window_at
 
 KINDS = ("talking_clips", "drawn_faces")
-FIELDS = ("motion", "features", "identity", "emotion", "intensity")
-SAMPLES = 640  # of sound a frame
+FIELDS = ("motion", "features", "identity", "emotion", "intensity", "truth")
 Noise = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+class MotionBatch(TypedDict):
+    """What stages 1 and 2 train on: b windows of t frames at 25 fps, each after p previous frames.
+
+    motion: 63 expression numbers in std of the set (Eq. 5), then scale, translation and angles in
+      std of poses around the clip's own mean (Eq. 6).
+    previous_motion: the same of the previous frames.
+    speech: features of the encoder for all p + t frames, in std of the set.
+    identity: 21 canonical keypoints, in std of the set.
+    emotion: weights of the eight emotions times intensity, 0 to 1; zeros where none is labelled.
+    valid: False past the clip's end, where the last frame repeats.
+    has_previous: False in a clip's first window, where the first frame repeats.
+    audio: sound of all p + t frames at 16 kHz, silence outside the clip; only where asked for.
+    """
+
+    motion: Float32[Leaf, "b t 70"]
+    previous_motion: Float32[Leaf, "b p 70"]
+    speech: Float32[Leaf, "b p+t f"]
+    identity: Float32[Leaf, "b 63"]
+    emotion: Float32[Leaf, "b p+t 8"]
+    valid: Bool[Leaf, "b t"]
+    has_previous: Bool[Leaf, " b"]
+    audio: NotRequired[Int16[Leaf, "b 640*(p+t)"]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +91,7 @@ def stage1(
     windows: Windows = Windows(),
     statistics: Statistics | None = None,
     loading: Loading = ALONE,
-) -> Batches:
+) -> Batches[MotionBatch]:
     """Endless batches for learning motion from speech.
 
     Args:
@@ -91,12 +114,14 @@ def stage2(
     windows: Windows = Windows(),
     statistics: Statistics | None = None,
     loading: Loading = ALONE,
-) -> Batches:
+) -> Batches[MotionBatch]:
     """As `stage1`, of clips whose emotion is labelled."""
     return _batches(data, batch_size, seed, split, windows, statistics, loading, labelled=True)
 
 
-def _batches(data, batch_size, seed, split, windows, statistics, loading, labelled) -> Batches:
+def _batches(
+    data, batch_size, seed, split, windows, statistics, loading, labelled
+) -> Batches[MotionBatch]:
     parts = open_mixture(data, split, KINDS, (*FIELDS, *(["audio"] if windows.audio else [])))
     used = statistics or mixture_statistics(parts).normalization()
     for part in parts:
@@ -170,7 +195,7 @@ class Cut:
             "previous_motion": motion[window.rows][: how.window.previous],
             "speech": self.statistics.normalized_speech(speech),
             "identity": (identity + noise).astype(np.float32),
-            "emotion": np.tile(emotion_of(record), (how.window.total, 1)),
+            "emotion": emotions_of(record, n_frames)[window.rows],
             "valid": window.valid,
             "has_previous": np.bool_(window.has_previous),
         }
@@ -179,20 +204,25 @@ class Cut:
         return example
 
 
-def emotion_of(record: Mapping[str, Any]) -> np.ndarray:
-    """Weights of the 8 emotions times intensity; zeros where nothing is labelled."""
+def emotions_of(record: Mapping[str, Any], n_frames: int) -> Float[np.ndarray, "t 8"]:
+    """Weights of the 8 emotions times intensity at each frame of a record; zeros where nothing is
+    labelled. Records of synthetic people carry them ("truth/emotions"); of others the label holds
+    for the whole clip."""
+    if "truth" in record:
+        return record["truth"]["emotions"][:n_frames].astype(np.float32)
     label = int(record["emotion"])
-    weights = np.zeros(len(EMOTIONS), np.float32)
+    weights = np.zeros((n_frames, len(EMOTIONS)), np.float32)
     if label != NO_EMOTION:
-        weights[label] = record["intensity"]
+        weights[:, label] = record["intensity"]
     return weights
 
 
 def sound_of(audio: np.ndarray, start: int, window: Window) -> np.ndarray:
     """The samples of a window that begins at frame `start`; silence outside the clip."""
-    sound = np.zeros(len(window.rows) * SAMPLES, np.int16)
-    first, last = max(start * SAMPLES, 0), min(start * SAMPLES + len(sound), len(audio))
-    sound[first - start * SAMPLES : last - start * SAMPLES] = audio[first:last]
+    sound = np.zeros(len(window.rows) * SAMPLES_PER_FRAME, np.int16)
+    begin = start * SAMPLES_PER_FRAME
+    first, last = max(begin, 0), min(begin + len(sound), len(audio))
+    sound[first - begin : last - begin] = audio[first:last]
     return sound
 
 

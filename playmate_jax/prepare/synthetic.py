@@ -46,6 +46,8 @@ class SyntheticConfig:
       image_size: side of the images in pixels.
       frames: images a clip, evenly spread over it; 0: every frame.
       emotional: every clip shows one emotion, at one intensity throughout; else none is asked for.
+      varied: a fifth of the emotional clips blends two emotions and a third changes on the way; the
+        label is then what the clip begins with, and "truth/emotions" says what each frame asks for.
       voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
       speech: the front end of the cached features.
     """
@@ -57,6 +59,7 @@ class SyntheticConfig:
     image_size: int = 256
     frames: int = 24
     emotional: bool = True
+    varied: bool = False
     voice: str = "formant"
     speech: LogMelConfig = LogMelConfig()
 
@@ -119,7 +122,7 @@ def make_clips(
         config.voice,
         config.emotional,
         features=functools.partial(log_mel, config=config.speech),
-        varied=False,  # the label is true of every frame
+        varied=config.varied,
         person=person,
     )
     motion, n = made["motion"], len(made["motion"])

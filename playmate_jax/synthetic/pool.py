@@ -16,9 +16,10 @@ A pool is a folder; I identities x F frames, N = size, all arrays indexed [ident
 
 Identities are drawn in order, so with one process the first `done.sum()` are complete, with several
 processes nearly so: use `open_pool(path).ready()`. All of it follows from (seed, identity); drawing
-again continues where it stopped.
+again continues where it stopped. The pools of the shipped weights:
 
-    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 2400 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
 """
 
 import argparse
@@ -43,6 +44,7 @@ from playmate_jax.synthetic.keypoints import keypoints
 
 VERSION = 2  # of the drawing: raise it when images change
 MAP = 64  # side of the position and mask maps
+TEST_SEED = 2  # of the people that figures are measured on, and that nothing is trained on
 
 # Standard deviations of pitch, yaw, roll (degrees), scale, tx, ty; cut at 2.5 of them.
 POSE_STD = np.array([5.0, 8.0, 4.0, 0.72 * 0.012, 0.03, 0.03])
@@ -95,7 +97,7 @@ def open_pool(path: str | os.PathLike, mode: Literal["r", "r+"] = "r") -> Pool:
     if not (path / "pool.json").exists():
         raise UserError(
             f"expected a pool of faces, found no pool.json in {path}: make one with "
-            "`python -m playmate_jax.training.demo_pools`"
+            f"`python -m playmate_jax.synthetic.pool {path}`"
         )
     return Pool(**{name: np.load(path / f"{name}.npy", mmap_mode=mode) for name in Pool._fields})
 
