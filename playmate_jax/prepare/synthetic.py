@@ -47,7 +47,7 @@ class SyntheticConfig:
       frames: images a clip, evenly spread over it; 0: every frame.
       emotional: every clip shows one emotion, at one intensity throughout; else none is asked for.
       varied: a fifth of the emotional clips blends two emotions and a third changes on the way; the
-        label is then what the clip begins with, and "truth/emotions" says what each frame asks for.
+        label is then the first emotion, and "truth/emotions" says what each frame asks for.
       voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
       speech: the front end of the cached features.
     """
