@@ -165,7 +165,7 @@ def endless(examples: grain.MapDataset) -> grain.MapDataset:
 
 
 def seeds(seed: int, count: int) -> list[int]:
-    """Independent seeds from one."""
+    """`count` independent seeds that follow from one."""
     return np.random.SeedSequence(seed).generate_state(count).tolist()
 
 

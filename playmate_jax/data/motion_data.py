@@ -18,7 +18,8 @@ from jaxtyping import Float
 
 from playmate_jax.data.batches import Batches, Loading
 from playmate_jax.data.mixture import Data, Part, mixture_statistics, open_mixture
-from playmate_jax.data.motion_windows import KINDS, MotionBatch, Windows, stage1, stage2
+from playmate_jax.data.motion_batch import MotionBatch, Windows
+from playmate_jax.data.motion_windows import KINDS, stage1, stage2
 from playmate_jax.data.prepared import speech_of
 from playmate_jax.data.record_source import Records
 from playmate_jax.errors import UserError
@@ -52,7 +53,7 @@ class MotionData:
 
     @property
     def speech_size(self) -> int:
-        """Speech feature dimension."""
+        """Speech feature dimension, the f of (t, f)."""
         return len(self.statistics.speech_mean)
 
     @functools.cached_property

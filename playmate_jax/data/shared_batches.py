@@ -60,7 +60,7 @@ class SharedBatch:
 
 
 class SharedMemoryWriter:
-    """A worker's segments."""
+    """Segments of shared memory that a worker stacks its batches into."""
 
     def __init__(self) -> None:
         self._segments: list[shared_memory.SharedMemory] = []

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from playmate_jax.data.motion_windows import MotionBatch
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.diffusion.forward import add_noise, x0_from
 from playmate_jax.diffusion.objective import masked_mean, squared_error, velocity_error
 from playmate_jax.losses.readouts import Readout, ReadoutConfig

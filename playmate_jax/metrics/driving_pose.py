@@ -174,7 +174,7 @@ def _write(path: Path, frames: UInt8[np.ndarray, "n h w 3"]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line."""
+    """Command line: measures weights, prints the figures and keeps them where asked to."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

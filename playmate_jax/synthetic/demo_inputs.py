@@ -34,6 +34,7 @@ def demo_portrait() -> UInt8[np.ndarray, "h w 3"]:
 
 
 def main(folder: str) -> None:
+    """Writes portrait.png and speech.wav into a folder, which is made if need be."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     Image.fromarray(demo_portrait()).save(Path(folder) / "portrait.png", optimize=True)
     write_wav(Path(folder) / "speech.wav", demo_utterance().audio, AUDIO_HZ)

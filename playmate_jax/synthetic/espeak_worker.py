@@ -126,7 +126,7 @@ def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segmen
 
 
 def send(stream: BinaryIO, header: dict[str, Any], audio: Sequence[np.ndarray] = ()) -> None:
-    """Writes one message."""
+    """Writes one message to the other process: its length, then its bytes."""
     data = json.dumps({**header, "samples": [len(samples) for samples in audio]}).encode()
     stream.write(struct.pack("<Q", len(data)) + data)
     for samples in audio:

@@ -181,7 +181,7 @@ def _watch(path: Path, workers) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `build_pool`."""
+    """Command line: draws a pool, or what is missing of it."""
     parser = argparse.ArgumentParser(description="Draw a pool of faces to train from.")
     parser.add_argument("path")
     parser.add_argument("--seed", type=int, default=1)

@@ -50,7 +50,7 @@ def save_sheet(path: str | os.PathLike, **options) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `save_sheet`."""
+    """Command line: writes a sheet of synthetic faces to look at."""
     parser = argparse.ArgumentParser(
         description="Draw a contact sheet of the synthetic-face world."
     )

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from playmate_jax.configuration import to_values
+from playmate_jax.data.motion_batch import Windows
 from playmate_jax.data.motion_data import MotionData
-from playmate_jax.data.motion_windows import Windows
 from playmate_jax.data.speech_noise import SpeechNoise
 from playmate_jax.hub.weights import save_weights
 from playmate_jax.losses.motion import LossConfig

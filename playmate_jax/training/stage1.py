@@ -10,8 +10,8 @@ from typing import Any
 
 import jax
 
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
-from playmate_jax.data.motion_windows import MotionBatch
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.losses.motion import motion_loss
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator

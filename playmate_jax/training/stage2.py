@@ -15,8 +15,8 @@ import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from playmate_jax.configuration import from_values
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
-from playmate_jax.data.motion_windows import MotionBatch
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.losses.motion import motion_loss

@@ -5,7 +5,7 @@ import pytest
 
 from playmate_jax.data import Windows, stage1, stage2
 from playmate_jax.data.mixture import mixture_statistics, open_mixture
-from playmate_jax.data.motion_windows import MotionBatch
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EMOTIONS, EXPRESSION, POSE
 from playmate_jax.motion.normalization import clip_pose_statistics

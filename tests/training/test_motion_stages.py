@@ -12,8 +12,8 @@ import pytest
 
 from playmate_jax.configs import demo_stage1
 from playmate_jax.configuration import from_values
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
-from playmate_jax.data.motion_windows import MotionBatch
 from playmate_jax.data.speech_noise import SpeechNoise
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import load_weights

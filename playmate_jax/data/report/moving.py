@@ -52,6 +52,7 @@ class Movement:
         self.energies: list[dict[str, float]] = []
 
     def add(self, motion: Float[np.ndarray, "t 70"]) -> None:
+        """Takes note of the angles and the energy of one clip's motion."""
         self.angles.append(motion[:, ANGLES].astype(np.float32))
         self.energies.append(energy(motion))
 
