@@ -45,6 +45,8 @@ class SyntheticConfig:
       image_size: side of the images in pixels.
       frames: images a clip, evenly spread over it; 0: every frame.
       emotional: each clip shows one emotion, at one intensity throughout; False: no emotion.
+      varied: a fifth of the emotional clips blend two emotions and a third change emotion on the
+        way; the label is then the first emotion, and "truth/emotions" has the weights per frame.
       voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
       speech: the log-mel front end of the cached features.
 
@@ -59,6 +61,7 @@ class SyntheticConfig:
     image_size: int = 256
     frames: int = 24
     emotional: bool = True
+    varied: bool = False
     voice: str = "formant"
     speech: LogMelConfig = LogMelConfig()
 
@@ -121,7 +124,7 @@ def make_clips(
         config.voice,
         config.emotional,
         features=functools.partial(log_mel, config=config.speech),
-        varied=False,  # the label is true of every frame
+        varied=config.varied,
         person=person,
     )
     motion, n = made["motion"], len(made["motion"])

@@ -1,4 +1,4 @@
-"""Clips of speaking synthetic people: the unlimited stream `clip(seed, index)`, and pools on disk.
+"""The unlimited stream of clips of speaking synthetic people: `clip(seed, index)`.
 
 A clip holds augmented speech, its speech features, the true motion and units of the speaker, the
 speaker's face as 63 canonical keypoints, and the emotion at every frame. It depends on (seed,
@@ -6,23 +6,17 @@ index) only, so that processes need not share anything. The speech encoder is pa
 because this package does not import models.
 """
 
-import json
-import multiprocessing
-import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EMOTIONS, FPS
 from playmate_jax.synthetic import emotion as emotions
-from playmate_jax.synthetic import espeak
 from playmate_jax.synthetic.augment import augment as augment_audio
 from playmate_jax.synthetic.performance import perform
 from playmate_jax.synthetic.speech import utterance
 
-VERSION = 4  # of speech and performance: to be raised when clips change
 Features = Callable[[np.ndarray], np.ndarray]
 
 
@@ -36,7 +30,7 @@ def clip(
     features: Features | None = None,
     varied: bool = True,
     person: int | None = None,
-) -> dict:
+) -> dict[str, Any]:
     """Clip number `index` of the stream `seed`.
 
     Args:
@@ -72,85 +66,3 @@ def clip(
     if features is not None:
         result["features"] = features(audio)[:n]
     return result
-
-
-_POOL_DTYPES = dict(
-    features=np.float16,
-    motion=np.float32,
-    units=np.float16,
-    identity=np.float32,
-    emotion=np.float16,
-)
-
-
-def _pool_item(job):
-    seed, index, options = job
-    return clip(seed, index, **options)
-
-
-def build_clip_pool(
-    path: str | pathlib.Path,
-    seed: int,
-    count: int,
-    *,
-    processes: int = 1,
-    keep_audio: bool = False,
-    **options,
-) -> pathlib.Path:
-    """Writes clips 0 .. count-1 as one .npy file per array, (count, ...), and phonemes.json.
-
-    Features, units and emotion are stored as float16, motion and identity as float32, audio as
-    int16. Read them with `np.load(path / "motion.npy", mmap_mode="r")`. A complete pool of the same
-    clips is not written again, an interrupted one is written from the beginning.
-
-    Args:
-      processes: number of processes that make clips.
-      keep_audio: also writes the audio.
-      **options: arguments of `clip`.
-
-    Raises:
-      UserError: the folder holds other clips.
-    """
-    path = pathlib.Path(path)
-    path.mkdir(parents=True, exist_ok=True)
-    named = {name: value for name, value in options.items() if name != "features"}
-    wanted = dict(seed=seed, count=count, version=VERSION, espeak=espeak.available(), **named)
-    card, last = path / "pool.json", path / "phonemes.json"
-    if card.exists() or last.exists():
-        found = json.loads(card.read_text()) if card.exists() else None
-        if found != wanted:
-            raise UserError(
-                f"expected clips {wanted} in {path}, found {found or 'others'}: use another folder"
-            )
-        if last.exists():
-            return path
-    card.write_text(json.dumps(wanted))
-    jobs = ((seed, index, options) for index in range(count))
-    arrays: dict[str, np.memmap] = {}
-    phonemes = []
-    context = multiprocessing.get_context("spawn")
-    pool = context.Pool(processes) if processes > 1 else None
-    items = pool.imap(_pool_item, jobs, chunksize=4) if pool else map(_pool_item, jobs)
-    for index, item in enumerate(tqdm(items, total=count, desc=path.name, unit="clip")):
-        phonemes.append(
-            [(p.name, round(p.start, 4), round(p.end, 4), p.stress) for p in item["phonemes"]]
-        )
-        values = {name: item[name] for name in _POOL_DTYPES if name in item}
-        if keep_audio:
-            values["audio"] = np.clip(item["audio"] * 32767, -32768, 32767).astype(np.int16)
-        for name, value in values.items():
-            dtype = _POOL_DTYPES.get(name, value.dtype)
-            if name not in arrays:
-                arrays[name] = np.lib.format.open_memmap(
-                    path / f"{name}.npy", "w+", dtype, (count, *value.shape)
-                )
-            arrays[name][index] = value
-    if pool:
-        pool.close()
-        pool.join()
-    for array in arrays.values():
-        array.flush()
-    part = path / ".phonemes.json.part"
-    part.write_text(json.dumps(phonemes))
-    part.replace(last)
-    return path

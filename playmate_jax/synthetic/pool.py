@@ -16,9 +16,11 @@ A pool is a folder with arrays of I identities x F frames, indexed [identity, fr
 
 Each process renders its identities in order: `open_pool(path).ready()` is the number of complete
 ones from the first on, with which training can start before the pool is complete. The content
-depends on (seed, identity) only, and an interrupted pool is continued where it stopped.
+depends on (seed, identity) only, and an interrupted pool is continued where it stopped. The pools
+of the shipped weights:
 
-    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 2400 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
 """
 
 import argparse
@@ -43,6 +45,7 @@ from playmate_jax.synthetic.keypoints import keypoints
 
 VERSION = 2  # of the renderer: to be raised when images change
 MAP = 64  # side of the position and mask maps
+TEST_SEED = 2  # of the people that figures are measured on, and that nothing is trained on
 
 # Standard deviations of pitch, yaw, roll (degrees), scale, tx, ty; clipped at 2.5 of them.
 POSE_STD = np.array([5.0, 8.0, 4.0, 0.72 * 0.012, 0.03, 0.03])
@@ -103,7 +106,7 @@ def open_pool(path: str | os.PathLike, mode: Literal["r", "r+"] = "r") -> Pool:
     if not (path / "pool.json").exists():
         raise UserError(
             f"expected a pool of faces, found no pool.json in {path}: make one with "
-            "`python -m playmate_jax.training.demo_pools`"
+            f"`python -m playmate_jax.synthetic.pool {path}`"
         )
     return Pool(**{name: np.load(path / f"{name}.npy", mmap_mode=mode) for name in Pool._fields})
 

@@ -18,9 +18,7 @@ def shifted(portrait, count):
     return [np.roll(portrait, t % 5, 1) for t in range(count)]
 
 
-@pytest.mark.parametrize(
-    ("fps", "count"), [(60, 24), (50, 20), (30, 12), (NTSC, 12)]
-)
+@pytest.mark.parametrize(("fps", "count"), [(60, 24), (50, 20), (30, 12), (NTSC, 12)])
 def test_a_dubbed_video_keeps_its_rate(
     animator, write_frames, portrait_pixels, speech_samples, fps, count
 ):

@@ -70,6 +70,22 @@ def test_the_emotion_is_true_of_every_frame():
     assert (calm.emotion, calm.intensity) == (-1, 0)
 
 
+def test_emotions_may_change_within_a_clip():
+    """The label is the first emotion; the truth says what each frame asks for."""
+    config = dataclasses.replace(
+        CONFIG, varied=True, identities=24, hours=24 * 4 / 3600, seconds=4, frames=1, image_size=16
+    )
+    clips = [clip_of(config, number) for number in range(24)]
+    tracks = [clip.truth["emotions"] for clip in clips]
+    changing = [np.ptp(track, axis=0).max() > 0 for track in tracks]
+    blended = [(track > 0).sum(1).max() > 1 for track in tracks]
+    # of 24 clips a third changes and a fifth blends: 8 +- 2.3, 5 +- 2
+    assert 2 <= sum(changing) <= 15 and 1 <= sum(blended) <= 11
+    for clip, track in zip(clips, tracks, strict=True):
+        assert clip.emotion == int(clip.id.split("-")[1]) % 8
+        assert clip.intensity == pytest.approx(track.sum(1).max())
+
+
 def test_people_share_the_clips_and_keep_to_one_split():
     sources = SyntheticConfig(identities=40, hours=0.1, seconds=4).sources().sources
     assert len(sources) == 90

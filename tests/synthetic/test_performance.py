@@ -1,7 +1,5 @@
 """Faces that speak: lips follow the sounds, heads and emotions live, everything is repeatable."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -204,15 +202,3 @@ def test_tracks_ask_for_the_named_emotion_and_stay_in_range():
         assert track.min() >= 0 and track.sum(1).max() <= 1 + 1e-6
     constant = emotion.sample_track(np.random.default_rng(0), 100, 3, varied=False)
     assert np.ptp(constant, axis=0).max() == 0 and (constant > 0).any(0).sum() == 1
-
-
-def test_a_pool_holds_the_clips(tmp_path):
-    kw = dict(seconds=1, voice="formant", features=lambda a: a[::640, None])
-    clips.build_clip_pool(tmp_path / "pool", 7, 2, keep_audio=True, **kw)
-    clip = clips.clip(7, 1, **kw)
-    load = lambda name: np.load(tmp_path / "pool" / f"{name}.npy")  # noqa: E731
-    assert np.array_equal(load("motion")[1], clip["motion"])
-    np.testing.assert_allclose(load("units")[1], clip["units"], atol=1e-3)  # stored in half
-    assert load("features").dtype == np.float16 and load("audio").dtype == np.int16
-    stored = json.loads((tmp_path / "pool" / "phonemes.json").read_text())[1]
-    assert [p[0] for p in stored] == [p.name for p in clip["phonemes"]]
