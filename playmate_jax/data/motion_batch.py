@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float, Float32, Int16
 
 from playmate_jax.data.batches import Leaf
 from playmate_jax.data.records import NO_EMOTION
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import EMOTIONS
+from playmate_jax.motion.layout import EMOTIONS, SAMPLES_PER_FRAME
 from playmate_jax.motion.normalization import Statistics, normalize
 from playmate_jax.motion.windows import Window, WindowConfig, random_start, window_at
 
