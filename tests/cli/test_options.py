@@ -99,6 +99,6 @@ def test_stopped_training_ends_a_script_of_several_stages(trained, tmp_path, cap
     assert not (tmp_path / "out").exists()
 
 
-def test_an_override_without_a_value_is_told(trained, capsys, tmp_path):
+def test_an_override_without_a_value_is_refused(trained, capsys, tmp_path):
     assert run(["train", "c.py", "--workdir", str(tmp_path), "--set", "seed"]) == 2
     assert "FIELD=VALUE" in capsys.readouterr().err
