@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Train the shipped demo weights from nothing: draw faces and prepare speaking people, then the three
-# stages. Interrupt it at will; the same command goes on where it stopped. Work is kept in runs/.
+# Trains the demo weights from scratch: renders synthetic faces, prepares clips of speaking people, then
+# trains the stages. If it is interrupted, the same command resumes. All files are kept in runs/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-.venv/bin/python}
 PLAYMATE=${PLAYMATE:-.venv/bin/playmate}
 WEIGHTS=runs/demo/weights
 
-command -v espeak-ng > /dev/null || echo "no espeak-ng here: every voice is the formant synthesiser's," \
+command -v espeak-ng > /dev/null || echo "espeak-ng is not installed: every voice is the formant synthesiser's," \
   "and lips learned from it follow other voices less well" >&2
 "$PYTHON" -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
 "$PYTHON" -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48

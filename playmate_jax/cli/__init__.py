@@ -69,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _too_long(error: Exception) -> UserError | None:
-    """What to say of a name that the system does not take, wherever it was met."""
+    """The error message for a name that is too long for the file system, else None."""
     if getattr(error, "errno", None) != errno.ENAMETOOLONG:
         return None
     from playmate_jax.paths import check_names

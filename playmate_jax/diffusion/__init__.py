@@ -4,5 +4,5 @@ Noise prediction is the only interface: a denoiser is a callable `predict_noise(
 The output of a network that predicts something else is converted by `forward.noise_from`.
 """
 
-# In the order of `samplers.SAMPLERS`; here the command line finds them without importing JAX.
+# In the order of `samplers.SAMPLERS`; defined here for the command line, which must not import JAX.
 SAMPLER_NAMES = ("ddpm", "ddim", "dpm++")

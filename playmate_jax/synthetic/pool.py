@@ -17,7 +17,7 @@ A pool is a folder with arrays of I identities x F frames, indexed [identity, fr
 Each process renders its identities in order: `open_pool(path).ready()` is the number of complete
 ones from the first on, with which training can start before the pool is complete. The content
 depends on (seed, identity) only, and an interrupted pool is continued where it stopped. The pools
-of the shipped weights:
+of the demo weights:
 
     python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
     python -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
