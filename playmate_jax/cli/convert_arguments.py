@@ -28,7 +28,7 @@ def add(p: argparse.ArgumentParser) -> None:
     p.add_argument("words", nargs="+", metavar="[FAMILY] SOURCE OUT", help="see above")
     p.add_argument(
         "--to", choices=("jax", "torch"), default="jax",
-        help="torch writes a .safetensors or .pth file, by the suffix of OUT, or else the folder that "
+        help="torch writes a .safetensors or .pth file, by OUT's suffix, or else the folder that "
         "LivePortrait or transformers load (default jax)",
     )  # fmt: skip
     p.add_argument(
