@@ -71,6 +71,7 @@ class JoyvasaGenerator:
         )
 
     def with_defaults(self, request: Request) -> Request:
+        """The request with JoyVASA's own sampler, steps and guidance where none is given."""
         asked = request.with_defaults(sampler="ddpm", audio_scale=self.config.audio_scale)
         whole = self.config.denoiser.n_diffusion_steps
         return asked.with_defaults(steps=min(DEFAULT_STEPS.get(str(asked.sampler), whole), whole))

@@ -125,7 +125,7 @@ class Still:
         self._image: np.ndarray | None = None
 
     def image(self) -> UInt8[np.ndarray, "h w 3"]:
-        """Upright RGB."""
+        """The frame as upright RGB, uint8."""
         if self._image is None:
             self._image = self._frame.image()
         return self._image

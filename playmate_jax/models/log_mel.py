@@ -43,7 +43,7 @@ class LogMelConfig:
 
     @property
     def size(self) -> int:
-        """Numbers a video frame."""
+        """The speech feature dimension, per video frame."""
         return self.bands * self.subframes
 
 

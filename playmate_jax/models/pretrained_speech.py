@@ -82,7 +82,7 @@ class PretrainedSpeech:
 
     @property
     def size(self) -> int:
-        """Features per frame."""
+        """The speech feature dimension, per video frame."""
         return self.config.network.width
 
     def __call__(self, audio: Float[np.ndarray, "s"]) -> Float[np.ndarray, "t f"]:
