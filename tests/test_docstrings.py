@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("playmate_jax", "converters", "configs")
 LEAST_SHARE, LEAST_WORDS = 0.95, 5
-# What linen calls on every module says nothing that the class has not said.
-EXPLAINED_BY_THE_CLASS = {"setup"}
+# Like `__call__`, these are the frameworks' own methods (linen's, PyTorch's): the class's docstring
+# says what the module computes.
+FRAMEWORKS_OWN = {"setup", "forward"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -39,7 +40,7 @@ def definitions(parent: ast.Module | ast.ClassDef, place: str) -> Iterator[Docum
     """Public definitions in a module or a public class; those inside functions are private."""
     for node in parent.body:
         if isinstance(node, Definition) and not node.name.startswith("_"):
-            if node.name in EXPLAINED_BY_THE_CLASS and isinstance(parent, ast.ClassDef):
+            if node.name in FRAMEWORKS_OWN and isinstance(parent, ast.ClassDef):
                 continue
             name = f"{place}:{node.lineno} {node.name}"
             yield Documented(name, ast.get_docstring(node))
