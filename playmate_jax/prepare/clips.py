@@ -75,16 +75,15 @@ class ClipMaker:
             if getattr(error, "errno", None) in _OURS:
                 raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
-            for path in filter(None, (source.path, source.audio)):
-                reason = reason.replace(path, source.below_root(path))
-            yield Dropped(source.id, source.place, stage, " ".join(reason.split()))
+            yield Dropped(source.id, source.place, stage, _below_root(reason, source))
 
     def _clips(self, source: Source, found: Probe) -> Iterator[Clip | Dropped]:
         shortest, longest = (
             round(s * FPS) for s in (self.config.shortest_s, self.config.longest_s)
         )
-        heard = Samples(audio_blocks(found.sound, AUDIO_HZ))  # for cutting, ahead of the clips
-        spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
+        remarks: list[str] = []  # of the sound
+        # once for cutting, ahead of the clips, and once for them
+        heard, spoken = (Samples(audio_blocks(found.sound, AUDIO_HZ, remarks)) for _ in range(2))
         shown = Shown(found)
         parts = pieces(
             scenes(images(found)),
@@ -98,6 +97,8 @@ class ClipMaker:
             name = f"{source.id}-{number:03d}"
             number += 1
             yield self._clip(source, piece, name, shown, spoken)
+        for remark in dict.fromkeys([*found.reader.remarks, *remarks]):  # what was left out
+            yield Dropped(source.id, source.place, "decode", _below_root(remark, source))
         if not number:
             yield Dropped(
                 source.id, source.place, "track",
@@ -150,6 +151,13 @@ class ClipMaker:
             rows=seen.rows,
             landmarks=seen.landmarks,
         )
+
+
+def _below_root(reason: str, source: Source) -> str:
+    """A sentence in one line, with the source's files as the data set names them."""
+    for path in filter(None, (source.path, source.audio)):
+        reason = reason.replace(path, source.below_root(path))
+    return " ".join(reason.split())
 
 
 def stills(found: Probe) -> Iterator[Still]:

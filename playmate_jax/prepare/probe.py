@@ -49,8 +49,8 @@ def probe(source: Source) -> Probe:
             f"expected a span of '{source.path}' that ends after it begins, found "
             f"{source.start_s:.2f} s to {source.end_s} s: correct the list"
         )
-    # told lengths are rough; what is a minute beyond them is not there
-    if source.start_s > reader.duration_s + 60:
+    # declared lengths are rough; what is a minute beyond them is not there
+    if reader.duration_is_declared and source.start_s > reader.duration_s + 60:
         raise UserError(
             f"expected '{source.path}' to reach {source.start_s:.1f} s, found that it ends at "
             f"{reader.duration_s:.1f} s: it may be another video"
