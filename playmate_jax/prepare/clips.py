@@ -82,8 +82,8 @@ class ClipMaker:
             round(s * FPS) for s in (self.config.shortest_s, self.config.longest_s)
         )
         remarks: list[str] = []  # of the sound
-        # once for cutting, ahead of the clips, and once for them
-        heard, spoken = (Samples(audio_blocks(found.sound, AUDIO_HZ, remarks)) for _ in range(2))
+        heard = Samples(audio_blocks(found.sound, AUDIO_HZ, remarks))  # for cutting, ahead of clips
+        spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
         shown = Shown(found)
         parts = pieces(
             scenes(images(found)),
