@@ -27,6 +27,7 @@ class AnimatedImage:
     """
 
     rotation_deg, has_audio, whole_s = 0, False, None
+    duration_is_declared = True
     remarks: tuple[str, ...] = ()
 
     def __init__(self, path: Path):

@@ -127,7 +127,9 @@ def _timed(
     begin = _image_begins(path)
     count, early, channels = 0, None, 0
     padding: list[np.ndarray] = []
+    remark: str | None = None
     for decoded, first in decoded_samples(container, stream, hz, path, damage):
+        remark = _updated(remarks, remark, damage.remark(path))  # the rest may never be read
         channels = channels or decoded.shape[1]
         samples = _as_channels(decoded, channels)
         if early is None:
@@ -150,8 +152,18 @@ def _timed(
         raise _no_sound(path)
     if declared and count / hz < 0.9 * declared - SHORTEST_S:
         raise _cut_short(path, f"{count / hz:.1f} s of {float(declared):.1f} s are there")
-    if (remark := damage.remark(path)) is not None:
-        remarks.append(remark)
+    _updated(remarks, remark, damage.remark(path))
+
+
+def _updated(remarks: list[str], before: str | None, now: str | None) -> str | None:
+    """Puts a sentence into the list, in place of an earlier one; returns it."""
+    if now is None or now == before:
+        return before
+    if before is None:
+        remarks.append(now)
+    else:
+        remarks[remarks.index(before)] = now
+    return now
 
 
 def _image_begins(path: str | os.PathLike) -> Fraction | None:

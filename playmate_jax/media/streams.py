@@ -54,15 +54,19 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     return stream.codec_context
 
 
+def is_guessed(container: av.container.InputContainer) -> bool:
+    """Whether the lengths of such a file are guesses of FFmpeg's."""
+    return bool(set(container.format.name.split(",")) & _GUESSED)
+
+
 def declared_s(
     container: av.container.InputContainer, stream: Any, path: str | os.PathLike
 ) -> Fraction | None:
     """How long a stream lasts by its header; None where there is only a guess."""
-    names = set(container.format.name.split(","))
-    if names & _GUESSED:
+    if is_guessed(container):
         return None
     declared = seconds(stream.duration, stream.time_base)
-    if "mp3" in names:
+    if container.format.name == "mp3":
         length = _mp3_length_s(path, stream.rate)
         if length is None or declared is None or abs(length - declared) > _NEAR_S:
             return length  # FFmpeg goes by the bit rate where other recordings follow

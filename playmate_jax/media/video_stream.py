@@ -23,6 +23,7 @@ from playmate_jax.media.frames import DecodedFrame, near_rate
 from playmate_jax.media.streams import (
     declared_s,
     decoder_of,
+    is_guessed,
     missing_bytes,
     moving_image,
     sound_track,
@@ -44,7 +45,8 @@ class VideoStream:
       rotation_deg: the recorder's, that is applied.
       has_audio: whether there is a sound track.
       whole_s: how long it lasts by its header; None where there is only a guess.
-      duration_s, frame_count: as the file tells or FFmpeg guesses.
+      duration_s, frame_count: as the file declares, or FFmpeg guesses where
+        `duration_is_declared` is False.
 
     Raises:
       UserError: no video, too large, or damaged at its beginning.
@@ -74,6 +76,7 @@ class VideoStream:
             self.size = self._image(first, 0.0).shape[1::-1]
             self.frame_count = stream.frames or max(1, round((declared or 0) * self.fps))
             self.duration_s = declared or self.frame_count / self.fps
+            self.duration_is_declared = declared is not None and not is_guessed(container)
             is_hdr = hdr.is_hdr(int(first.color_trc))
         self._brightest = self._brightest_light() if is_hdr else 0.0
 

@@ -80,15 +80,14 @@ class ClipMaker:
             if getattr(error, "errno", None) in _OURS:
                 raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
-            for path in filter(None, (source.path, source.audio)):
-                reason = reason.replace(path, source.below_root(path))
-            yield Dropped(source.id, source.place, stage, " ".join(reason.split()))
+            yield Dropped(source.id, source.place, stage, _below_root(reason, source))
 
     def _clips(self, source: Source, found: Probe) -> Iterator[Clip | Dropped]:
         shortest, longest = (
             round(s * FPS) for s in (self.config.shortest_s, self.config.longest_s)
         )
-        heard = Samples(audio_blocks(found.sound, AUDIO_HZ))  # for cutting, ahead of the clips
+        remarks: list[str] = []  # of the sound
+        heard = Samples(audio_blocks(found.sound, AUDIO_HZ, remarks))  # for cutting, ahead of clips
         spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
         shown = enumerate(stills(found), found.start)  # the second reading
         parts = pieces(
@@ -103,6 +102,8 @@ class ClipMaker:
             name = f"{source.id}-{number:03d}"
             number += 1
             yield self._clip(source, piece, name, shown, spoken)
+        for remark in dict.fromkeys([*found.reader.remarks, *remarks]):  # what was left out
+            yield Dropped(source.id, source.place, "decode", _below_root(remark, source))
         if not number:
             yield Dropped(
                 source.id, source.place, "track",
@@ -160,6 +161,13 @@ class ClipMaker:
             rows=seen.rows,
             landmarks=seen.landmarks,
         )
+
+
+def _below_root(reason: str, source: Source) -> str:
+    """A sentence in one line, with the source's files as the data set names them."""
+    for path in filter(None, (source.path, source.audio)):
+        reason = reason.replace(path, source.below_root(path))
+    return " ".join(reason.split())
 
 
 def stills(found: Probe) -> Iterator[Still]:

@@ -57,8 +57,8 @@ def probe(source: Source) -> Probe:
             f"expected a span of '{source.path}' that ends after it begins, found "
             f"{source.start_s:.2f} s to {source.end_s} s: correct the list"
         )
-    # lengths in files are estimates; a start one minute beyond them is an error
-    if source.start_s > reader.duration_s + 60:
+    # lengths in files are estimates; a start one minute beyond a declared one is an error
+    if reader.duration_is_declared and source.start_s > reader.duration_s + 60:
         raise UserError(
             f"expected '{source.path}' to reach {source.start_s:.1f} s, found that it ends at "
             f"{reader.duration_s:.1f} s: it may be another video"
