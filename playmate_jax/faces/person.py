@@ -9,8 +9,10 @@ is compared with crops of the person that were kept along the way, the nearest o
 
 Over seven real talking heads, lit 15 % brighter or darker, warmer, shifted, or enlarged from 48
 pixels, a person's own sums of the two lie below 0.79 and textures below 0.32; those of different
-persons above 0.82 and 0.34. This is no face recognition: the same person in other light and other
-clothes is taken for another one, and two people alike in both may be taken for one.
+persons above 0.82 and 0.34. Place and size tell nothing there (a conversation shows its people at
+the same place), nor do proportions of the landmarks, which differ as much with expression and pose.
+This is no face recognition: the same person in other light and other clothes is taken for another
+one, and two people alike in both may be taken for one.
 """
 
 from typing import NamedTuple
@@ -28,7 +30,6 @@ _SIDE = 64
 _BINS = 6  # of each colour
 _CELL, _CELLS = 15, 4  # pixels, a side
 _MOST_TEXTURE, _MOST = 0.34, 0.8  # of a person's own: texture, and texture and colours together
-_SAME_PLACE = 1.15  # more may have changed where the face is where it was: a light, a smile
 _EVERY, _KEPT = 10, 48  # sightings of one that is kept, and how many are at most
 
 
@@ -54,17 +55,16 @@ def difference(one: Appearance, other: Appearance) -> tuple[float, float]:
 
 
 class Person:
-    """Somebody who is followed: what they looked like so far, and where they were last."""
+    """Somebody who is followed: what they looked like so far."""
 
     def __init__(self) -> None:
         self._seen: list[Appearance] = []
         self._every, self._sightings = _EVERY, 0
-        self._last: Face | None = None
 
     @property
     def known(self) -> bool:
         """Whether they were seen at all."""
-        return self._last is not None
+        return bool(self._seen)
 
     def saw(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> None:
         """Remembers a sighting; of many, as few as are enough, spread over all of them."""
@@ -74,7 +74,6 @@ class Person:
                 del self._seen[1::2]
                 self._every *= 2
         self._sightings += 1
-        self._last = face
 
     def among(self, image: UInt8[np.ndarray, "h w 3"], faces: list[Face]) -> Face | None:
         """The face that is theirs; None where none looks like them."""
@@ -85,10 +84,8 @@ class Person:
     def _unlike(self, image: np.ndarray, face: Face) -> float:
         """From 0; above 1 it is somebody else."""
         now = appearance(image, ffhq_square(face))
-        allowed = _SAME_PLACE if self._last is not None and _overlap(self._last, face) else 1.0
         pairs = [difference(now, before) for before in self._seen]
-        measures = [max(t / _MOST_TEXTURE, (t + c) / _MOST) for t, c in pairs]
-        return min(measures, default=np.inf) / allowed
+        return min(max(t / _MOST_TEXTURE, (t + c) / _MOST) for t, c in pairs)
 
 
 def _texture(crop: UInt8[np.ndarray, "s s 3"]) -> Float[np.ndarray, "cells patterns"]:
@@ -104,10 +101,3 @@ def _texture(crop: UInt8[np.ndarray, "s s 3"]) -> Float[np.ndarray, "cells patte
     code = (code >> 2)[: _CELL * _CELLS, : _CELL * _CELLS]
     cells = code.reshape(_CELLS, _CELL, _CELLS, _CELL).swapaxes(1, 2).reshape(_CELLS**2, -1)
     return np.stack([np.bincount(cell, minlength=64) for cell in cells]) / _CELL**2
-
-
-def _overlap(one: Face, other: Face) -> bool:
-    """Whether two faces share at least half of the area that they cover together."""
-    inner = np.minimum(one.box[2:], other.box[2:]) - np.maximum(one.box[:2], other.box[:2])
-    shared = float(np.prod(np.maximum(inner, 0)))
-    return shared >= (one.area + other.area - shared) / 2

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces.crop import SIZE, Square, face_square, pick_face
-from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow
+from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow, nearest
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.person import Person
 from playmate_jax.faces.scenes import scenes
@@ -88,12 +88,19 @@ def track_person(
 ) -> tuple[list[Face | None], list[int]]:
     """As `track_faces`, through cuts: (their face in every frame, the first frames of stretches).
 
-    Frames of a dissolve, and those that show somebody else, are frames without the face.
+    Frames of a dissolve, and those that show somebody else, are frames without the face. A face
+    that is known only some frames after a cut was there from the cut on.
     """
     person = Person()
+    unknown: dict[int, list[Face]] = {}  # faces of frames since the cut, none of which was theirs
 
     def choose(image: Image, found: list[Face]) -> Face | None:
-        return person.among(image, found) if person.known else _numbered(found, number)
+        if not person.known:
+            return _numbered(found, number)
+        face = person.among(image, found)
+        if face is None:
+            unknown[len(faces)] = found
+        return face
 
     follower = FaceFollower(landmarker, choose, _PATIENCE)
     faces: list[Face | None] = []
@@ -109,8 +116,20 @@ def track_person(
             spoiled = min(shown.spoiled, len(faces))
             faces[len(faces) - spoiled :] = [None] * spoiled
             cuts.append(len(faces))
+            unknown = {len(faces): unknown.get(len(faces), [])}
         faces.append(face)
+        if face is not None:
+            _backwards(faces, unknown)
     return faces, cuts
+
+
+def _backwards(faces: list[Face | None], unknown: dict[int, list[Face]]) -> None:
+    """Gives the last face to the frames before it, as far as one stood near its place."""
+    i, last = len(faces) - 2, faces[-1]
+    while unknown and last is not None and faces[i] is None:
+        last = faces[i] = nearest(unknown.get(i, []), last)
+        i -= 1
+    unknown.clear()
 
 
 def track_video(
