@@ -4,9 +4,8 @@ import argparse
 
 from playmate_jax.cli.animate import DEFAULT_OUTPUT, command
 from playmate_jax.cli.parsing import face_box, gain, natural, positive
+from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.motion.layout import EMOTIONS
-
-SAMPLERS = ("ddim", "ddpm", "dpm++")
 
 SHORT = "a portrait and speech become a video"
 DESCRIPTION = f"""\
@@ -154,7 +153,7 @@ def add(p: argparse.ArgumentParser) -> None:
     )
     g.add_argument(
         "--sampler",
-        choices=SAMPLERS,
+        choices=SAMPLER_NAMES,
         help="diffusion sampler (default: the generator's own; playmate ddim, joyvasa ddpm)",
     )
     g.add_argument(
