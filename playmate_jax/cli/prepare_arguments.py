@@ -42,7 +42,9 @@ def add(p: argparse.ArgumentParser, positive, natural, gain) -> None:
     g = p.add_argument_group("input")
     g.add_argument("data_set", metavar="NAME", choices=(*READERS, DRAWN), help=_choices())
     g.add_argument("root", metavar="ROOT", nargs="?", help="the folder with its videos and tables")
-    g.add_argument("--limit", type=positive, metavar="N", help="only N of the videos, drawn evenly")
+    g.add_argument(
+        "--limit", type=positive, metavar="N", help="only N of the videos, an even sample"
+    )
     g.add_argument(
         "--split",
         choices=SPLITS,

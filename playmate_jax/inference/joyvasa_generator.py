@@ -45,7 +45,7 @@ from playmate_jax.motion.layout import (
 )
 
 SILENT_FRAMES = 2  # in front of the speech
-SILENT_SAMPLES = (SILENT_FRAMES * SAMPLES_PER_FRAME, 640)
+SILENT_SAMPLES = (SILENT_FRAMES * SAMPLES_PER_FRAME, SAMPLES_PER_FRAME)
 DEFAULT_STEPS = {"ddim": 25, "dpm++": 20}  # ddpm: all
 
 # What a motion template's statistics hold, and how many numbers of each.

@@ -4,6 +4,8 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -163,3 +165,14 @@ def test_dropped_travels_whole(pool):
         assert next(iter(make(short))) == Dropped(
             "fake-0000-000", "short.mp4", "quality", "shorter than 3 s", {"seconds": 1.5}
         )
+
+
+def test_a_worker_starts_without_what_only_the_pipeline_needs():
+    """Beam and TFDS take seconds to import; the models' own packages come with the models."""
+    code = (
+        "import sys, playmate_jax.prepare.worker, playmate_jax.prepare.ledger; "
+        "print([m for m in ('apache_beam', 'tensorflow_datasets', 'librosa', 'jax') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stdout + done.stderr

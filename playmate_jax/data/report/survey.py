@@ -32,7 +32,7 @@ from playmate_jax.data.report.moving import SHOWN_S, Movement, Trace, stillness,
 from playmate_jax.motion.layout import EMOTIONS, FPS
 
 SAMPLE = 2000  # records whose motion is looked at
-COLUMNS, STRIPS, TRACES = 8, 4, 6  # faces of a row, rows through time, clips drawn as curves
+COLUMNS, STRIPS, TRACES = 8, 4, 6  # faces in a row, rows through time, clips as curves
 UNLABELLED_FACES = 4 * COLUMNS
 Progress = Callable[[str, int, int], None]
 
@@ -200,7 +200,7 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
         if what := stillness(motion):
             found.still.append((record["id"], what))
         if k in traced:
-            caption = " \N{MIDDLE DOT} ".join(filter(None, _told(record)))
+            caption = " \N{MIDDLE DOT} ".join(filter(None, _id_and_about(record)))
             found.traces.append(trace_of(record, caption, shown_s))
     found.looked_at = count
 
@@ -228,12 +228,12 @@ def _look_at_faces(found: Survey, records: DataSet, progress: Progress) -> None:
     for k in strips:
         record = records[k]
         shown = np.unique(np.linspace(0, images[k] - 1, COLUMNS).round().astype(int)).tolist()
-        found.strips.append(Sheet(*_told(record), faces_of(record, shown)))
+        found.strips.append(Sheet(*_id_and_about(record), faces_of(record, shown)))
         progress("faces", done := done + 1, total)
 
 
-def _told(record: Mapping[str, Any]) -> tuple[str, str]:
-    """The id of a record, and whose it is in which mood."""
+def _id_and_about(record: Mapping[str, Any]) -> tuple[str, str]:
+    """The id of a record, and its speaker and emotion as text."""
     about = [record["speaker"]] * (not record["id"].startswith(record["speaker"]))
     if (emotion := record["emotion"]) != NO_EMOTION:
         about.append(f"{EMOTIONS[emotion]} {record['intensity']:.2g}")
