@@ -1,52 +1,52 @@
-# `make help` lists the targets. Everything runs in a private environment, .venv, made on first use.
+# `make help` lists the targets. Everything runs in a private environment, .venv, created on first use.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 GOLDEN ?= ../shared/reference
 SEED   ?= 0
 
-# XLA:CPU allocates its temporaries afresh each call; keep glibc from unmapping them (README, Speed).
+# XLA:CPU allocates its temporaries anew at each call; this keeps glibc from unmapping them.
 MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help
 .PHONY: help animate test lint parity crossings bench bench-data demo-weights figures clean
 
-help:  ## this list
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
 	  awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-animate: $(VENV)/animate.stamp  ## bundled portrait + bundled speech -> playmate-demo.mp4
+animate: $(VENV)/animate.stamp  ## animate the bundled portrait and speech: playmate-demo.mp4
 	$(BIN)/playmate animate
 
-test: $(VENV)/test.stamp  ## the tests (SLOW=1: also the ones that take minutes)
+test: $(VENV)/test.stamp  ## run the tests (SLOW=1: also those that take minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 	  --jaxtyping-packages=playmate_jax,tests.check $(if $(SLOW),,-m "not slow")
 
-lint: $(VENV)/test.stamp  ## ruff and mypy
+lint: $(VENV)/test.stamp  ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-parity: $(VENV)/test.stamp  ## networks against recorded PyTorch outputs (GOLDEN=dir SEED=n)
+parity: $(VENV)/test.stamp  ## compare networks with recorded PyTorch outputs (GOLDEN=dir SEED=n)
 	$(MALLOC) $(BIN)/python -m playmate_jax.converters.parity $(GOLDEN) --seed $(SEED)
 
-crossings: $(VENV)/test.stamp  ## every family to JAX and back at full size: a table in Markdown
+crossings: $(VENV)/test.stamp  ## convert every family to JAX and back at full size: a table in Markdown
 	$(MALLOC) $(BIN)/python -m playmate_jax.converters.round_trips
 
-bench: $(VENV)/test.stamp  ## W, G and a train step at full size against PyTorch twins, alternating
+bench: $(VENV)/test.stamp  ## time W, G and a train step at full size against PyTorch references
 	$(MALLOC) $(BIN)/python benchmarks/full_size.py
 
-bench-data: $(VENV)/test.stamp  ## records, drawing, input pipeline, and 500 broken media files
+bench-data: $(VENV)/test.stamp  ## time records, renderer and input pipeline; prepare 500 broken media files
 	$(BIN)/python benchmarks/records.py
-	$(BIN)/python benchmarks/drawn_faces.py
+	$(BIN)/python benchmarks/synthetic_faces.py
 	$(MALLOC) $(BIN)/python benchmarks/input_pipeline.py
 	$(BIN)/python benchmarks/fuzz_media.py
 
-demo-weights: $(VENV)/test.stamp  ## train the shipped weights from nothing (hours on a CPU)
+demo-weights: $(VENV)/test.stamp  ## train the demo weights from scratch (hours on a CPU)
 	$(MALLOC) bash launch/demo_weights.sh
 
-figures: $(VENV)/test.stamp  ## measure the shipped weights; figures go into their cards (DATA=dir)
+figures: $(VENV)/test.stamp  ## measure the shipped weights; results go into their cards (DATA=dir)
 	$(MALLOC) bash launch/figures.sh
 
 clean:  ## remove the private environment
@@ -58,8 +58,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 
-# opencv-python needs the system's libGL; where it is missing, the headless build takes its place.
-# After every installation: each brings opencv-python back, and the two share their files.
+# opencv-python needs the system's libGL; where it is missing, the headless build replaces it. This is
+# repeated after every installation, because each installs opencv-python again over the same files.
 CV2 = $(BIN)/python -c 'import cv2' 2>/dev/null || ( \
 	  $(BIN)/python -m pip uninstall -q -y opencv-python && \
 	  $(BIN)/python -m pip install -q --force-reinstall --no-deps opencv-python-headless )

@@ -1,10 +1,10 @@
-"""W, G and the generator's train step at full size on CPU, against PyTorch references of our own.
+"""Times W, G and the motion denoiser's train step at full size on CPU, against PyTorch references.
 
     make bench        (sets the allocator's environment; takes some minutes)
 
-Both sides run in one process, strictly alternating A B A B, in both orders; float32, random
-weights, batch 1 for W and G, batch 8 with dropout and Adam for the train step. Prints the median
-of each side and the ratio PyTorch / JAX: above 1, JAX is faster. Needs torch (extra "convert").
+Both sides run in one process and alternate strictly, in both orders; float32, batch 1 for W and G,
+batch 8 with dropout and Adam for the train step. Prints the median of each side and the ratio of
+times PyTorch / JAX: above 1, JAX is faster. Needs torch (extra "convert").
 """
 
 import argparse
@@ -34,17 +34,17 @@ TRAIN_BATCH, LEARNING_RATE = 8, 1e-4
 
 
 def noise(*shape: int) -> np.ndarray:
-    """Normal noise; the values do not matter."""
+    """Normal noise of the given shape, float32."""
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
 def constant(tree):
-    """Small numbers in the shapes of a tree: quicker than drawing, as costly to compute with."""
+    """A tree of constants in the shapes of `tree`: faster to make than random numbers."""
     return jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.01, leaf.dtype), tree)
 
 
 def warping() -> tuple[Side, Side]:
-    """W on one frame."""
+    """W on one frame: the PyTorch reference, and ours."""
     config = RendererConfig()
     f = config.appearance
     volume, points = noise(1, f.volume_channels, f.volume_depth, 64, 64), 0.3 * noise(1, 21, 3)
@@ -57,7 +57,7 @@ def warping() -> tuple[Side, Side]:
 
 
 def spade() -> tuple[Side, Side]:
-    """G on one frame."""
+    """G on one frame: the PyTorch reference, and ours."""
     config = RendererConfig()
     feature = noise(1, config.warping.out_channels, 64, 64)
     reference = SpadeReference(config.spade, config.warping.out_channels).eval()
@@ -69,7 +69,7 @@ def spade() -> tuple[Side, Side]:
 
 
 def train_step() -> tuple[Side, Side]:
-    """Forward, backward and Adam of the paper-size generator: noise prediction, Eq. 7."""
+    """One train step of the paper-size denoiser (Eq. 7, Adam): the PyTorch reference, and ours."""
     config = MotionDenoiserConfig()
     b, w = TRAIN_BATCH, config.window
     arrays = [
@@ -139,7 +139,7 @@ def _no_gradient(module: torch.nn.Module, inputs: list[torch.Tensor]) -> Side:
 
 
 def alternate(theirs: Side, ours: Side, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds per call, A B A B ... then B A B A ...: what runs after what changes the figures."""
+    """Seconds per call of both sides, run as A B A B ... and then B A B A ..., as order matters."""
     times: dict[int, list[float]] = {0: [], 1: []}
     for order in ((0, 1), (1, 0)):
         for _ in range(rounds):
@@ -151,10 +151,10 @@ def alternate(theirs: Side, ours: Side, rounds: int) -> tuple[list[float], list[
 
 
 def main() -> None:
-    """Print one line per piece."""
+    """Prints one line for each of the pieces."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--rounds", type=int, default=3, help="rounds per order")
-    parser.add_argument("--only", default="", help="only pieces whose name contains this")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in each order (default 3)")
+    parser.add_argument("--only", default="", help="only pieces whose name contains this text")
     options = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     print(f"{os.cpu_count()} CPUs, torch {torch.__version__}, jax {jax.__version__}, float32")

@@ -1,13 +1,13 @@
-"""Hundreds of broken and hostile media files through preparation: is every one accounted for?
+"""Prepares hundreds of broken and hostile media files, and checks that each is accounted for.
 
     python benchmarks/fuzz_media.py --files 500 --json fuzz.json        (some minutes)
 
-Short videos of synthetic people that speak are made in several containers and codecs, then damaged:
-bytes flipped anywhere or in the tables of the container, parts cut out, blanked, doubled or
-exchanged with another video's, wrong extensions, texts, images and pipes under the names of
-videos. Each goes the whole way (`PrepareConfig.maker`) in a process of its own with a time limit,
-as `playmate prepare` does it. The table tells what became of them, by kind of damage; the exit
-status is 1 if one is not accounted for. The same seed makes the same files.
+Short videos of speaking synthetic people are written in several containers and codecs, then
+damaged: bytes flipped anywhere or in the container's tables, parts cut out, zeroed, doubled or
+exchanged with those of another video, wrong extensions; texts, images and pipes are named like
+videos. Each file goes through the whole preparation (`prepare.clips`) in a process of its own with
+a time limit, as in `playmate prepare`. A table shows the outcomes by kind of damage; the exit
+status is 1 if a file is not accounted for. The same seed makes the same files.
 """
 
 import argparse
@@ -30,10 +30,12 @@ from PIL import Image
 
 from playmate_jax.data.records import Dropped
 from playmate_jax.metrics.driving_pose import driving_poses
+from playmate_jax.prepare.clips import load_maker
 from playmate_jax.prepare.config import PrepareConfig
-from playmate_jax.prepare.isolation import Limits, WorkerPool
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.quality import QualityConfig
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.worker import Limits
+from playmate_jax.prepare.worker_pool import WorkerPool
 from playmate_jax.synthetic.clips import clip
 from playmate_jax.synthetic.draw import draw, sample_identity
 from playmate_jax.synthetic.speech import utterance
@@ -41,7 +43,7 @@ from playmate_jax.synthetic.speech import utterance
 SECONDS, SIZE, REACH = 1.6, 160, 1.4
 LIMITS = Limits(source_s=120.0, second_s=10.0)
 SETTINGS = PrepareConfig(shortest_s=1.0, quality=QualityConfig(least_face_px=32.0, least_lips=0.0))
-# container, video and sound: what people have
+# common combinations of container, video codec and audio codec
 KINDS = (
     ("mp4", "libx264", "aac"),
     ("mov", "mpeg4", "aac"),
@@ -65,7 +67,7 @@ def talking_video(person: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(path: Path, frames: np.ndarray, audio: np.ndarray, video: str, sound: str) -> bytes:
-    """The video in one container; its bytes."""
+    """Writes the video in one container and returns the bytes of the file."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(video, rate=25)
         stream.width = stream.height = SIZE
@@ -88,7 +90,7 @@ def _flip(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
 
 
 def _flip_tables(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
-    """In the container's own tables: sizes, counts, times."""
+    """Changes bytes in the container's tables: sizes, counts, times."""
     found = [at for name in _TABLES if (at := content.find(name)) >= 0] or [0]
     for _ in range(int(rng.choice([1, 4, 16]))):
         at = int(rng.choice(found)) + int(rng.integers(-4, 60))
@@ -116,14 +118,14 @@ def _double(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
 
 
 def _exchange(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
-    """A part of another video, of any container, in its place."""
+    """Replaces a part by one of another video, in any container."""
     start, length = _part(content, rng)
     from_ = int(rng.integers(max(1, len(other) - length)))
     content[start : start + length] = other[from_ : from_ + length]
 
 
 def _graft(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
-    """One video's beginning, another's end."""
+    """Joins the beginning of one video and the end of another."""
     at = int(rng.integers(1, len(content)))
     content[at:] = other[int(rng.integers(len(other))) :]
 
@@ -134,7 +136,7 @@ def _noise(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
 
 
 def _whole(content: bytearray, other: bytes, rng: np.random.Generator) -> None:
-    """Nothing: the right bytes under the wrong extension, or just as they are."""
+    """Changes nothing: the file only gets a wrong extension."""
 
 
 def _part(content: bytearray, rng: np.random.Generator) -> tuple[int, int]:
@@ -150,7 +152,7 @@ DAMAGES: dict[str, Callable[[bytearray, bytes, np.random.Generator], None]] = {
 
 
 def odd_files(folder: Path, videos: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
-    """What is no video at all, or has nothing to see or to hear."""
+    """(kind, path) of files that are not videos, or lack the video or the audio track."""
     image = io.BytesIO()
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(image, "PNG")
     contents = {
@@ -180,7 +182,7 @@ def odd_files(folder: Path, videos: dict[str, bytes]) -> Iterator[tuple[str, Pat
 
 
 def broken_files(folder: Path, count: int, seed: int = 0) -> Iterator[tuple[str, Path]]:
-    """(kind of damage, path) of so many files; the first ones are whole."""
+    """(kind of damage, path) of `count` files; the first ones are intact."""
     rng = np.random.default_rng(seed)
     frames, audio = talking_video(0)
     videos = {
@@ -207,7 +209,7 @@ def broken_files(folder: Path, count: int, seed: int = 0) -> Iterator[tuple[str,
 
 
 def outcome(items: list) -> str:
-    """In a word: where it was given up, or that clips came of it."""
+    """The outcome of a file: "clips", or the stage at which it was dropped."""
     stages = [item.stage for item in items if isinstance(item, Dropped)]
     if not items:
         return "NOT ACCOUNTED FOR"
@@ -217,23 +219,23 @@ def outcome(items: list) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """Command line: prints the table of outcomes and returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=int, default=500, help="how many (500)")
+    parser.add_argument("--files", type=int, default=500, help="number of files (500)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args(argv)
     table: Counter[tuple[str, str]] = Counter()
     slowest, began = (0.0, ""), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        # of each clip its name comes back
-        children = WorkerPool(SETTINGS, functools.partial(operator.attrgetter, "id"), 1, LIMITS)
+        load_name = functools.partial(operator.attrgetter, "id")  # clips come back as their id
+        pool = WorkerPool(functools.partial(load_maker, SETTINGS), load_name, 1, LIMITS)
         try:
             for kind, path in broken_files(Path(folder), given.files, given.seed):
                 at = time.perf_counter()
-                with children.lend() as make:
+                with pool.lend() as make:
                     items = list(make(Source(path.stem, str(path), "fuzz", "nobody")))
                 slowest = max(slowest, (time.perf_counter() - at, path.name))
                 table[kind, outcome(items)] += 1
@@ -241,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
                     if isinstance(item, Dropped) and item.stage in ("isolation", "error"):
                         print(f"{path.name}: {item.reason}", file=sys.stderr)
         finally:
-            children.stop()
+            pool.stop()
     outcomes = sorted({found for _, found in table})
     kinds = ["whole", "no video", *DAMAGES]
     print(f"{'':16}" + "".join(f"{found:>20}" for found in outcomes))

@@ -1,15 +1,15 @@
-"""Does the input pipeline keep training fed, and where does its time go?
+"""Throughput of the input pipeline compared with training, and a profile of its time.
 
     python benchmarks/input_pipeline.py          (some minutes; `--only stage1` or `face_space`)
 
-Writes a synthetic data set of noise to a temporary folder and prints Markdown tables:
+Writes a data set of noise to a temporary folder and prints Markdown tables:
 
-1. face space: images a second against bare decoding of the same JPEG files by OpenCV and PyAV,
+1. face space: images per second, against decoding alone of the same JPEG files by OpenCV and PyAV
    with as many threads or processes,
-2. a profile of both, and memory over an epoch,
-3. stage 1: batches a second of the pipeline against those that the paper-size train step takes.
+2. a profile of both pipelines, and memory over an epoch,
+3. stage 1: batches per second of the pipeline, against those of the paper-size train step.
 
-Sides of a ratio alternate within one run; figures are medians.
+The two sides of a ratio alternate within one run; results are medians.
 """
 
 import argparse
@@ -39,16 +39,17 @@ from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
 from playmate_jax.data.shared_batches import SharedMemoryReader, SharedMemoryWriter, made, stacked
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
-SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; 16 images is what preparation keeps
-DIFFERENT = 2048  # images: of fewer, the processor would have learned each by heart
+SECONDS, PICTURES, SIZE = 10, 16, 256  # of a clip; preparation keeps 16 images
+DIFFERENT = 2048  # images; with fewer, caches and branch prediction would help
 STEP_BATCH, BATCH = 8, 32
 ROUNDS = 3
-BUFFERED = 8  # batches that wait ready at most, with two threads or workers
+BUFFERED = 8  # batches ready at most, with two threads or workers
 
 
 def image(rng: np.random.Generator) -> bytes:
-    """Soft shapes under a little noise, as JPEG: as many bytes as a photographed face has."""
+    """Smooth shapes with a little noise, as JPEG: the size of a photographed face."""
     soft = cv2.resize(
         rng.random((16, 16, 3), np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
     )
@@ -57,7 +58,7 @@ def image(rng: np.random.Generator) -> bytes:
 
 
 def clip(number: int, images: list[bytes]) -> Clip:
-    """A clip of noise with the sizes of a real one."""
+    """A clip of noise in the shapes of a real clip."""
     rng, frames = np.random.default_rng(number), 25 * SECONDS
     return Clip(
         id=f"clip-{number:05d}",
@@ -65,7 +66,7 @@ def clip(number: int, images: list[bytes]) -> Clip:
         speaker=f"speaker-{number}",
         dataset="folder",
         split="train",
-        audio=rng.integers(-3000, 3000, 640 * frames).astype(np.int16),
+        audio=rng.integers(-3000, 3000, SAMPLES_PER_FRAME * frames).astype(np.int16),
         motion=rng.standard_normal((frames, 70), np.float32),
         features=rng.standard_normal((frames, 768), np.float32).astype(np.float16),
         identity=rng.standard_normal(63, np.float32),
@@ -76,7 +77,7 @@ def clip(number: int, images: list[bytes]) -> Clip:
 
 
 def write_data(root: Path, count: int) -> list[bytes]:
-    """Both kinds of data set; returns the JPEG files in them."""
+    """Writes data sets of both kinds; returns the JPEG files in them."""
     rng = np.random.default_rng(0)
     images = [image(rng) for _ in range(DIFFERENT)]
     for kind in ("talking_clips", "portrait_pairs"):
@@ -94,7 +95,7 @@ def write_data(root: Path, count: int) -> list[bytes]:
 
 
 def seconds_per_call(call: Callable[[], object], at_least: float = 1.0) -> float:
-    """Mean over calls for that many seconds, and at least one."""
+    """Mean time of a call, over at least one call and `at_least` seconds."""
     start, calls = time.perf_counter(), 0
     while True:
         call()
@@ -105,7 +106,7 @@ def seconds_per_call(call: Callable[[], object], at_least: float = 1.0) -> float
 
 
 def batches_per_s(batches) -> float:
-    """Once its buffers are empty; lets them fill again before something else is measured."""
+    """Batches per second once the buffers are empty; lets them fill again at the end."""
     for _ in range(BUFFERED):
         next(batches)
     rate = 1 / seconds_per_call(lambda: next(batches), 2.0)
@@ -114,7 +115,7 @@ def batches_per_s(batches) -> float:
 
 
 def alternated(sides: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Median of each side, measured in turn."""
+    """Median of each side, where sides are measured in turn."""
     found: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
@@ -126,7 +127,7 @@ def alternated(sides: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> d
 
 
 def train_step(folder: Path) -> Callable[[], object]:
-    """One step of configs/paper_stage1.py, on a batch that is there already."""
+    """One step of configs/paper_stage1.py, on a batch that is already in memory."""
     import jax
 
     from playmate_jax.training import load_config
@@ -147,7 +148,7 @@ def train_step(folder: Path) -> Callable[[], object]:
 
 
 def stage1_table(folder: Path) -> None:
-    """Batches a second of the pipeline with 0, 1 and 2 workers, and of the train step."""
+    """Prints batches per second of the pipeline with 0, 1 and 2 workers, and of the train step."""
     step = train_step(folder)
     with (
         warm(d.stage1(str(folder), STEP_BATCH)) as threads,
@@ -165,7 +166,7 @@ def stage1_table(folder: Path) -> None:
 
 @contextmanager
 def warm(batches) -> Iterator:
-    """Batches whose workers run and whose buffers were emptied once."""
+    """An iterator of batches with running workers and buffers that were emptied once."""
     with batches:
         batches_per_s(batches)
         yield batches
@@ -186,7 +187,7 @@ def with_pyav(image: bytes) -> object:
 
 
 def decoding_rate(decode: Callable, images: list[bytes]) -> float:
-    """Images a second of one thread."""
+    """Images per second, decoded by one thread."""
 
     def all_of_them() -> None:
         for one in images:
@@ -196,13 +197,13 @@ def decoding_rate(decode: Callable, images: list[bytes]) -> float:
 
 
 def rate_of_threads(decode: Callable, images: list[bytes], count: int) -> float:
-    """Images a second of several threads."""
+    """Images per second, decoded by several threads."""
     with ThreadPoolExecutor(count) as threads:
         return sum(threads.map(lambda _: decoding_rate(decode, images), range(count)))
 
 
 def face_space_table(folder: Path, images: list[bytes]) -> None:
-    """Images a second of the pipeline, and of bare decoding with as many processes."""
+    """Prints images per second of the pipeline, and of decoding alone with as many processes."""
     cores = min(os.cpu_count() or 1, 8)
     with (
         multiprocessing.get_context("spawn").Pool(2) as pool,
@@ -239,7 +240,7 @@ def face_space_table(folder: Path, images: list[bytes]) -> None:
 
 
 def profile_table(folder: Path, kind: str) -> None:
-    """Milliseconds an example of each piece, one thread, and what they come to."""
+    """Prints the milliseconds per example of each part, in one thread, and their shares."""
     if kind == "stage1":
         batches, rows = d.stage1(str(folder), BATCH), 1
         cut = Cut(Windows(), batches.statistics)
@@ -282,7 +283,7 @@ def profile_table(folder: Path, kind: str) -> None:
 
 
 def memory_table(folder: Path, count: int) -> None:
-    """Resident memory over an epoch, and what is in /dev/shm before and after."""
+    """Prints the resident memory over an epoch, and segments in /dev/shm before and after."""
     pages = Path("/proc/self/statm")
     shm = Path("/dev/shm")
     before, sizes = len(list(shm.glob("psm_*"))), []
@@ -300,9 +301,9 @@ def memory_table(folder: Path, count: int) -> None:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Command line: prints the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--clips", type=int, default=1000, help="in the synthetic data set")
+    parser.add_argument("--clips", type=int, default=1000, help="clips in the data set (1000)")
     parser.add_argument("--only", choices=("stage1", "face_space", "profile", "memory"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -312,7 +313,7 @@ def main() -> None:
         print(
             f"{os.cpu_count()} CPUs, {options.clips} clips of {SECONDS} s, JPEG of {size:.0f} KiB"
         )
-        # XLA last: its memory makes this process's own threads slower, workers not at all
+        # XLA last: its memory slows down the threads of this process, but not the workers
         if options.only in (None, "face_space"):
             face_space_table(folder, images)
         if options.only in (None, "profile"):

@@ -1,10 +1,10 @@
-"""Where the time goes from a video to its clips: seconds of one core per second of video.
+"""Profile of preparation: seconds of one core per second of video, for each stage.
 
     OMP_NUM_THREADS=1 python benchmarks/prepare_stages.py talking.mp4 [...] --weights demo
 
-Each stage runs alone over the first seconds of each video, on one thread (set the variable above
-for XLA as well); the sum is what one worker needs, and a machine with n cores prepares n workers'
-share. `process_s` counts the processor's time, which other work on the machine does not change.
+Each stage runs alone over the first seconds of each video, on one thread (the variable above limits
+XLA too). Their sum is the time that one worker needs; a machine with n cores runs n workers.
+Processor time is measured, which other work on the machine does not change.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from playmate_jax.faces.follow import FaceFollower
 from playmate_jax.faces.scenes import scenes
 from playmate_jax.media import audio_blocks, open_video
 from playmate_jax.motion.layout import FPS
-from playmate_jax.prepare.clips import ClipMaker, speech
+from playmate_jax.prepare.clips import ClipMaker, load_maker, speech
 from playmate_jax.prepare.config import PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece
@@ -31,7 +31,7 @@ from playmate_jax.prepare.silences import Samples
 
 
 def measure(make: ClipMaker, path: str, seconds: float) -> dict[str, float]:
-    """Seconds of the processor by stage, per second of video."""
+    """Seconds of processor time per second of video, by stage."""
     spent: dict[str, float] = {}
 
     def timed(name: str, stage: Callable[[], Any]) -> Any:
@@ -66,18 +66,18 @@ def measure(make: ClipMaker, path: str, seconds: float) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line."""
+    """Command line: prints a profile of every video."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("videos", nargs="+", help="talking heads, with sound")
-    parser.add_argument("--weights", default="demo", help="where M is (demo)")
+    parser.add_argument("videos", nargs="+", help="videos of talking heads, with sound")
+    parser.add_argument("--weights", default="demo", help="weights that contain M (demo)")
     parser.add_argument("--speech", default="log_mel", help="speech features (log_mel)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each video, at most (10)")
-    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args(argv)
     cv2.setNumThreads(1)
-    make = PrepareConfig(motion_weights=given.weights, speech=given.speech).maker()
+    make = load_maker(PrepareConfig(motion_weights=given.weights, speech=given.speech))
     figures = {}
     for path in given.videos:
         spent = measure(make, path, given.seconds)

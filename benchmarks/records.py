@@ -1,12 +1,12 @@
-"""Ten thousand clip records, two hours of speech: written by all cores, read back, compared.
+"""Writes ten thousand clip records (two hours of speech) on all cores, reads and compares them.
 
     python benchmarks/records.py                          (half a minute on two cores)
     python benchmarks/records.py --records 1000 --json records.json
 
-Each record is 0.72 s of noise of the sizes that stage 1 of the paper takes: sound, 18 rows of
-motion, as many rows of 768 speech features. `write` is from the noise to a finished data set with
-its index and checksums; `compare` opens it as training does, makes every clip again and compares
-every array bit by bit; `read` is one core reading records at random, nothing else. MB are of the
+Each record is 0.72 s of noise in the shapes of the paper's stage 1: audio, 18 rows of motion, and
+as many rows of 768 speech features. `write` covers everything from the noise to a complete data set
+with index and checksums; `compare` opens it as training does, makes every clip again and compares
+every array bit by bit; `read` is one core that reads records in random order. MB counts the
 arrays.
 """
 
@@ -25,14 +25,15 @@ import numpy as np
 from playmate_jax.data.record_source import open_records
 from playmate_jax.data.records import VERSION, Clip, record_of
 from playmate_jax.data.shards import Shard, ShardWriter, shard_name, write_checksums, write_metadata
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 KIND, SPLIT, SHARDS = "talking_clips", "train", 16
 FRAMES = 18  # 0.72 s, so that 10,000 records are two hours
-SAMPLES = 640 * FRAMES
+SAMPLES = SAMPLES_PER_FRAME * FRAMES
 
 
 def make_clip(number: int) -> Clip:
-    """Clip `number`, always the same."""
+    """Clip number `number`; every call returns the same."""
     rng = np.random.default_rng([0, number])
     return Clip(
         id=f"noise-{number:06d}",
@@ -51,12 +52,12 @@ def make_clip(number: int) -> Clip:
 
 
 def numbers_of(shard: int, records: int) -> range:
-    """Which clips are in shard number `shard`."""
+    """The numbers of the clips in a shard."""
     return range(records * shard // SHARDS, records * (shard + 1) // SHARDS)
 
 
 def write_shard(shard: int, folder: Path, records: int) -> Shard:
-    """Writes one shard."""
+    """Writes one shard of records to `folder`."""
     path = folder / shard_name(KIND, SPLIT, shard, SHARDS)
     with ShardWriter(path, KIND) as writer:
         for number in numbers_of(shard, records):
@@ -65,7 +66,7 @@ def write_shard(shard: int, folder: Path, records: int) -> Shard:
 
 
 def compare_shard(shard: int, folder: Path, records: int) -> int:
-    """Reads the records of one shard and compares them with their clips; how many were right."""
+    """Compares the records of one shard with their clips; returns the number of records."""
     found = open_records(folder, SPLIT)
     for number in numbers_of(shard, records):
         check(found[number], record_of(KIND, make_clip(number)))
@@ -73,7 +74,7 @@ def compare_shard(shard: int, folder: Path, records: int) -> int:
 
 
 def check(found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raises an AssertionError unless a record is, bit by bit, what was written."""
+    """Raises AssertionError unless a record equals what was written, bit by bit."""
     assert found.keys() == wanted.keys()
     quality = wanted["quality"]
     scores = dict(zip(quality["score"], quality["value"], strict=True))
@@ -86,7 +87,7 @@ def check(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 def measure(folder: Path, records: int, processes: int) -> dict[str, float]:
-    """Writes, compares, and reads at random."""
+    """Seconds and rates of writing, comparing, and reading in random order."""
     home = folder / KIND / VERSION
     home.mkdir(parents=True)
     mb = sum(a.nbytes for a in record_of(KIND, make_clip(0)).values() if hasattr(a, "nbytes")) / 1e6
@@ -130,15 +131,18 @@ def measure(folder: Path, records: int, processes: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """The figures, line by line, and as JSON."""
+    """Command line: prints the results, and writes them as JSON on request."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--records", type=int, default=10_000, help="how many (10000)")
+    parser.add_argument("--records", type=int, default=10_000, help="number of records (10000)")
     parser.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, help="that write (one a core)"
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="writing processes (one per core)",
     )
-    parser.add_argument("--json", type=Path, help="also write the figures into this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), given.records, given.processes)

@@ -1,13 +1,13 @@
-"""Frames a second of the synthetic-face world: drawn at 256 x 256, as JPEG, people changing.
+"""Throughput of the renderer of synthetic faces: 256 x 256 frames per second, encoded as JPEG.
 
-    python benchmarks/drawn_faces.py                       (half a minute)
-    python benchmarks/drawn_faces.py --clips 200 --json drawn_faces.json
+    python benchmarks/synthetic_faces.py                   (half a minute)
+    python benchmarks/synthetic_faces.py --clips 200 --json synthetic_faces.json
 
-Every clip is another person, whose head is modelled and painted before the first of its 24
-images: what `playmate prepare drawn` and the builder of `drawn_faces` do. `drawing` is images
-alone, `clips` is whole clips: speech, motion and speech features of 6 s besides. All cores work;
-the time of their start is not counted. Frames per second of processor time, times the cores, is
-what a quiet machine would do.
+Every clip shows another person, whose mesh and texture are made before the first of its 24 images,
+as in `playmate prepare drawn`. `drawing` renders the images only; `clips` makes whole clips, with 6
+s of speech, motion and speech features. All cores are used; the start of the processes is not
+counted. Frames per second of processor time, times the number of cores, is the throughput of a
+machine without other work.
 """
 
 import argparse
@@ -20,28 +20,29 @@ from pathlib import Path
 
 import numpy as np
 
-from playmate_jax.prepare.synthetic import SyntheticConfig, draw_motion, encode_jpeg
+from playmate_jax.prepare.crops import jpeg
+from playmate_jax.prepare.synthetic import SyntheticConfig, draw_motion
 from playmate_jax.synthetic.clips import clip
 
 CONFIG = SyntheticConfig()  # 24 images of 256 x 256 a clip
 
 
 def draw_person(person: int, units: np.ndarray, motion: np.ndarray) -> tuple[int, float]:
-    """Draws one person in all poses and encodes the images: bytes, and processor seconds."""
+    """Renders one person in all poses, encodes the images; returns bytes and processor seconds."""
     began = time.process_time()
     images = draw_motion(CONFIG.seed, person, units, motion, CONFIG.image_size)
-    return sum(len(encode_jpeg(image)) for image in images), time.process_time() - began
+    return sum(len(jpeg(image)) for image in images), time.process_time() - began
 
 
 def make_clip(number: int) -> tuple[int, float]:
-    """Makes one clip: bytes of its images, and processor seconds."""
+    """Makes one clip; returns the bytes of its images, and processor seconds."""
     began = time.process_time()
     (made,) = CONFIG.maker()(CONFIG.sources().sources[number])
     return sum(map(len, made.frames)), time.process_time() - began
 
 
 def measure(clips: int, processes: int) -> dict[str, float]:
-    """Images alone, then whole clips."""
+    """Rates and sizes of images alone, then of whole clips."""
     performed = clip(CONFIG.seed, 0, CONFIG.seconds, emotional=True)
     rows = np.linspace(0, len(performed["motion"]) - 1, CONFIG.frames).astype(int)
     drawing = functools.partial(
@@ -62,15 +63,18 @@ def measure(clips: int, processes: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """The figures, line by line, and as JSON."""
+    """Command line: prints the results, and writes them as JSON on request."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--clips", type=int, default=40, help="people to draw (40)")
+    parser.add_argument("--clips", type=int, default=40, help="clips, each of another person (40)")
     parser.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, help="that draw (one a core)"
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="rendering processes (one per core)",
     )
-    parser.add_argument("--json", type=Path, help="also write the figures into this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     given = parser.parse_args()
     figures = measure(given.clips, given.processes)
     for name, value in figures.items():

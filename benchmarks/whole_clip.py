@@ -1,15 +1,15 @@
-"""The whole pipeline on short and long speech: seconds, frames a second and memory.
+"""The whole pipeline on short and long speech: time, frames per second and peak memory.
 
     python benchmarks/whole_clip.py --json whole_clip.json        (10 s and 300 s; some minutes)
     python benchmarks/whole_clip.py --lengths 10,30               (a quick look)
 
 The bundled portrait speaks the bundled speech, repeated to each length, and is written as mp4 with
-sound: everything that `playmate animate` does. Every length has a fresh process of its own. It
-first makes one second, which loads or compiles the programs (`first_s`: from its start until that
-video is there); what follows is timed. More than 25 frames a second is faster than real time;
-generation and rendering are told apart, and `frames_per_s` counts both. `peak_mib` is the most
-memory that the process ever held. `cpu_s` beside the wall time tells whether other work was in the
-way: on a quiet machine with n cores it is up to n times as much, on a busy one it is less.
+sound: everything that `playmate animate` does. Every length runs in a new process, which first
+makes one second of video to load or compile the programs (`first_s`: from the start of the process
+until that video is written); only what follows is timed. More than 25 frames per second is faster
+than real time. Generation and rendering are timed separately; `frames_per_s` includes both.
+`peak_mib` is the peak memory of the process. `cpu_s` shows whether other work disturbed the
+measurement: on an idle machine with n cores it is up to n times the wall time, else less.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Nothing heavy up here: a process's peak memory begins at that of the process that started it.
+# No heavy imports here: a process inherits the peak memory of the process that started it.
 FPS = 25
 COLUMNS = {
     "first_s": 1, "generate_s": 1, "render_s": 1, "wall_s": 1, "cpu_s": 1, "frames_per_s": 1,
@@ -32,15 +32,16 @@ COLUMNS = {
 
 
 def measure(seconds: float, weights: str, folder: Path) -> dict[str, float]:
-    """One length, in this process."""
+    """Measures one length of speech, in this process."""
     began = time.perf_counter()
     import numpy as np
 
     from playmate_jax.cli.animate import PORTRAIT, SPEECH
     from playmate_jax.inference import Animator
     from playmate_jax.media import read_audio, write_wav
+    from playmate_jax.motion.layout import AUDIO_HZ
 
-    bundled, hz = read_audio(SPEECH), 16_000
+    bundled, hz = read_audio(SPEECH, AUDIO_HZ), AUDIO_HZ
     speech, short = folder / "speech.wav", folder / "short.wav"
     write_wav(speech, np.resize(bundled, round(seconds * hz)), hz)
     write_wav(short, bundled[:hz], hz)
@@ -52,14 +53,14 @@ def measure(seconds: float, weights: str, folder: Path) -> dict[str, float]:
     animation = animator.animate(PORTRAIT, speech)
     animation.write(folder / "whole.mp4")
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    told = animation.seconds
+    taken = animation.seconds
     return {"frames": len(animation), "first_s": first_s, "wall_s": wall_s, "cpu_s": cpu_s} | (
-        rates(len(animation), told["generate"], told["render"]) | {"peak_mib": peak_mib()}
+        rates(len(animation), taken["generate"], taken["render"]) | {"peak_mib": peak_mib()}
     )
 
 
 def rates(frames: int, generate_s: float, render_s: float) -> dict[str, float]:
-    """What the seconds mean against 25 frames a second."""
+    """Frames per second, and multiples of real time (25 frames per second)."""
     rate = frames / (generate_s + render_s)
     return {
         "generate_s": generate_s,
@@ -72,13 +73,13 @@ def rates(frames: int, generate_s: float, render_s: float) -> dict[str, float]:
 
 
 def peak_mib() -> float:
-    """The most memory this process has held."""
+    """The peak memory of this process, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def in_fresh_process(seconds: float, weights: str) -> dict[str, float]:
-    """`measure` where nothing has run before."""
+    """Runs `measure` in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, __file__, "--weights", weights, "--json", str(result)]
@@ -87,15 +88,17 @@ def in_fresh_process(seconds: float, weights: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """A table, and the figures as JSON."""
+    """Command line: prints a table, and writes the results as JSON on request."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lengths", default="10,300", help="seconds of speech (10,300)")
-    parser.add_argument("--weights", default="demo", help="a shipped name or a folder (demo)")
-    parser.add_argument("--json", type=Path, help="also write the figures into this file")
     parser.add_argument(
-        "--card", action="store_true", help="also write them into the card of the generator"
+        "--lengths", default="10,300", help="seconds of speech, with commas (10,300)"
+    )
+    parser.add_argument("--weights", default="demo", help="a shipped name or a folder (demo)")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    parser.add_argument(
+        "--card", action="store_true", help="also write them to the card of the generator"
     )
     parser.add_argument("--alone", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args()

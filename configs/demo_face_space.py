@@ -1,17 +1,22 @@
 """Face space of the demo weights: F, M, W, G at 128 x 128 on synthetic faces.
 
 Paper: stage 0 (the face space is LivePortrait's; section 3.1), at a hundredth of its size.
-Needs two pools of synthetic faces, made once: `python -m playmate_jax.training.demo_pools runs`.
-Command: playmate train configs/demo_face_space.py --workdir runs/demo/face_space
+Command, after the two pools of synthetic faces that it needs:
+
+    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
+    playmate train configs/demo_face_space.py --workdir runs/demo/face_space
+
 Hardware and result: playmate_jax/weights/demo/renderer/card.json.
 """
 
+from playmate_jax.losses.face_space import LossWeights
 from playmate_jax.models.appearance import AppearanceConfig
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeConfig
 from playmate_jax.models.warping import WarpingConfig
-from playmate_jax.training.face_space import FaceSpaceConfig, LossWeights
+from playmate_jax.training.face_space import FaceSpaceConfig
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 

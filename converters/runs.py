@@ -113,7 +113,8 @@ def liveportrait(config: RendererConfig) -> list[Run]:
             flax_layers(MotionExtractor(config.motion)), image,
         ),
         Run(
-            "warping", _reference("renderer", "WarpingReference", w, f.volume_channels, f.volume_depth),
+            "warping",
+            _reference("renderer", "WarpingReference", w, f.volume_channels, f.volume_depth),
             flax_layers(warping_network(w)), volume,
         ),
         Run(

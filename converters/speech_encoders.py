@@ -27,6 +27,7 @@ from playmate_jax.converters.rules import (
 from playmate_jax.converters.sizes import Shapes, count
 from playmate_jax.errors import UserError
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
+from playmate_jax.motion.layout import AUDIO_HZ
 
 PREFIX = re.compile(r"^(wav2vec2|hubert)\.")
 HEADS = re.compile(r"^(lm_head|quantizer|project_q|project_hid|dropout_features)\b")
@@ -171,7 +172,7 @@ def preprocessor_config(normalize: bool) -> dict[str, Any]:
     return {
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",
         "feature_size": 1,
-        "sampling_rate": 16_000,
+        "sampling_rate": AUDIO_HZ,
         "padding_value": 0.0,
         "do_normalize": normalize,
         "return_attention_mask": False,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every figure that the cards of the shipped weights show, measured again on held-out synthetic people and
+# Measures every result in the cards of the shipped weights again: on held-out synthetic people and
 # sentences, and on real recordings and videos where DATA has them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,9 +8,9 @@ WEIGHTS=${WEIGHTS:-playmate_jax/weights/demo}
 DATA=${DATA:-../shared/data}
 
 recordings=() ; [ -d "$DATA/speech" ] && recordings=(--recordings "$DATA/speech")
-"$PYTHON" -m playmate_jax.training.demo_pools runs --only test
+"$PYTHON" -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
 "$PYTHON" -m playmate_jax.metrics.face_space "$WEIGHTS/renderer" --pool runs/pool/test --out runs/report --card
-"$PYTHON" -m playmate_jax.metrics.speech_motion "$WEIGHTS/generator" --pools runs/demo/clips --card "${recordings[@]}"
+"$PYTHON" -m playmate_jax.metrics.speech_motion "$WEIGHTS/generator" --card "${recordings[@]}"
 "$PYTHON" -m playmate_jax.metrics.driving_pose --weights "$WEIGHTS" --card
 [ -d "$DATA/videos" ] && "$PYTHON" -m playmate_jax.metrics.video_lips "$DATA/videos" --weights "$WEIGHTS" --card
 "$PYTHON" benchmarks/whole_clip.py --weights "$WEIGHTS" --card

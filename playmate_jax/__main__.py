@@ -1,4 +1,4 @@
-"""`python -m playmate_jax ...` is `playmate ...`."""
+"""Lets `python -m playmate_jax ARGUMENTS` do what `playmate ARGUMENTS` does."""
 
 from playmate_jax.cli import main
 

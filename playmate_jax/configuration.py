@@ -2,8 +2,8 @@
 
 `config.json` of a weights directory holds `to_values(config)`; `from_values(Config, values)` builds
 the dataclass again. An unknown key is an error that suggests the nearest name, so that a file of
-another model is never half understood; absent keys keep the dataclass's defaults. On the command
-line single fields are replaced by their dotted names (`with_overrides`).
+another model is rejected instead of partly read; absent keys keep the dataclass's defaults. The
+command line replaces single fields by their dotted names (`with_overrides`).
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ Config = TypeVar("Config", bound=Any)
 
 
 def to_values(config: Any) -> Any:
-    """Nested dicts, lists and scalars that JSON can hold."""
+    """A dataclass as nested dicts, lists and scalars that JSON can hold; tuples become lists."""
     if dataclasses.is_dataclass(config):
         return {f.name: to_values(getattr(config, f.name)) for f in dataclasses.fields(config)}
     if isinstance(config, tuple | list):
@@ -27,10 +27,11 @@ def to_values(config: Any) -> Any:
 
 
 def from_values(cls: type[Config], values: Any, where: str = "config") -> Config:
-    """The dataclass `cls` from plain values.
+    """Builds the dataclass `cls` from plain values; the inverse of `to_values`.
 
     Args:
-      where: how to call this place in an error.
+      values: a mapping from field names to plain values, nested as the dataclass is.
+      where: the name of this place in error messages, such as "config.warping".
 
     Raises:
       UserError: not a mapping, an unknown key, or values that the dataclass refuses.
@@ -72,10 +73,14 @@ def _as(hint: Any, value: Any, where: str) -> Any:
 
 
 def with_overrides(config: Any, overrides: Mapping[str, Any]) -> Any:
-    """A copy of a (nested) frozen dataclass, fields replaced by dotted name; text is converted.
+    """A copy of a (nested) frozen dataclass with some fields replaced.
+
+    Args:
+      overrides: new values by dotted field name ("loop.log_every"). Text is converted to the type
+        of the value that it replaces.
 
     Raises:
-        UserError: an unknown field; suggests the nearest name.
+      UserError: an unknown field (the nearest name is suggested), or text that does not convert.
     """
     for name, value in overrides.items():
         head, _, rest = name.partition(".")
@@ -106,7 +111,7 @@ def _as_type_of(old: Any, value: Any, name: str) -> Any:
 
 
 def differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """What changed between two plain configurations, one "name: old -> new" per field."""
+    """The fields in which two plain configurations differ, each as "dotted.name: old -> new"."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         names = dict.fromkeys([*before, *now])
         return [

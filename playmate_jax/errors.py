@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Bad input, told in one sentence: what was expected, what was found, what to do."""
+    """Bad input. The message is one sentence: what was expected, what was found, what to do."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name closest to `name` as " (did you mean 'x'?)", or "" when none is near."""
+    """A suggestion for an error message: " (did you mean 'x'?)" with the known name closest to
+    `name`, or "" when none is close."""
     found = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
     return f" (did you mean '{found[0]}'?)" if found else ""

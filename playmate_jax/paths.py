@@ -1,4 +1,4 @@
-"""Names that a file system takes: at most 255 bytes each on most, whatever the letters."""
+"""Lengths of file names: most file systems allow 255 bytes each, whatever the characters."""
 
 import os
 import secrets
@@ -10,8 +10,11 @@ _USUAL_LIMIT = 255
 
 
 def check_names(path: str | os.PathLike) -> None:
-    """Raises `UserError` where a file or folder of a path to be written has a name that the file
-    system there does not take, or all of them together are too long."""
+    """Checks the lengths of names before a path is written.
+
+    Raises:
+      UserError: a name in `path`, or all of it, is too long for the file system there.
+    """
     path = Path(path)
     for part in path.parts:
         limit = _limit(path.parent)
@@ -22,13 +25,15 @@ def check_names(path: str | os.PathLike) -> None:
             )
     if (size := len(os.fsencode(os.path.abspath(path)))) >= os.pathconf("/", "PC_PATH_MAX"):
         raise UserError(
-            f"expected a path that the file system takes, found one of {size} bytes: shorten it"
+            f"expected a path that the file system allows, found one of {size} bytes: shorten it"
         )
 
 
 def shortened(stems: list[str], suffix: str, limit: int = _USUAL_LIMIT) -> str:
-    """The stems joined by hyphens, and the suffix: at most `limit` bytes, all of it where it fits;
-    else the longest stems lose their ends, by whole letters."""
+    """A file name of at most `limit` bytes: the stems joined by hyphens, and the suffix.
+
+    If that is too long, the longest stems are cut at their ends, by whole characters.
+    """
     sizes = [len(os.fsencode(stem)) for stem in stems]
     room = limit - len(os.fsencode(suffix)) - (len(stems) - 1)
     while sum(sizes) > room:
@@ -38,13 +43,15 @@ def shortened(stems: list[str], suffix: str, limit: int = _USUAL_LIMIT) -> str:
 
 
 def unfinished(path: Path) -> Path:
-    """A file beside `path`, to be written first and renamed: its name is short, however long the
-    other's is, and keeps the suffix."""
+    """A temporary name beside `path`, with its suffix, for a file that is renamed when complete.
+
+    It is short, however long the name of `path` is.
+    """
     return path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
 
 
 def _limit(folder: Path) -> int:
-    """Of the nearest folder that exists."""
+    """The longest name, in bytes, in the nearest folder that exists."""
     for place in (folder, *folder.parents):
         try:
             return os.pathconf(place, "PC_NAME_MAX")

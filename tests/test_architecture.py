@@ -12,9 +12,9 @@ PACKAGE = ROOT / "playmate_jax"
 # From the ground up: a part imports parts that stand before it, and nothing else. `hub` reads and
 # writes weights without knowing a network, so that networks can be loaded by their own modules.
 ORDER = (
-    "errors", "paths", "configuration", "geometry", "media", "motion", "diffusion", "parallel", "hub",
-    "models", "faces", "synthetic", "data", "losses", "inference", "metrics", "prepare", "training",
-    "converters", "configs", "cli", "__main__",
+    "errors", "paths", "configuration", "geometry", "media", "motion", "diffusion", "parallel",
+    "hub", "models", "faces", "synthetic", "data", "losses", "inference", "metrics", "prepare",
+    "training", "converters", "configs", "cli", "__main__",
 )  # fmt: skip
 HOMES = {
     "playmate_jax": PACKAGE,

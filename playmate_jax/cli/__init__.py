@@ -1,12 +1,12 @@
-"""The command `playmate`: reads arguments, runs a subcommand, turns what happens into an exit code.
+"""The command `playmate`: parses arguments, runs a subcommand, returns an exit code.
 
-    0    done
+    0    success
     1    a defect of the program or of the machine (one sentence; `--debug` shows the traceback)
     2    bad input: `UserError` (one sentence)
-    130  Ctrl-C, 143 terminated; whatever was half-written is removed. Training that was stopped
-         either way saves first and ends with 130
+    130  stopped by Ctrl-C; 143 stopped by SIGTERM. Incomplete files are removed. Training saves a
+         checkpoint first and returns 130 in both cases
 
-Nothing heavy is imported before the arguments are known to be good: `playmate --help` is instant.
+Heavy packages are imported only after the arguments were parsed: `playmate --help` is instant.
 """
 
 import errno
@@ -19,32 +19,32 @@ from playmate_jax.errors import UserError
 
 _LAUNCHED = "PLAYMATE_LAUNCHED"
 _HEAVY = ("animate", "train", "prepare")
-_LINES = 5  # of a message: the rest is for --debug
-_LISTED = 100  # differences between two trees of names, a line each
-# XLA:CPU allocates its temporaries afresh each call, and glibc would map and unmap them every time:
-# up to 40 % of the run time. glibc reads these before main(), hence the second exec.
+_LINES = 5  # shown of a message; --debug shows all of it
+_LISTED = 100  # shown differences between two trees of names, a line each
+# XLA:CPU allocates its temporaries anew at each call, and glibc would map and unmap them each time,
+# which costs up to 40 % of the run time. glibc reads these before main(), hence the second exec.
 _ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8000000000",
     "MALLOC_TOP_PAD_": "268435456",
     "MALLOC_ARENA_MAX": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",  # XLA's chatter about cached programs
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # hides XLA's messages about cached programs
 }
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script `playmate`: runs it and exits the process."""
     if sys.argv[1:2] and sys.argv[1] in _HEAVY and "--help" not in sys.argv:
         _launch_once()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
-    """Runs one command line and returns its exit code; never lets a traceback through unasked."""
+    """Runs one command line and returns its exit code; no traceback is shown without `--debug`."""
     debug = "--debug" in argv
     try:
         _raise_on_terminate()
-        from playmate_jax.cli.arguments import parse  # Ctrl-C may come here already
+        from playmate_jax.cli.arguments import parse  # inside try: Ctrl-C may arrive already
 
         args = parse(list(argv) or ["--help"])
         return int(args.command(args) or 0)
@@ -53,7 +53,7 @@ def run(argv: Sequence[str]) -> int:
             raise
         return _say(error, 2)
     except KeyboardInterrupt:
-        return _say("stopped; no half-written file was left", 130)
+        return _say("stopped; no incomplete file was left", 130)
     except BrokenPipeError:  # `playmate ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -69,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _too_long(error: Exception) -> UserError | None:
-    """What to say of a name that the system does not take, wherever it was met."""
+    """The error message for a name that is too long for the file system, else None."""
     if getattr(error, "errno", None) != errno.ENAMETOOLONG:
         return None
     from playmate_jax.paths import check_names
@@ -82,7 +82,7 @@ def _too_long(error: Exception) -> UserError | None:
 
 
 def _say(message: object, code: int) -> int:
-    """The first lines of a message as one, and under it what it lists with + - ! or ~."""
+    """Prints a message's first lines as one, and below it those that start with + - ! or ~."""
     lines = str(message).splitlines()
     listed = [line for line in lines if line.lstrip()[:2] in ("+ ", "- ", "! ", "~ ")]
     lines = [line for line in lines if line not in listed]
@@ -95,14 +95,14 @@ def _say(message: object, code: int) -> int:
 
 
 def _raise_on_terminate() -> None:
-    """SIGTERM unwinds the stack, so that temporary files go away."""
+    """Makes SIGTERM unwind the stack, so that temporary files are removed."""
 
     def stop(signum, frame):
         raise SystemExit(128 + signum)
 
     try:
         signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: someone else's process, someone else's signals
+    except ValueError:  # not the main thread: the signals belong to the embedding program
         pass
 
 

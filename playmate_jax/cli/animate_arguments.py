@@ -4,17 +4,16 @@ import argparse
 
 from playmate_jax.cli.animate import DEFAULT_OUTPUT, command
 from playmate_jax.cli.parsing import face_box, gain, natural, positive
+from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.motion.layout import EMOTIONS
 
-SAMPLERS = ("ddim", "ddpm", "dpm++")
-
-SHORT = "a portrait and speech become a video"
+SHORT = "make a video from a portrait and speech"
 DESCRIPTION = f"""\
-Turns a portrait and a speech recording into a talking video (mp4, H.264 + AAC); a portrait and a
-driving source without speech into one that makes the driving face. The portrait may be a video:
-then speech moves its lips alone.
-Without arguments: the bundled portrait speaks the bundled recording, into {DEFAULT_OUTPUT}
-(an earlier one is replaced).
+Makes a talking video (mp4, H.264 + AAC) from a portrait and a speech recording. With a driving
+source and no speech, the portrait reenacts the driving face. If the portrait is a video, speech
+changes its lips only.
+Without arguments the bundled portrait speaks the bundled recording: {DEFAULT_OUTPUT}, which is
+replaced if it exists.
 """
 EXAMPLES = """\
 examples:
@@ -23,9 +22,9 @@ examples:
   playmate animate portrait.jpg speech.wav --emotion happy=0.8,surprised=0.2
   playmate animate portrait.jpg speech.wav --emotion 0:neutral,2.5:happy=0.8
   playmate animate portrait.jpg speech.wav --driving head.mp4 --pose absolute
-  playmate animate portrait.jpg --driving face.mp4       no speech: makes the driving face
+  playmate animate portrait.jpg --driving face.mp4       no speech: reenacts the driving face
   playmate animate portrait.jpg --driving talking.pkl --region lips
-  playmate animate clip.mp4 speech.wav                   the lips of a video, dubbed
+  playmate animate clip.mp4 speech.wav                   dubs a video
   playmate animate llama.jpg speech.wav --face-box 315,155,190
   playmate animate portrait.jpg speech.wav --seed 7 --head-motion 0.5 --json
 """
@@ -40,32 +39,32 @@ def add(p: argparse.ArgumentParser) -> None:
         "portrait",
         nargs="?",
         metavar="PORTRAIT",
-        help="a photograph, painting or drawing with a face, or a video of one",
+        help="a photograph, painting or drawing of a face, or a video",
     )
     g.add_argument(
         "speech",
         nargs="?",
         metavar="SPEECH",
-        help="audio, or a video whose audio is taken; not needed with --driving",
+        help="audio, or a video with audio; not needed with --driving",
     )
     g.add_argument(
         "--face",
         type=positive,
         default=1,
         metavar="N",
-        help="which face, where there are several: 1 is the largest (default), 2 the next",
+        help="which of several faces: 1 is the largest (default), 2 the next",
     )
     g.add_argument(
         "--face-box",
         type=face_box,
         metavar="X,Y,SIZE",
-        help="where the face is, of an animal or a drawing that no detector finds: left, top and "
-        "side of a square from brows to chin, in pixels of the upright image",
+        help="the face of an animal or a drawing that is not detected: left, top and side of a "
+        "square from brows to chin, in pixels of the upright image",
     )
     g.add_argument(
         "--no-crop",
         action="store_true",
-        help="the image is the face already: no detection, nothing pasted back",
+        help="the image shows the face only: no detection, cropping or pasting",
     )
 
     g = p.add_argument_group("output")
@@ -77,23 +76,23 @@ def add(p: argparse.ArgumentParser) -> None:
         "--max-side",
         type=positive,
         metavar="N",
-        help="reduce a larger portrait to N pixels (default: it keeps its size)",
+        help="limit the longer side of the portrait to N pixels (default: it keeps its size)",
     )
-    g.add_argument("--no-paste", action="store_true", help="only the face, as the network draws it")
+    g.add_argument("--no-paste", action="store_true", help="write the rendered face only")
     g.add_argument(
         "--save-motion",
         metavar="FILE",
-        help="also write the motion (.npz), which --driving reads back",
+        help="also write the motion (.npz), which --driving can read",
     )
-    g.add_argument("--json", action="store_true", help="a summary as JSON on standard output")
+    g.add_argument("--json", action="store_true", help="print a summary as JSON on standard output")
     g.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
-    g = p.add_argument_group("how it moves")
+    g = p.add_argument_group("motion")
     g.add_argument(
         "--emotion",
         metavar="E",
         help="happy | happy=0.8,surprised=0.2 | 0:neutral,2.5:happy=0.8 | a text file "
-        f"with one TIME:EMOTION a line; emotions: {', '.join(EMOTIONS)}",
+        f"with one TIME:EMOTION per line; emotions: {', '.join(EMOTIONS)}",
     )
     g.add_argument(
         "--driving",
@@ -105,56 +104,56 @@ def add(p: argparse.ArgumentParser) -> None:
         "--pose",
         choices=("relative", "absolute"),
         default="relative",
-        help="driving motion: as changes from the first frame that shows the face (default), or "
-        "as it is; a driving image is always absolute",
+        help="use the driving motion relative to its first frame with a face (default), or as it "
+        "is; a driving image is always absolute",
     )
     g.add_argument(
         "--region",
         choices=("all", "expression", "pose", "lips", "eyes"),
-        help="without speech: what of the face follows the driving one (default all)",
+        help="without speech: the part of the face that follows the driving source (default all)",
     )
     g.add_argument(
         "--retarget",
         choices=("eyes", "lips", "both"),
-        help="without speech: they open as far as the driving ones, whatever the portrait's shape; "
-        "needs weights with retargeting networks, as LivePortrait's",
+        help="without speech: open them as far as in the driving source, whatever the portrait's "
+        "shape; needs weights with retargeting MLPs, such as LivePortrait's",
     )
     g.add_argument(
         "--smooth",
         type=gain,
         metavar="SECONDS",
-        help="without speech: evens out a shaky driving face over so long (default 0)",
+        help="without speech: smooth the driving motion over this time (default 0)",
     )
     g.add_argument(
         "--head-motion",
         type=gain,
         default=1.0,
         metavar="GAIN",
-        help="how much the head moves: 0 keeps still, 1 as learned (default 1.0)",
+        help="gain of the head's motion: 0 keeps it still, 1 is as learned (default 1.0)",
     )
     g.add_argument(
         "--seed",
         type=natural,
         default=0,
         metavar="N",
-        help="another seed, another motion; the same seed, the same file (default 0)",
+        help="the same seed gives the same video, another seed other motion (default 0)",
     )
 
-    g = p.add_argument_group("networks")
+    g = p.add_argument_group("weights and sampling")
     g.add_argument(
         "--weights",
         default="demo",
         metavar="NAME|DIR",
-        help="weights by name, folder or owner/name on the Hugging Face hub (default demo)",
+        help="a name, a folder, or owner/name on the Hugging Face hub (default demo)",
     )
     g.add_argument(
         "--generator",
         metavar="NAME|DIR",
-        help="the motion generator, where it should not be the one of --weights",
+        help="motion generator to use instead of that of --weights",
     )
     g.add_argument(
         "--sampler",
-        choices=SAMPLERS,
+        choices=SAMPLER_NAMES,
         help="diffusion sampler (default: the generator's own; playmate ddim, joyvasa ddpm)",
     )
     g.add_argument(
@@ -186,5 +185,5 @@ def add(p: argparse.ArgumentParser) -> None:
     g.add_argument(
         "--face-models",
         metavar="DIR",
-        help="folder with the two face model files, for a machine that is offline",
+        help="folder with the two face model files, for machines without network",
     )

@@ -1,4 +1,4 @@
-"""The whole command line: which commands there are; their options are tables of their own."""
+"""The command line: its commands, whose options are in a module each (`*_arguments.py`)."""
 
 import argparse
 
@@ -24,18 +24,22 @@ COMMANDS = {
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """What a command line asks for."""
+    """The values of a command line's options; those for Apache Beam are in `beam`.
+
+    Raises:
+      UserError: an unknown command, option or value; suggests the nearest one.
+    """
     argv, beam = prepare_arguments.split_beam(argv)
     args = parser().parse_args(argv)
     return argparse.Namespace(**vars(args) | ({"beam": beam} if beam else {}))
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """The parser of `playmate` with all of its commands."""
     top = Parser(
         prog="playmate", formatter_class=Help, allow_abbrev=False,
         description="One portrait and a speech clip become a talking video.",
-        epilog="'playmate COMMAND --help' tells more, for example 'playmate animate --help'.",
+        epilog="'playmate COMMAND --help' explains a command, as in 'playmate animate --help'.",
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"playmate {playmate_jax.__version__}")
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND", title="commands")

@@ -1,7 +1,7 @@
 """`playmate convert [FAMILY] SOURCE OUT`: weights between PyTorch and JAX, with verification.
 
-Prints what the source is, with `--verify` every layer's error, and what was written; exit code 1
-where a layer diverges, and then nothing is written.
+Prints the detected format, with `--verify` the error of every layer, and the files written. If a
+layer diverges, nothing is written and the exit code is 1.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.paths import check_names
 
 MIB = 2**20
-COMPARED = 64 * MIB  # below, a network's own tensors are the least of what it takes
+COMPARED = 64 * MIB  # peak memory is compared with the source's size only if that is larger
 
 
 def command(args: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def command(args: argparse.Namespace) -> int:
         raise UserError(f"expected a checkpoint at {source}, found none: check the path")
     if args.verify:
         keep_compiled_programs()
-    # torch imported and JAX started before memory is measured: they take more than many weights
+    # torch and JAX are loaded before memory is measured: they take more than many checkpoints
     torch_files.available()
     jax.devices()
     memory = _Memory()
@@ -62,7 +62,7 @@ def command(args: argparse.Namespace) -> int:
         return 1
     for path in done.written:
         print(f"written: {path}")
-    print(f"{done.parameters:,} parameters in {done.seconds:.1f} s; {memory.told(done.bytes)}")
+    print(f"{done.parameters:,} parameters in {done.seconds:.1f} s; {memory.summary(done.bytes)}")
     return 0
 
 
@@ -86,30 +86,30 @@ def _print_layers(done) -> None:
         mark = "" if layer.good else "  DIVERGES"
         print(f"{layer.name:{width}}  {layer.error:.1e}{mark} {layer.remark}".rstrip())
     worst = max((layer.error for layer in done.layers), default=0.0)
-    good = "verified" if done.good else "NOT verified"
-    print(f"{good} against {done.compared}: {len(done.layers)} layers, worst {worst:.1e}")
+    verdict = "verified" if done.good else "NOT verified"
+    print(f"{verdict} against {done.compared}: {len(done.layers)} layers, worst {worst:.1e}")
 
 
 class _Memory:
-    """The most memory that a conversion took beyond what was there before it, and apart from it
-    the most that its verification took."""
+    """Peak memory of a conversion beyond what was in use before it, and that of its verification,
+    measured separately."""
 
     def __init__(self):
-        self.base = self.before = _reset_peak()  # what was there before a phase
+        self.base = self.before = _reset_peak()  # in use before a phase
         self.verifying, self.peaks = False, {False: 0, True: 0}
 
     def enter(self, phase: str) -> None:
-        """Called as the conversion goes on."""
+        """Notes the beginning of a phase; called with every progress message."""
         if (phase == "verify") == self.verifying:
             return
         self._close()
         now = _memory("VmRSS")
-        if self.verifying:  # compiled programs stay; they are not the conversion's
+        if self.verifying:  # compiled programs remain; the conversion does not need them
             self.base += now - self.before
         self.before, self.verifying = now, phase == "verify"
 
-    def told(self, read: int) -> str:
-        """One sentence; `read` are the bytes of the source."""
+    def summary(self, read: int) -> str:
+        """The peak memory in one sentence; `read` is the size of the source in bytes."""
         self._close()
         peak, verifying = self.peaks[False], self.peaks[True]
         also = f" ({verifying / MIB:,.0f} MiB to verify)" if verifying else ""
@@ -123,7 +123,7 @@ class _Memory:
 
 
 def _reset_peak() -> int:
-    """Bytes in use now; where the system can (Linux), the peak is counted from here."""
+    """Resets the peak memory, where the system can (Linux), and returns the bytes in use."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -132,7 +132,7 @@ def _reset_peak() -> int:
 
 
 def _memory(field: str) -> int:
-    """Bytes that this process has in memory ("VmRSS"), or had at most ("VmHWM")."""
+    """Resident memory of this process in bytes: now ("VmRSS") or at its peak ("VmHWM")."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         found = next(line for line in lines if line.startswith(f"{field}:"))

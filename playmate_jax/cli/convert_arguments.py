@@ -4,11 +4,11 @@ import argparse
 
 from playmate_jax.cli.convert import command
 
-SHORT = "weights between PyTorch and JAX"
+SHORT = "convert weights between PyTorch and JAX"
 DESCRIPTION = """\
-Moves weights from PyTorch to a weights directory of this project, or with --to torch back.
+Converts PyTorch weights to a weights directory of this project, or with --to torch back.
 SOURCE is LivePortrait's folder, JoyVASA's (checkpoint and motion template), a transformers folder,
-or one checkpoint (.safetensors .pth .pt .bin .pkl); what it is is found out, or said by FAMILY.
+or one checkpoint (.safetensors .pth .pt .bin .pkl). The format is detected unless FAMILY is given.
 """
 EXAMPLES = """\
 examples:
@@ -28,17 +28,17 @@ def add(p: argparse.ArgumentParser) -> None:
     p.add_argument("words", nargs="+", metavar="[FAMILY] SOURCE OUT", help="see above")
     p.add_argument(
         "--to", choices=("jax", "torch"), default="jax",
-        help="torch writes a .safetensors or .pth file by OUT's suffix, or else the folder that "
+        help="torch writes a .safetensors or .pth file, by OUT's suffix, or else the folder that "
         "LivePortrait or transformers load (default jax)",
     )  # fmt: skip
     p.add_argument(
         "--verify", action="store_true",
-        help="run both sides on one input and compare every layer; against recorded values where "
-        "torch is missing",
+        help="run both sides on the same input and compare every layer; with recorded values where "
+        "torch is not installed",
     )  # fmt: skip
     p.add_argument(
         "--dtype", choices=("float32", "float16", "bfloat16"),
-        help="of what is written (default: as it is in SOURCE)",
+        help="type of the arrays written (default: as in SOURCE)",
     )  # fmt: skip
     p.add_argument("--overwrite", action="store_true", help="replace an earlier conversion")
     p.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -1,4 +1,4 @@
-"""`playmate data report | check`: prepared folders, looked at and verified."""
+"""`playmate data report | check`: a page about a prepared folder, and its verification."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from playmate_jax.errors import UserError
 
 
 def report(args: argparse.Namespace) -> int:
-    """Writes the page and says where it is."""
+    """Writes the page about a prepared folder and prints its path."""
     try:
         from playmate_jax.data.report import write_report
 
@@ -18,7 +18,7 @@ def report(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Verifies everything; what is wrong is listed and makes it bad input."""
+    """Verifies a prepared folder; raises `UserError` with a line for every problem."""
     try:
         from playmate_jax.data.check import check_folder
 
@@ -41,7 +41,7 @@ def _progress(args: argparse.Namespace):
 
 
 def _extra(error: ModuleNotFoundError) -> Exception:
-    """What to install, if it is not the program that is broken."""
+    """The error to raise: what to install, or the error itself if a module of ours is missing."""
     if (error.name or "").startswith("playmate_jax"):
         return error
     return UserError(

@@ -1,4 +1,4 @@
-"""Reading a command line: one sentence for what is wrong with it, and the types of its numbers."""
+"""Parsing a command line: errors of one sentence, and the types of its numbers."""
 
 import argparse
 import re
@@ -7,7 +7,7 @@ from playmate_jax.errors import UserError, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are our one sentence instead of a page of usage."""
+    """argparse, with errors as one sentence (`UserError`) instead of a page of usage."""
 
     def error(self, message: str):
         """Raises `UserError`, with the nearest known word where one is unknown."""
@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}{near}, see '{self.prog} --help'")
 
     def _flags(self) -> list[str]:
-        """Every option, those of the subcommands too."""
+        """All options, including those of the subcommands."""
         found: list[str] = []
         for action in self._actions:
             found += action.option_strings
@@ -29,14 +29,14 @@ class Parser(argparse.ArgumentParser):
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Descriptions as they are written, and options in two columns."""
+    """Help with unwrapped descriptions, and options in two columns."""
 
     def __init__(self, prog: str):
         super().__init__(prog, max_help_position=30, width=100)
 
 
 def subcommand(commands, name: str, short: str, description: str, epilog: str):
-    """The parser of one command or action, with what all of them have."""
+    """Adds the parser of one command or action, with the options that all of them have."""
     found = commands.add_parser(
         name, help=short, description=description, epilog=epilog, formatter_class=Help,
         allow_abbrev=False,
@@ -56,22 +56,22 @@ def _number(text: str, kind: type, low: int, what: str):
 
 
 def natural(text: str) -> int:
-    """A whole number from 0, of an option."""
+    """The type of options that are whole numbers from 0."""
     return _number(text, int, 0, "a whole number from 0 to 999999999")
 
 
 def positive(text: str) -> int:
-    """A whole number from 1, of an option."""
+    """The type of options that are whole numbers from 1."""
     return _number(text, int, 1, "a whole number from 1 to 999999999")
 
 
 def gain(text: str) -> float:
-    """A number from 0, of an option."""
+    """The type of options that are numbers from 0."""
     return _number(text, float, 0, "a number from 0")
 
 
 def face_box(text: str) -> tuple[int, int, int]:
-    """X,Y,SIZE of a square, in pixels."""
+    """The type of the option X,Y,SIZE: left, top and side of a square, in pixels."""
     parts = text.split(",")
     if len(parts) != 3:
         raise argparse.ArgumentTypeError(

@@ -2,25 +2,27 @@
 
 import argparse
 import collections
+import functools
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from playmate_jax.cli.prepare_arguments import DRAWN, check, reader_options
+from playmate_jax.cli.prepare_summary import print_plan, print_result
 from playmate_jax.errors import UserError
+from playmate_jax.paths import check_names
+from playmate_jax.prepare.readers import READERS
 
 if TYPE_CHECKING:
-    from playmate_jax.prepare.plan import Task
+    from playmate_jax.prepare.plan import Listing, Task
     from playmate_jax.prepare.preparation import Prepared, Progress
-    from playmate_jax.prepare.source import Listing
+    from playmate_jax.prepare.tasks import Job
 
-_REASONS = 8  # of drops, the most frequent ones
-_OFTEN_S = 60  # a line of progress, where there is no terminal
+DRAWN = "drawn"  # the name of the data set of synthetic people
+_OFTEN_S = 60  # between lines of progress where there is no terminal
 
 
 def command(args: argparse.Namespace) -> int:
-    """Runs `playmate prepare`; returns its exit code."""
+    """Runs `playmate prepare` and prints its result; returns the exit code."""
     check(args)
     config, listing = _asked(args)
     from playmate_jax.prepare.plan import in_order, plan
@@ -29,15 +31,53 @@ def command(args: argparse.Namespace) -> int:
         listing.sources[:] = in_order(listing.sources)[: args.limit]
     planned = plan(listing.sources, args.shards)
     if args.dry_run:
-        _tell_plan(args, config, listing, planned)
+        print_plan(args.data_set, args.out, _kinds(args), config, listing, planned)
         return 0
     try:
         prepared = _prepare(args, config, listing, planned)
     except (KeyboardInterrupt, SystemExit):
         print("finished shards stay; the same command goes on from there", file=sys.stderr)
         raise
-    _tell(args.out, _kinds(args), prepared)
+    print_result(args.out, _kinds(args), prepared)
     return 0
+
+
+def reader_options() -> dict[str, tuple[list[str], str]]:
+    """Options of all readers: name -> the data sets that have it, and its help."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for name, reader in READERS.items():
+        for option, text in reader.options.items():
+            found.setdefault(option, ([], text))[0].append(name)
+    return found
+
+
+def check(args: argparse.Namespace) -> None:
+    """Checks which options were given together, which argparse cannot.
+
+    Raises:
+      UserError: options that belong to another data set, or a missing one.
+    """
+    if not args.out:
+        raise UserError("expected --out OUT, found none: name a new folder for the data set")
+    if "://" not in args.out:
+        check_names(args.out)
+    if args.data_set == DRAWN:
+        wrong = ["root", "split", "motion_weights", "speech", *reader_options()]
+    else:
+        wrong = ["identities", "hours", "seed"]
+        wrong += [o for o, (names, _) in reader_options().items() if args.data_set not in names]
+        if args.root is None:
+            raise UserError(
+                f"expected the folder of {args.data_set}, found none: "
+                f"playmate prepare {args.data_set} ROOT --out {args.out}"
+            )
+    for name in wrong:
+        if getattr(args, name) is not None:
+            option = "a folder" if name == "root" else f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"expected options of '{args.data_set}', found {option}, which it does not take: "
+                "leave it out"
+            )
 
 
 def _asked(args: argparse.Namespace) -> tuple[Any, "Listing"]:
@@ -66,6 +106,20 @@ def _kinds(args: argparse.Namespace) -> tuple[str, ...]:
     return ("drawn_faces",) if args.data_set == DRAWN else ("talking_clips", "portrait_pairs")
 
 
+def _job(args: argparse.Namespace, config: Any) -> "Job":
+    from playmate_jax.prepare.config import PrepareConfig
+    from playmate_jax.prepare.tasks import Job
+
+    if isinstance(config, PrepareConfig):
+        from playmate_jax.prepare.clips import load_maker
+
+        load = functools.partial(load_maker, config)
+    else:
+        load = config.maker  # synthetic people need no models
+    workers = args.workers or (_cores() if args.runner == "local" else 1)
+    return Job(args.out, load, _kinds(args), config.speech_size, config.image_size, workers)
+
+
 def _prepare(
     args: argparse.Namespace, config: Any, listing: "Listing", planned: "list[Task]"
 ) -> "Prepared":
@@ -74,7 +128,7 @@ def _prepare(
         import array_record  # noqa: F401
         import tensorflow_datasets  # noqa: F401
 
-        from playmate_jax.prepare import pipeline, preparation
+        from playmate_jax.prepare import preparation
     except ModuleNotFoundError as error:
         raise UserError(
             f"expected the packages for preparing data, found no '{error.name}': "
@@ -84,13 +138,7 @@ def _prepare(
     from playmate_jax.configuration import to_values
     from playmate_jax.prepare.ledger import versions
     from playmate_jax.prepare.plan import digest
-    from playmate_jax.prepare.tasks import Job
 
-    local = args.runner == pipeline.LOCAL
-    job = Job(
-        args.out, config, _kinds(args), config.speech_size, config.image_size,
-        args.workers or (_cores() if local else 1),
-    )  # fmt: skip
     build_spec = {
         "data_set": args.data_set,
         "settings": to_values(config),
@@ -110,7 +158,7 @@ def _prepare(
 
     try:
         return preparation.prepare(
-            job, listing, planned, build_spec, args.runner, args.beam, progress
+            _job(args, config), listing, planned, build_spec, args.runner, args.beam, progress
         )
     finally:
         if bar is not None:
@@ -118,7 +166,7 @@ def _prepare(
 
 
 def _set_logging(quiet: bool) -> None:
-    """Keeps Beam's remarks and tracebacks away, or shows them: a cluster's are all there is."""
+    """Hides the log of Beam, or shows it: on a cluster nothing else is seen."""
     import logging
 
     if quiet:
@@ -130,90 +178,3 @@ def _set_logging(quiet: bool) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _tell_plan(
-    args: argparse.Namespace, config: Any, listing: "Listing", planned: "list[Task]"
-) -> None:
-    from playmate_jax.configuration import to_values
-
-    print(f"{args.data_set}: {_count(len(listing.sources), 'source')}, into {args.out}")
-    by_split: dict[str, list[Task]] = {}
-    for task in planned:
-        by_split.setdefault(task.split, []).append(task)
-    for split, tasks in by_split.items():
-        sources = [source for task in tasks for source in task.sources]
-        speakers = len({source.speaker for source in sources})
-        labels = sum(source.emotion >= 0 for source in sources)
-        print(
-            f"  {split:10} {_count(len(sources), 'source')} of {_count(speakers, 'speaker')}, "
-            f"{labels:,} with an emotion, in {_count(len(tasks), 'shard')}"
-        )
-    for kind in _kinds(args):
-        print(f"would write {kind}")
-    print("settings, of which --set changes any:")
-    for name, value in _flat(to_values(config)):
-        print(f"  {name}={value}")
-    if listing.dropped:
-        print("not usable:")
-    for dropped in listing.dropped:
-        print(f"  {dropped.reason}")
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Settings by dotted name."""
-    found = []
-    for name, value in values.items():
-        table = isinstance(value, dict)
-        found += _flat(value, f"{prefix}{name}.") if table else [(prefix + name, value)]
-    return found
-
-
-def _tell(out: str, kinds: tuple[str, ...], prepared: "Prepared") -> None:
-    clips, dropped = prepared.clips, prepared.dropped
-    reasons = _reasons(dropped)
-    if not clips:
-        first = f", most often because: {reasons[0][1]}" if reasons else ""
-        raise UserError(
-            f"expected clips to keep, found that all was dropped{first}; {out}/dropped.jsonl tells "
-            "all: check the videos, or loosen the settings"
-        )
-    if prepared.already:
-        print(f"{out} was complete already; nothing was done")
-    hours = sum(clip["seconds"] for clip in clips) / 3600
-    splits = collections.Counter(clip["split"] for clip in clips)
-    speakers = len({clip["speaker"] for clip in clips})
-    print(
-        f"kept {_count(len(clips), 'clip')}, {hours:.2f} h of {_count(speakers, 'speaker')} "
-        f"({', '.join(f'{split} {n:,}' for split, n in splits.items())})"
-    )
-    if dropped:
-        print(f"dropped {len(dropped):,}:")
-    for number, reason in reasons[:_REASONS]:
-        print(f"  {number:7,} {reason}")
-    if len(reasons) > _REASONS:
-        print(f"  {sum(n for n, _ in reasons[_REASONS:]):7,} for other reasons")
-    if prepared.lost:
-        print(
-            f"{_count(len(prepared.lost), 'source')} crashed, hung or failed unexpectedly; those "
-            "of the stages 'isolation' and 'error'"
-        )
-    print(f"data sets: {', '.join(f'{out}/{kind}' for kind in kinds)}")
-    print(f"lists: {out}/clips.jsonl, {out}/dropped.jsonl")
-    print(f"next: playmate data report {shlex.quote(out)}")
-
-
-def _reasons(dropped: list[dict[str, Any]]) -> list[tuple[int, str]]:
-    """How often what was dropped for, falling; reasons that differ in numbers alone are one."""
-    import re
-
-    groups: dict[str, list[str]] = {}
-    for line in dropped:
-        reason = f"{line['stage']}: {line['reason']}"
-        groups.setdefault(re.sub(r"'[^']*'|[\d.,]+", "#", reason), []).append(reason)
-    found = [(len(group), group[0]) for group in groups.values()]
-    return sorted(found, key=lambda row: -row[0])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

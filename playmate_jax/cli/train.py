@@ -28,8 +28,8 @@ def command(args: argparse.Namespace) -> int:
     if args.steps:
         overrides["steps"] = args.steps
     done = run_config(args.config, args.workdir, overrides)
-    if done.interrupted:  # not 0: a script of several stages must not go on to the next one
-        print("stopped; the same command goes on from here", file=sys.stderr)
+    if done.interrupted:  # not 0: a script of several stages must not start the next one
+        print("stopped; the same command resumes from here", file=sys.stderr)
         return 130
     weights = Path(args.workdir) / "weights"
     if args.export and weights.is_dir():
@@ -42,10 +42,14 @@ def command(args: argparse.Namespace) -> int:
 
 
 def overridden(texts: list[str]) -> dict[str, str]:
-    """What --set FIELD=VALUE asks for, by field."""
+    """The values of all options --set FIELD=VALUE, as text by field.
+
+    Raises:
+      UserError: one of them has no "=".
+    """
     from playmate_jax.errors import UserError
 
     for text in texts:
         if "=" not in text:
-            raise UserError(f"expected --set FIELD=VALUE, found '{text}'")
+            raise UserError(f"expected --set FIELD=VALUE, found '{text}': add '=' and a value")
     return {name: value for name, _, value in (text.partition("=") for text in texts)}

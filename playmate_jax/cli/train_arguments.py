@@ -16,7 +16,7 @@ example:
 def add(p: argparse.ArgumentParser) -> None:
     """Adds the options to the parser of `playmate train`."""
     p.set_defaults(command=command)
-    p.add_argument("config", help="a file of configs/, which defines config()")
+    p.add_argument("config", help="a Python file that defines config(), such as those in configs/")
     p.add_argument(
         "--workdir",
         required=True,
@@ -25,7 +25,7 @@ def add(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument(
         "--steps", type=positive, metavar="N",
-        help="length of the run; the learning rate's schedule is stretched or shrunk to it",
+        help="length of the run; the learning rate's schedule is scaled to it",
     )  # fmt: skip
     p.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",

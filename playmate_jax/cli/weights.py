@@ -1,11 +1,11 @@
-"""`playmate weights get | list | where | remove | card`: weights by name, and what they say."""
+"""`playmate weights get | list | where | remove | card`: weights by name, and their cards."""
 
 import argparse
 import json
 
 
 def get(args: argparse.Namespace) -> int:
-    """Fetches weights by name, one after the other."""
+    """Runs `playmate weights get`: downloads and converts weights, one after the other."""
     from playmate_jax.converters import fetch
     from playmate_jax.errors import UserError
     from playmate_jax.hub import download
@@ -30,7 +30,7 @@ def get(args: argparse.Namespace) -> int:
 
 
 def listing(args: argparse.Namespace) -> int:
-    """What ships, what was fetched, what can be."""
+    """Runs `playmate weights list`: shipped, fetched and available weights, a line each."""
     from playmate_jax.hub import bundles
     from playmate_jax.hub.published import PUBLISHED
 
@@ -47,12 +47,12 @@ def listing(args: argparse.Namespace) -> int:
             size = _size(row.size) if all(f.size for f in row.files) else ""
             _row(name, "available", size, row.licence, f"{row.title} (from {row.repository})")
     if len(cached) < len(PUBLISHED):
-        print("'playmate weights get NAME' fetches what is available.")
+        print("'playmate weights get NAME' fetches weights that are available.")
     return 0
 
 
 def where(args: argparse.Namespace) -> int:
-    """The folder of weights."""
+    """Runs `playmate weights where`: prints the folder of weights."""
     from playmate_jax.hub import bundles
 
     print(bundles.find_folder(args.name))
@@ -60,7 +60,7 @@ def where(args: argparse.Namespace) -> int:
 
 
 def remove(args: argparse.Namespace) -> int:
-    """Deletes fetched weights."""
+    """Runs `playmate weights remove`: deletes fetched weights."""
     from playmate_jax.hub import bundles
 
     for name in args.names:
@@ -70,7 +70,7 @@ def remove(args: argparse.Namespace) -> int:
 
 
 def card(args: argparse.Namespace) -> int:
-    """What weights say of themselves."""
+    """Runs `playmate weights card`: prints the cards of weights, as JSON or Markdown."""
     from playmate_jax.hub import bundles
 
     cards = {part: bundles.read_card(path) for part, path in bundles.find_bundle(args.name).items()}

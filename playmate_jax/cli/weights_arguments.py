@@ -5,8 +5,8 @@ import argparse
 from playmate_jax.cli import weights
 from playmate_jax.cli.parsing import subcommand
 
-SHORT = "fetch, list and remove weights, and what they say of themselves"
-DESCRIPTION = "Weights by name: those that ship, and published ones, fetched once and converted."
+SHORT = "fetch, list, describe and remove weights"
+DESCRIPTION = "Weights by name: shipped ones, and published ones, which are fetched and converted."
 EXAMPLES = """\
 examples:
   playmate weights get liveportrait joyvasa
@@ -31,19 +31,19 @@ def add(p: argparse.ArgumentParser) -> None:
         "repository on the Hugging Face hub in this project's layout",
     )  # fmt: skip
     found.add_argument(
-        "--revision", metavar="REV", help="another commit, branch or tag than the pinned one"
+        "--revision", metavar="REV", help="commit, branch or tag to fetch instead of the pinned one"
     )
     found.add_argument(
-        "--offline", action="store_true", help="only from the hub's cache (or set HF_HUB_OFFLINE)"
+        "--offline", action="store_true", help="use the hub's cache only (or set HF_HUB_OFFLINE)"
     )
     found.add_argument(
-        "--endpoint", metavar="URL", help="another server than the hub (or set HF_ENDPOINT)"
+        "--endpoint", metavar="URL", help="server to use instead of the hub (or set HF_ENDPOINT)"
     )
-    action("list", weights.listing, "what ships, what was fetched, what can be")
+    action("list", weights.listing, "list shipped, fetched and available weights")
     found = action("where", weights.where, "print the folder of weights")
     found.add_argument("name", metavar="NAME", help="shipped or fetched weights")
     found = action("remove", weights.remove, "delete fetched weights")
     found.add_argument("names", nargs="+", metavar="NAME", help="fetched weights")
-    found = action("card", weights.card, "print what weights say of themselves")
+    found = action("card", weights.card, "print the cards of weights: source, licence, results")
     found.add_argument("name", nargs="?", default="demo", metavar="NAME|DIR", help="default demo")
     found.add_argument("--markdown", action="store_true", help="as a model card, instead of JSON")

@@ -9,7 +9,7 @@ from typing import Any
 
 _HOMES = {
     "Loading": "batches",
-    "Windows": "motion_windows",
+    "Windows": "motion_batch",
     "across": "frame_pairs",
     "face_space": "frame_pairs",
     "open_records": "record_source",

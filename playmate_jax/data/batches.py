@@ -15,14 +15,15 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import grain
+import jax
 import numpy as np
 from absl import flags
 
 from playmate_jax.data.shared_batches import (
-    Batch,
+    Arrays,
     Example,
     SharedBatch,
     SharedMemoryReader,
@@ -34,6 +35,8 @@ from playmate_jax.motion.normalization import Statistics
 
 READ_AHEAD = 2  # batches a thread or worker
 ENDLESS = 2**48  # examples
+Leaf = np.ndarray | jax.Array  # of a batch: NumPy here, JAX in a training step
+Batch = TypeVar("Batch")  # the keys and shapes of a batch: MotionBatch, PairBatch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Loading:
 ALONE = Loading()
 
 
-class Batches(Iterator[Batch]):
+class Batches(Iterator[Batch], Generic[Batch]):
     """Endless batches of a stream; close it, or use it in a `with` block.
 
     Attributes:
@@ -93,7 +96,8 @@ class Batches(Iterator[Batch]):
             _OPEN.add(self)
         batch = next(self._inner)
         self._number += 1
-        return self._receiver.unpacked(batch) if isinstance(batch, SharedBatch) else batch
+        own = self._receiver.unpacked(batch) if isinstance(batch, SharedBatch) else batch
+        return cast(Batch, own)
 
     def _started(self):
         """An iterator from the batch that is due on."""
@@ -129,7 +133,7 @@ class Batches(Iterator[Batch]):
             )
         self.start_at(int(state["batch"]))
 
-    def start_at(self, number: int) -> "Batches":
+    def start_at(self, number: int) -> "Batches[Batch]":
         """Goes on with batch `number`."""
         if number != self._number:
             self.close()
@@ -143,7 +147,7 @@ class Batches(Iterator[Batch]):
             self._inner = None
             self._receiver.close()
 
-    def __enter__(self) -> "Batches":
+    def __enter__(self) -> "Batches[Batch]":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -161,7 +165,7 @@ def endless(examples: grain.MapDataset) -> grain.MapDataset:
 
 
 def seeds(seed: int, count: int) -> list[int]:
-    """Independent seeds from one."""
+    """`count` independent seeds that follow from one."""
     return np.random.SeedSequence(seed).generate_state(count).tolist()
 
 
@@ -171,7 +175,7 @@ class Stack:
 
     lender: ClassVar[SharedMemoryWriter | None] = None
 
-    def __call__(self, elements: Sequence[Any]) -> Batch | SharedBatch:
+    def __call__(self, elements: Sequence[Any]) -> Arrays | SharedBatch:
         examples = [e for element in elements for e in _examples(element)]
         if self.lender is not None:
             return self.lender.stacked(examples)

@@ -1,13 +1,7 @@
 """Batches for the face space: pairs of frames of one clip, and drivers of another identity.
 
     batches = face_space("data/mine", batch_size=32)
-    batch = next(batches)
-
-    source, driving                    (b, h, w, 3)   uint8 RGB
-    motion_source, motion_driving      (b, 70)        in their own units
-    landmarks_source, ..._driving      (b, 468, 2)    in pixels; zeros where there are none
-    has_landmarks                      (b,)
-    identity                           (b, 63)        canonical keypoints of the clip
+    batch = next(batches)                # a `PairBatch`
 
 Rows come in couples: of rows 2k and 2k + 1 one shows another speaker than the other, so
 `across(batch["driving"])` are drivers of another identity. They cost neither reading nor decoding.
@@ -19,20 +13,48 @@ mirrored.
 import dataclasses
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import grain
 import numpy as np
 import simplejpeg
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float32, UInt8
 
-from playmate_jax.data.batches import ALONE, Batches, Loading, endless, fingerprint, seeds
+from playmate_jax.data.batches import (
+    ALONE,
+    Batches,
+    Leaf,
+    Loading,
+    endless,
+    fingerprint,
+    seeds,
+)
 from playmate_jax.data.mixture import Data, Part, open_mixture
 from playmate_jax.errors import UserError
 
 KINDS = ("portrait_pairs", "drawn_faces")
 FIELDS = ("motion", "frames", "rows", "landmarks", "identity", "id")
 PAIRS = 4  # of a clip at a visit; reading a record of 16 images costs about one decoding
+
+
+class PairBatch(TypedDict):
+    """What the face space trains on: b pairs of frames, each of one clip.
+
+    source, driving: RGB images.
+    motion_source, motion_driving: the 70 numbers of motion/layout.py, in their own units.
+    landmarks_source, landmarks_driving: x and y in pixels of the image; zeros where there are none.
+    has_landmarks: whether there are any.
+    identity: 21 canonical keypoints of the clip (x_c of Eq. 1), x y z each, in head units.
+    """
+
+    source: UInt8[Leaf, "b h w 3"]
+    driving: UInt8[Leaf, "b h w 3"]
+    motion_source: Float32[Leaf, "b 70"]
+    motion_driving: Float32[Leaf, "b 70"]
+    landmarks_source: Float32[Leaf, "b 468 2"]
+    landmarks_driving: Float32[Leaf, "b 468 2"]
+    has_landmarks: Bool[Leaf, " b"]
+    identity: Float32[Leaf, "b 63"]
 
 
 def face_space(
@@ -43,7 +65,7 @@ def face_space(
     split: str = "train",
     pairs: int = PAIRS,
     loading: Loading = ALONE,
-) -> Batches:
+) -> Batches[PairBatch]:
     """Endless batches for training the renderer.
 
     Args:

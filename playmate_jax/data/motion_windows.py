@@ -1,23 +1,13 @@
 """Batches for stages 1 and 2: windows of 100 frames and the 10 before them, with their speech.
 
     batches = stage1("data/mine", batch_size=32)
-    batch = next(batches)
-
-    motion            (b, 100, 70)   normalised: expression by the set (Eq. 5), pose by the clip's
-                                     own mean and std (Eq. 6)
-    previous_motion   (b, 10, 70)
-    speech            (b, 110, f)    features, normalised
-    audio             (b, 70400)     where asked for: int16 at 16 kHz, of the same frames
-    identity          (b, 63)        normalised
-    emotion           (b, 110, 8)    weights times intensity; zeros where nothing is labelled
-    valid             (b, 100)       False past the clip's end
-    has_previous      (b,)           False in a first window
+    batch = next(batches)                # a `MotionBatch`
 
 An epoch visits every clip once per 100 frames that it has, each time at a random place.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import grain
@@ -25,38 +15,14 @@ import numpy as np
 
 from playmate_jax.data.batches import ALONE, Batches, Loading, endless, fingerprint, seeds
 from playmate_jax.data.mixture import Data, Part, mixture_statistics, open_mixture
+from playmate_jax.data.motion_batch import Cut, MotionBatch, Windows
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
-from playmate_jax.motion.layout import EMOTIONS
-from playmate_jax.motion.normalization import Statistics, normalize
-from playmate_jax.motion.windows import Window, WindowConfig, random_start, window_at
+from playmate_jax.motion.normalization import Statistics
 
 KINDS = ("talking_clips", "drawn_faces")
-FIELDS = ("motion", "features", "identity", "emotion", "intensity")
-SAMPLES = 640  # of sound a frame
-Noise = Callable[[np.random.Generator, np.ndarray], np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class Windows:
-    """How windows are cut from clips.
-
-    Attributes:
-      first: share of windows at a clip's start, where nothing came before.
-      identity_noise: std of the noise on the normalised identity: M's estimate is not the truth.
-      speech_noise: applied to the features (b, t, f).
-      audio: whether the sound comes along.
-    """
-
-    window: WindowConfig = WindowConfig()
-    first: float = 0.15
-    identity_noise: float = 0.0
-    speech_noise: Noise | None = None
-    audio: bool = False
-
-    def add_noise(self, rng: np.random.Generator, speech: np.ndarray) -> np.ndarray:
-        """Features (b, t, f) as the networks are to hear them."""
-        return speech if self.speech_noise is None else self.speech_noise(rng, speech)
+FIELDS = ("motion", "features", "identity", "emotion", "intensity", "truth")
+PLAIN = Windows()  # without noise or sound
 
 
 def stage1(
@@ -65,10 +31,10 @@ def stage1(
     *,
     seed: int = 0,
     split: str = "train",
-    windows: Windows = Windows(),
+    windows: Windows = PLAIN,
     statistics: Statistics | None = None,
     loading: Loading = ALONE,
-) -> Batches:
+) -> Batches[MotionBatch]:
     """Endless batches for learning motion from speech.
 
     Args:
@@ -88,15 +54,17 @@ def stage2(
     *,
     seed: int = 0,
     split: str = "train",
-    windows: Windows = Windows(),
+    windows: Windows = PLAIN,
     statistics: Statistics | None = None,
     loading: Loading = ALONE,
-) -> Batches:
-    """As `stage1`, of clips whose emotion is labelled."""
+) -> Batches[MotionBatch]:
+    """Endless batches for learning emotion: as `stage1`, of clips whose emotion is labelled."""
     return _batches(data, batch_size, seed, split, windows, statistics, loading, labelled=True)
 
 
-def _batches(data, batch_size, seed, split, windows, statistics, loading, labelled) -> Batches:
+def _batches(
+    data, batch_size, seed, split, windows, statistics, loading, labelled
+) -> Batches[MotionBatch]:
     parts = open_mixture(data, split, KINDS, (*FIELDS, *(["audio"] if windows.audio else [])))
     used = statistics or mixture_statistics(parts).normalization()
     for part in parts:
@@ -117,7 +85,12 @@ def _batches(data, batch_size, seed, split, windows, statistics, loading, labell
 
 
 def visits_of(part: Part, windows: Windows, labelled: bool) -> np.ndarray:
-    """How often an epoch visits each record of a data set; never one that will not do."""
+    """How often an epoch visits each of n records, (n,): once per window that fits in it, never one
+    without motion, or without a label where `labelled`.
+
+    Raises:
+      UserError: there is none to visit.
+    """
     frames = np.asarray(part.index.get("frames", ()), int)
     emotions = np.asarray(part.index.get("emotion", ()), int)
     usable = (frames > 0) & ((emotions != NO_EMOTION) | (not labelled))
@@ -130,7 +103,7 @@ def visits_of(part: Part, windows: Windows, labelled: bool) -> np.ndarray:
 def windows_of(
     part: Part, windows: Windows, statistics: Statistics, visits: np.ndarray, seed: int
 ) -> grain.MapDataset:
-    """The endless stream of one data set's windows."""
+    """The endless stream of one data set's windows, record n visited `visits[n]` times an epoch."""
     order, place = seeds(seed, 2)
     return (
         endless(grain.MapDataset.source(np.repeat(np.arange(len(visits)), visits)).shuffle(order))
@@ -141,59 +114,12 @@ def windows_of(
 
 @dataclasses.dataclass(frozen=True)
 class Read:
-    """A record by its number."""
+    """Reads a record of a data set by its number."""
 
     records: Any
 
     def __call__(self, number: np.integer) -> Mapping[str, Any]:
         return self.records[int(number)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Cut:
-    """A random window of a record, as an example."""
-
-    windows: Windows
-    statistics: Statistics
-
-    def __call__(self, record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        how, n_frames = self.windows, min(len(record["motion"]), len(record["features"]))
-        # Pose is normalised by whole clips (Eq. 6), so before windows are cut.
-        motion = normalize(record["motion"], self.statistics.motion)
-        start = random_start(rng, n_frames, how.window, how.first)
-        window = window_at(start, n_frames, how.window)
-        speech = how.add_noise(rng, record["features"][window.rows].astype(np.float32)[None])[0]
-        identity = self.statistics.normalized_identity(record["identity"])
-        noise = how.identity_noise * rng.standard_normal(len(identity))
-        example = {
-            "motion": motion[window.rows][how.window.previous :],
-            "previous_motion": motion[window.rows][: how.window.previous],
-            "speech": self.statistics.normalized_speech(speech),
-            "identity": (identity + noise).astype(np.float32),
-            "emotion": np.tile(emotion_of(record), (how.window.total, 1)),
-            "valid": window.valid,
-            "has_previous": np.bool_(window.has_previous),
-        }
-        if how.audio:
-            example["audio"] = sound_of(record["audio"], start - how.window.previous, window)
-        return example
-
-
-def emotion_of(record: Mapping[str, Any]) -> np.ndarray:
-    """Weights of the 8 emotions times intensity; zeros where nothing is labelled."""
-    label = int(record["emotion"])
-    weights = np.zeros(len(EMOTIONS), np.float32)
-    if label != NO_EMOTION:
-        weights[label] = record["intensity"]
-    return weights
-
-
-def sound_of(audio: np.ndarray, start: int, window: Window) -> np.ndarray:
-    """The samples of a window that begins at frame `start`; silence outside the clip."""
-    sound = np.zeros(len(window.rows) * SAMPLES, np.int16)
-    first, last = max(start * SAMPLES, 0), min(start * SAMPLES + len(sound), len(audio))
-    sound[first - start * SAMPLES : last - start * SAMPLES] = audio[first:last]
-    return sound
 
 
 def _check_speech(part: Part, statistics: Statistics) -> None:

@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 
 from playmate_jax.data.records import NO_EMOTION
-from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
-
-SAMPLES_PER_FRAME = 640  # 16 kHz at 25 fps
+from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE, SAMPLES_PER_FRAME
 
 
 def faults_of(record: Mapping[str, Any]) -> list[str]:

@@ -40,7 +40,7 @@ class Records:
 
     @functools.cached_property
     def index(self) -> dict[str, list]:
-        """Columns of index.json."""
+        """Columns of index.json of this split, one entry a record."""
         return json.loads((self.folder / INDEX).read_text("utf-8"))[self.split]
 
     @functools.cached_property

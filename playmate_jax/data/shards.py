@@ -110,7 +110,7 @@ class ShardWriter:
         return self
 
     def write(self, clip: Clip) -> None:
-        """Appends a clip."""
+        """Appends the record of a clip to the shard."""
         self.append(encode(self.kind, self._features, clip))
 
     def append(self, record: "Record") -> None:

@@ -17,12 +17,12 @@ import numpy as np
 
 ALIGNMENT = 64  # of arrays within a segment, and the room for its mark
 FREE, LENT = 0, 1
-Batch = dict[str, np.ndarray]
+Arrays = dict[str, np.ndarray]
 # Of arrays, or of functions that make them: in the array they are given, or (None) in a new one.
 Example = Mapping[str, Any]
 
 
-def stacked(examples: Sequence[Example]) -> Batch:
+def stacked(examples: Sequence[Example]) -> Arrays:
     """Examples as a batch in this process's own memory."""
     first = {name: made(value) for name, value in examples[0].items()}
     batch = {n: np.empty((len(examples), *one.shape), one.dtype) for n, one in first.items()}
@@ -30,7 +30,7 @@ def stacked(examples: Sequence[Example]) -> Batch:
     return batch
 
 
-def fill(batch: Batch, first: Batch, examples: Sequence[Example]) -> None:
+def fill(batch: Arrays, first: Arrays, examples: Sequence[Example]) -> None:
     """Puts examples into a batch, the first of which is made already. Images are decoded where
     they are to lie."""
     for name, rows in batch.items():
@@ -60,7 +60,7 @@ class SharedBatch:
 
 
 class SharedMemoryWriter:
-    """A worker's segments."""
+    """Segments of shared memory that a worker stacks its batches into."""
 
     def __init__(self) -> None:
         self._segments: list[shared_memory.SharedMemory] = []
@@ -100,12 +100,12 @@ class SharedMemoryReader:
     def __init__(self) -> None:
         self._segments: dict[str, shared_memory.SharedMemory] = {}
 
-    def unpacked(self, parcel: SharedBatch) -> Batch:
+    def unpacked(self, shared: SharedBatch) -> Arrays:
         """The batch, in memory of this process's own."""
-        segment = self._segments.get(parcel.segment)
+        segment = self._segments.get(shared.segment)
         if segment is None:
-            segment = self._segments[parcel.segment] = shared_memory.SharedMemory(parcel.segment)
-        batch = {name: array.copy() for name, array in _views(segment, parcel.arrays).items()}
+            segment = self._segments[shared.segment] = shared_memory.SharedMemory(shared.segment)
+        batch = {name: array.copy() for name, array in _views(segment, shared.arrays).items()}
         _mark(segment)[0] = FREE
         return batch
 
@@ -120,7 +120,7 @@ def _mark(segment: shared_memory.SharedMemory) -> np.ndarray:
     return np.ndarray(1, np.uint8, segment.buf)
 
 
-def _views(segment: shared_memory.SharedMemory, arrays: tuple) -> Batch:
+def _views(segment: shared_memory.SharedMemory, arrays: tuple) -> Arrays:
     return {
         name: np.ndarray(shape, dtype, segment.buf, place) for name, shape, dtype, place in arrays
     }

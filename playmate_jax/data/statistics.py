@@ -112,7 +112,7 @@ class SetStatistics:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "SetStatistics":
-        """The inverse of `to_json`."""
+        """Statistics from what `to_json` gave, to the same bits."""
         return cls(**{name: Moments.from_json(part) for name, part in values.items()})
 
 

@@ -1,8 +1,8 @@
-"""The forward process and what a network may predict of it.
+"""The forward process, and the three quantities that a network may predict.
 
-One noisy sample x = a x0 + s noise (a = sqrt(alpha_bar), s = sqrt(1 - alpha_bar)) can be read three
-ways: the noise, the clean sample x0, or v = a noise - s x0 (Salimans and Ho 2022). Any one gives
-the others.
+Of a noisy sample x = a x0 + s noise (a = sqrt(alpha_bar), s = sqrt(1 - alpha_bar)) a network may
+predict the noise, the clean sample x0, or v = a noise - s x0 (Salimans and Ho 2022). Given x, each
+of them determines the others.
 """
 
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ PREDICTIONS = ("noise", "x0", "v")
 def signal_and_noise(
     alpha_bar: Float[Array, "*b"], like: Float[Array, "..."]
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """sqrt(alpha_bar) and sqrt(1 - alpha_bar), with trailing axes to broadcast against `like`."""
+    """sqrt(alpha_bar) and sqrt(1 - alpha_bar), with axes added to broadcast against `like`."""
     alpha_bar = jnp.asarray(alpha_bar)
     alpha_bar = alpha_bar.reshape(alpha_bar.shape + (1,) * (like.ndim - alpha_bar.ndim))
     return jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
@@ -23,7 +23,7 @@ def signal_and_noise(
 def add_noise(
     x0: Float[Array, "b *x"], noise: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
 ) -> Float[Array, "b *x"]:
-    """The forward process q(x | x0) in one jump (DDPM Eq. 4)."""
+    """A sample of the forward process q(x | x0) for given noise (DDPM, Eq. 4)."""
     signal, level = signal_and_noise(alpha_bar, x0)
     return signal * x0 + level * noise
 
@@ -34,7 +34,14 @@ def noise_from(
     x: Float[Array, "b *x"],
     alpha_bar: Float[Array, "*b"],
 ) -> Float[Array, "b *x"]:
-    """The noise estimate behind a network's output."""
+    """The noise estimate that a network's output implies.
+
+    Args:
+      prediction: what the output is: "noise", "x0" or "v".
+
+    Raises:
+      ValueError: another `prediction`.
+    """
     signal, level = signal_and_noise(alpha_bar, x)
     if prediction == "noise":
         return output
@@ -48,7 +55,7 @@ def noise_from(
 def x0_from_noise(
     noise: Float[Array, "b *x"], x: Float[Array, "b *x"], alpha_bar: Float[Array, "*b"]
 ) -> Float[Array, "b *x"]:
-    """The estimate of the clean sample behind a noise estimate."""
+    """The estimate of the clean sample that a noise estimate implies."""
     signal, level = signal_and_noise(alpha_bar, x)
     return (x - level * noise) / signal
 
@@ -59,8 +66,8 @@ def x0_from(
     x: Float[Array, "b *x"],
     alpha_bar: Float[Array, "*b"],
 ) -> Float[Array, "b *x"]:
-    """The estimate of the clean sample behind a network's output."""
-    if prediction == "x0":  # by way of the noise, digits would be lost where the signal is weak
+    """The estimate of the clean sample that a network's output implies; see `noise_from`."""
+    if prediction == "x0":  # computed from the noise it would lose digits where the signal is weak
         return output
     return x0_from_noise(noise_from(prediction, output, x, alpha_bar), x, alpha_bar)
 
@@ -71,7 +78,11 @@ def target_of(
     noise: Float[Array, "b *x"],
     alpha_bar: Float[Array, "*b"],
 ) -> Float[Array, "b *x"]:
-    """What a network of this kind should output."""
+    """The training target of a network that predicts `prediction`: "noise", "x0" or "v".
+
+    Raises:
+      ValueError: another `prediction`.
+    """
     signal, level = signal_and_noise(alpha_bar, x0)
     if prediction == "noise":
         return noise

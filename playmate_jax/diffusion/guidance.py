@@ -1,7 +1,7 @@
 """Chained multi-condition guidance (Eq. 8; InstructPix2Pix, Brooks et al. 2023).
 
-With branches ordered from no condition to all of them, e.g. (none, audio, audio + emotion), and one
-scale per step of the chain:
+The denoiser is evaluated on branches ordered from no condition to all of them, for example (none,
+audio, audio + emotion), and each added condition has a scale:
 
     guided = branch_0 + sum_i scale_i (branch_i - branch_{i-1})
 
@@ -19,11 +19,14 @@ from jaxtyping import Array, Float, PyTree
 def chained(
     branches: Float[Array, "n *x"], scales: Float[ArrayLike, " n_minus_1"] | Sequence[ArrayLike]
 ) -> Float[Array, "*x"]:
-    """Eq. 8 for any number of conditions.
+    """Eq. 8: the guided estimate from those of all branches.
 
     Args:
-      branches: estimates, from no condition to all.
-      scales: one per added condition.
+      branches: the n estimates, ordered from no condition to all conditions.
+      scales: n - 1 scales, one per added condition.
+
+    Raises:
+      ValueError: another number of scales.
     """
     scales = jnp.asarray(scales, branches.dtype)
     if scales.shape != (branches.shape[0] - 1,):
@@ -37,13 +40,12 @@ def chained(
 def guided(
     predict: Callable[[Array, Array, PyTree], Array], conditions: PyTree, scales: ArrayLike
 ) -> Callable[[Array, Array], Array]:
-    """A noise predictor under guidance: every branch in one batched call.
+    """A noise predictor with guidance that evaluates all branches in one batched call.
 
     Args:
       predict: (x (n*b, ...), step, conditions (n*b, ...)) -> noise (n*b, ...).
-      conditions: arrays of shape (n, b, ...): the conditions of branch after branch. None stays
-        None.
-      scales: (n - 1,).
+      conditions: a tree of arrays (n, b, ...), the conditions of each branch; a leaf may be None.
+      scales: n - 1 scales, one per added condition.
 
     Returns:
       (x (b, ...), step) -> guided noise (b, ...).

@@ -1,9 +1,15 @@
-"""Samplers: from noise to a sample, by a callable that predicts the noise.
+"""Samplers: from noise to a sample, given a callable that predicts the noise.
 
-Each is one `lax.scan` over a respaced schedule and a pure function of its arguments. The last jump
-goes from step `last` (0: the whole schedule) to the clean sample itself (alpha_bar = 1). `bounds`,
-the least and the most that data can be, hold every estimate of the clean sample: guidance can push
-it out of the data's range.
+Each sampler is one `lax.scan` over a respaced schedule and a pure function of its arguments:
+
+  predict_noise: (x, step) -> noise.
+  key: consumed by the stochastic samplers.
+  x: noise, in the shape of the sample.
+  n_steps: how many steps of the schedule are used.
+  bounds: (lowest, highest) data; every estimate of the clean sample is clipped to them, because
+    guidance can push it out of the range of the data.
+  last: the step from which the final jump goes to the clean sample (alpha_bar = 1); 0 uses the
+    whole schedule.
 
 References: DDPM (Ho et al. 2020, Eqs. 6-7); DDIM (Song et al. 2021, Eqs. 12 and 16); DPM-Solver++
 (Lu et al. 2022, Algorithm 2, the multistep second-order solver in data prediction).
@@ -17,6 +23,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.diffusion.forward import x0_from_noise
 from playmate_jax.diffusion.schedule import (
     Schedule,
@@ -38,7 +45,7 @@ def ddpm(
     bounds: Bounds | None = None,
     last: int = 0,
 ) -> Float[Array, "*x"]:
-    """Ancestral sampling with the posterior variance; on fewer steps, of the respaced chain."""
+    """DDPM: ancestral sampling with the posterior variance of the respaced chain."""
 
     def jump(x, step, alpha_bar, next_alpha_bar, key):
         x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), bounds)
@@ -62,7 +69,7 @@ def ddim(
     bounds: Bounds | None = None,
     last: int = 0,
 ) -> Float[Array, "*x"]:
-    """DDIM; deterministic at eta 0 (the key is then unused), DDPM at eta 1."""
+    """DDIM: deterministic with `eta` 0 (the key is then unused), equal to DDPM with `eta` 1."""
 
     def jump(x, step, alpha_bar, next_alpha_bar, key):
         x0 = _clipped(x0_from_noise(predict_noise(x, step), x, alpha_bar), bounds)
@@ -86,11 +93,11 @@ def dpm_solver_pp(
     bounds: Bounds | None = None,
     last: int = 0,
 ) -> Float[Array, "*x"]:
-    """DPM-Solver++(2M): second order by the last jump's estimate; needs no key.
+    """DPM-Solver++(2M): second order, from the estimates of two consecutive steps; uses no key.
 
-    Steps are even in the log of the signal-to-noise ratio. Even in the step itself, the last jumps
-    would be several times the ones before and extrapolate past the truth (std 8 % too large with 50
-    steps on Gaussian data; 0.2 % this way).
+    Steps are spaced evenly in the log of the signal-to-noise ratio. Spaced evenly in the step
+    number, the last jumps would be several times longer than those before and extrapolate too far
+    (std 8 % too large with 50 steps on Gaussian data; 0.2 % this way).
     """
     del key
     steps = even_in_snr(schedule, n_steps, last)
@@ -113,11 +120,11 @@ def dpm_solver_pp(
     return x
 
 
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpm_solver_pp}
+SAMPLERS = dict(zip(SAMPLER_NAMES, (ddpm, ddim, dpm_solver_pp), strict=True))
 
 
 def _scan(jump, key, x, schedule, n_steps, last):
-    """x carried through jumps from each respaced step to the next and at last to alpha_bar = 1."""
+    """Applies `jump` from each respaced step to the next, and finally to alpha_bar = 1."""
     steps = jnp.asarray(respaced(schedule.n_steps, n_steps, last))
     alphas_bar = schedule.alphas_bar[steps]
     next_alphas_bar = jnp.append(alphas_bar[1:], 1.0)

@@ -47,6 +47,7 @@ class Face:
 
     @property
     def area(self) -> float:
+        """Area of the box, in square pixels."""
         left, top, right, bottom = self.box
         return float((right - left) * (bottom - top))
 

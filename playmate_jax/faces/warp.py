@@ -34,7 +34,7 @@ def sample(
 
 
 def invert(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
-    """The affine map back."""
+    """The inverse of an affine map (2, 3)."""
     return np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
 
 

@@ -1,12 +1,13 @@
-"""Sampling of an image or a volume at given places: linear, zeros outside, align_corners=False.
+"""Sampling of an image or a volume at given coordinates, as PyTorch's `grid_sample` does with
+linear interpolation, zero padding and `align_corners=False`.
 
 Coordinates run from -1 to 1 between the outer *edges* of the first and last cell, in the order
 x, y(, z), so a cell's centre lies at (2 i + 1) / n - 1. A sample less than half a cell outside
 fades to zero.
 
 The derivative is written by hand: it gathers the corners again instead of storing them, and the
-gradient of the coordinates costs no scatter (reference: 1.5 x PyTorch at the renderer's size).
-Batches stay a batch dimension of every gather, so that a sharded batch needs no communication.
+gradient with respect to the coordinates needs no scatter. The batch stays a batch dimension of
+every gather, so that a sharded batch needs no communication.
 """
 
 import itertools
@@ -19,21 +20,27 @@ from jaxtyping import Array, Float
 
 
 def cell_centres(n: int, dtype: jnp.dtype = jnp.float32) -> Float[Array, " n"]:
-    """Coordinates of the centres of n cells between -1 and 1."""
+    """Coordinates of the centres of n equal cells that fill [-1, 1], ascending."""
     return (2.0 * jnp.arange(n, dtype=dtype) + 1.0) / n - 1.0
 
 
 def grid_sample_3d(
     volume: Float[Array, "b z h w c"], grid: Float[Array, "b *out 3"]
 ) -> Float[Array, "b *out c"]:
-    """Trilinear samples of `volume` at `grid` (x, y, z in [-1, 1]); zeros outside."""
+    """Trilinear samples of `volume` at `grid`, whose last axis is (x, y, z).
+
+    Coordinates run over [-1, 1] between the outer edges; outside the volume is zero.
+    """
     return _sample(volume, grid)
 
 
 def grid_sample_2d(
     image: Float[Array, "b h w c"], grid: Float[Array, "b *out 2"]
 ) -> Float[Array, "b *out c"]:
-    """Bilinear samples of `image` at `grid` (x, y in [-1, 1]); zeros outside."""
+    """Bilinear samples of `image` at `grid`, whose last axis is (x, y).
+
+    Coordinates run over [-1, 1] between the outer edges; outside the image is zero.
+    """
     return _sample(image, grid)
 
 

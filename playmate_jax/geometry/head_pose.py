@@ -14,7 +14,10 @@ FIRST_BIN_DEG = -97.5
 
 
 def degrees_from_bins(logits: Float[Array, "*b 66"]) -> Float[Array, "*b"]:
-    """Expected angle in degrees of a distribution over 66 bins centred on -97.5, -94.5 ... 97.5."""
+    """Expected angle, in degrees, of a softmax over 66 bins centred on -97.5, -94.5, ... 97.5.
+
+    The form in which M and Hopenet (Ruiz et al. 2018) predict pitch, yaw and roll.
+    """
     centres = FIRST_BIN_DEG + DEGREES_PER_BIN * jnp.arange(BINS, dtype=logits.dtype)
     # Centred bins round to 1e-6 degrees; summing indices first, as LivePortrait does, to 1e-5. The
     # sum of products stays off the matrix unit: TF32 would cost 0.05 degrees.
@@ -24,7 +27,10 @@ def degrees_from_bins(logits: Float[Array, "*b 66"]) -> Float[Array, "*b"]:
 def rotation(
     pitch_deg: Float[Array, "*b"], yaw_deg: Float[Array, "*b"], roll_deg: Float[Array, "*b"]
 ) -> Float[Array, "*b 3 3"]:
-    """Rotation for row vectors, (Rz Ry Rx)^T, written out: nine products instead of two matmuls."""
+    """Rotation matrix (Rz Ry Rx)^T for row vectors, from angles in degrees.
+
+    Written out element by element: nine products instead of two matrix multiplications.
+    """
     x, y, z = (jnp.deg2rad(jnp.asarray(angle)) for angle in (pitch_deg, yaw_deg, roll_deg))
     cx, sx, cy, sy, cz, sz = jnp.cos(x), jnp.sin(x), jnp.cos(y), jnp.sin(y), jnp.cos(z), jnp.sin(z)
     rows = (
@@ -38,7 +44,7 @@ def rotation(
 def angles(
     rotation_matrix: Float[Array, "*b 3 3"],
 ) -> tuple[Float[Array, "*b"], Float[Array, "*b"], Float[Array, "*b"]]:
-    """(pitch, yaw, roll) in degrees of a row-vector rotation; exact for |yaw| < 90 degrees."""
+    """The inverse of `rotation`: (pitch, yaw, roll) in degrees; unique for |yaw| < 90 degrees."""
     r = rotation_matrix
     yaw = -jnp.arcsin(jnp.clip(r[..., 0, 2], -1.0, 1.0))
     pitch = jnp.arctan2(r[..., 1, 2], r[..., 2, 2])

@@ -1,4 +1,4 @@
-"""Weights on disk and on the Hugging Face hub: save, load, find by name, fetch, describe.
+"""Weights on disk and on the Hugging Face hub: saving, loading, finding, fetching, describing.
 
-Nothing here knows a network: weights are a configuration, a tree of arrays and a card.
+No network is known here: weights are a configuration, a tree of arrays and a card.
 """

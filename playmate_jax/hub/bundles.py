@@ -1,9 +1,9 @@
-"""Where weights are: a name, a folder or a hub id -> its parts (layout in weights/README.md).
+"""Finding weights: from a name, a folder or a hub id to its parts (layout: weights/README.md).
 
 find_parts("demo")                        shipped: renderer and generator
 find_parts("liveportrait", "joyvasa")     fetched by name: `playmate weights get`
-find_parts("runs/mine")                   a folder with renderer/ and generator/, or one part
-find_parts("owner/name@revision")         the same on the Hugging Face hub, fetched on first use
+find_parts("runs/mine")                   a folder with renderer/ and generator/, or a renderer
+find_parts("owner/name@revision")         such a folder on the hub, fetched on first use
 """
 
 import json
@@ -17,7 +17,7 @@ from playmate_jax.hub.published import NOT_FETCHED, PUBLISHED
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 PARTS = ("renderer", "generator")
-SPEECH = "speech"  # a third folder, of generators that were trained on a pretrained encoder
+SPEECH = "speech"  # a third part, where a generator was trained on a pretrained encoder
 KINDS_OF_SPEECH = ("wav2vec2", "hubert")
 WEIGHTS_FILES = ("config.json", "params.safetensors", "card.json")
 
@@ -28,27 +28,31 @@ def cache_directory() -> Path:
 
 
 def is_weights(folder: Path) -> bool:
-    """Whether `hub/weights.py` wrote it."""
+    """Whether a folder holds one network's weights, as `hub/weights.py` writes them."""
     return all((folder / name).is_file() for name in WEIGHTS_FILES)
 
 
 def shipped_names() -> list[str]:
-    """Names of weights that come with the package."""
+    """Names of the weights that ship with the package, sorted."""
     return sorted(p.name for p in SHIPPED.iterdir() if (p / PARTS[0]).is_dir())
 
 
 def cached_names() -> list[str]:
-    """Names of weights that were fetched."""
+    """Names of the weights in the cache of fetched weights, sorted."""
     cache = cache_directory()
     folders = cache.iterdir() if cache.is_dir() else ()
     return sorted(p.name for p in folders if not p.name.startswith(".") and is_weights(p))
 
 
 def find_folder(given: str | Path) -> Path:
-    """The folder of a name or of a hub id, or a folder itself.
+    """The folder of weights.
+
+    Args:
+      given: the name of shipped or fetched weights, a folder, or "owner/name@revision" on the hub,
+        which is downloaded on first use.
 
     Raises:
-      UserError: there is none.
+      UserError: there are no such weights, or they were not fetched.
     """
     name, names = str(given), [*shipped_names(), *cached_names()]
     if name in names:
@@ -61,7 +65,7 @@ def find_folder(given: str | Path) -> Path:
             f"'playmate weights get {name}'"
         )
     if name in NOT_FETCHED:
-        raise UserError(f"'{name}' is nothing to animate with: {NOT_FETCHED[name]}")
+        raise UserError(f"'{name}' is never fetched: {NOT_FETCHED[name]}")
     if isinstance(given, str):
         from playmate_jax.hub import download
 
@@ -75,10 +79,13 @@ def find_folder(given: str | Path) -> Path:
 
 
 def find_bundle(given: str | Path) -> dict[str, Path]:
-    """Part -> weights directory, of whatever parts are there: at least one.
+    """The weights directories of the parts that exist, by part: at least one.
+
+    Args:
+      given: as in `find_folder`.
 
     Raises:
-      UserError: no such weights, or none in that folder.
+      UserError: there are no such weights, or the folder holds no part.
     """
     folder = find_folder(given)
     if is_weights(folder):
@@ -95,14 +102,15 @@ def find_bundle(given: str | Path) -> dict[str, Path]:
 def find_parts(
     weights: str | Path = "demo", generator: str | Path | None = None
 ) -> dict[str, Path]:
-    """Renderer and generator, from one place or two, and the speech encoder if it has a folder.
-    A renderer alone is enough for reenactment.
+    """The weights directories of the renderer and, where they exist, the generator and its speech
+    encoder, by part. A renderer alone is enough for reenactment.
 
     Args:
-      generator: where the generator is, instead of the one in `weights`.
+      weights: as in `find_folder`; must hold a renderer.
+      generator: as in `find_folder`; replaces the generator in `weights`.
 
     Raises:
-      UserError: no renderer, or no generator where one is named.
+      UserError: there is no renderer, or no generator in `generator`.
     """
     parts = find_bundle(weights)
     if PARTS[0] not in parts:
@@ -128,31 +136,32 @@ def find_parts(
 
 
 def speech_directory(name: str, generator: Path) -> Path:
-    """Weights of the speech encoder that a generator was trained with: beside it, or fetched.
+    """The weights directory of the speech encoder that a generator was trained with: the folder
+    `speech` beside the generator's, or else fetched weights.
 
     Args:
-      name: what the generator's configuration calls it ("wav2vec2", "hubert").
+      name: its name in the generator's configuration ("wav2vec2", "hubert").
       generator: the generator's weights directory.
 
     Raises:
-      UserError: neither place has it.
+      UserError: neither exists.
     """
     for folder in (generator.parent / SPEECH, cache_directory() / name):
         if is_weights(folder):
             return folder
     raise UserError(
         f"expected the speech encoder '{name}', with which the generator in '{generator}' was "
-        f"trained, found it neither beside that nor fetched: run 'playmate weights get {name}'"
+        f"trained, found it neither beside it nor fetched: run 'playmate weights get {name}'"
     )
 
 
 def _speech_of(generator: Path) -> str:
-    """The speech encoder that a generator's configuration names; a layer may follow a slash."""
+    """The name of a generator's speech encoder: what stands before the slash and the layer."""
     return str(read_config(generator).get("speech", "none")).partition("/")[0]
 
 
 def part_of(directory: Path) -> str:
-    """What a weights directory is a part of: "renderer", "generator" or "speech"."""
+    """Which part a weights directory holds: "renderer", "generator" or "speech"."""
     kind = read_config(directory).get("kind", PARTS[0])
     if kind in KINDS_OF_SPEECH:
         return SPEECH
@@ -160,11 +169,20 @@ def part_of(directory: Path) -> str:
 
 
 def read_card(directory: Path) -> dict[str, Any]:
-    """The card alone, without the weights."""
+    """The content of card.json of a weights directory.
+
+    Raises:
+      UserError: the file is missing or damaged.
+    """
     return _read(directory / "card.json")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
+    """The content of config.json of a weights directory.
+
+    Raises:
+      UserError: the file is missing or damaged.
+    """
     return _read(directory / "config.json")
 
 
@@ -179,20 +197,22 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of a folder's files."""
+    """Total size of the files in a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def remove(name: str) -> tuple[Path, int]:
-    """Deletes fetched weights; (the folder that went, its bytes). What the hub's own cache holds
-    stays there.
+    """Deletes fetched weights; the files in the hub's own cache are kept.
+
+    Returns:
+      The folder that was deleted, and its size in bytes.
 
     Raises:
-      UserError: shipped weights, or none of that name.
+      UserError: weights of that name ship with the package, or were not fetched.
     """
     if name in shipped_names() and name not in cached_names():
         raise UserError(f"expected fetched weights, found that '{name}' ships with the package: "
-                        "it is not removed")  # fmt: skip
+                        "it cannot be removed")  # fmt: skip
     if name not in cached_names():
         known = ", ".join(cached_names()) or "none was fetched"
         raise UserError(
@@ -201,9 +221,10 @@ def remove(name: str) -> tuple[Path, int]:
         )
     folder = cache_directory() / name
     size = size_of(folder)
-    going = folder.with_name(f".{name}.part-removed-{os.getpid()}")  # at once, then file by file
-    os.rename(folder, going)
-    shutil.rmtree(going)
+    # Renamed first: an interrupted deletion leaves no incomplete weights under the name.
+    renamed = folder.with_name(f".{name}.part-removed-{os.getpid()}")
+    os.rename(folder, renamed)
+    shutil.rmtree(renamed)
     return folder, size
 
 

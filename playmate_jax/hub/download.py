@@ -3,10 +3,10 @@
     found = fetch("KlingTeam/LivePortrait", files, revision="82a4fa6...")
     found.paths["liveportrait/base_models/warping_module.pth"]
 
-`huggingface_hub` does the transfer: it goes on where a connection was cut, keeps every file that is
-whole, and honours HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_TOKEN. What arrived is checked
-by sha256 against what is known of a file, and otherwise against the hub's own record of it (of
-small files the hub keeps git's hash alone). A file that fails is removed from the cache.
+`huggingface_hub` does the transfer: it resumes after a broken connection, keeps every complete
+file, and honours HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_TOKEN. Every file is checked
+against its known sha256, or else against the hub's own record (for small files the hub records
+git's hash only). A file that fails the check is removed from the cache.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.hub.published import File
 
 HUB_ID = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w./-]+))?")
-Say = Callable[[str], None]
+Say = Callable[[str], None]  # called with each progress message
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 
 
@@ -41,9 +41,11 @@ class Commit:
     """A repository at one commit.
 
     Attributes:
-      licence: as the repository states it, "" where it does not or where nobody was asked.
-      recorded: file -> the hub's own sha256, or git's hash of a small file, or "".
-      folder: where the hub's cache has it, if the network is not to be used.
+      repository: its id, "owner/name".
+      revision: the commit's hash.
+      licence: as the repository states it; "" where it states none, and offline.
+      recorded: the hub's hash of each file: sha256, git's hash for a small file, or "".
+      folder: its folder in the hub's cache when offline, else None.
     """
 
     repository: str
@@ -58,12 +60,12 @@ class Commit:
 
 @dataclass(frozen=True)
 class Download:
-    """Files of one commit.
+    """Files of one commit, downloaded and checked.
 
     Attributes:
-      folder: holds them under their names in the repository, and maybe others.
-      paths: by name in the repository.
-      sha256: of every file, as it is on disk.
+      folder: contains the files under their names in the repository, and possibly others.
+      paths: the path of each file, by its name in the repository.
+      sha256: the sha256 of each file, by the same names.
     """
 
     commit: Commit
@@ -73,7 +75,8 @@ class Download:
 
 
 def split_id(text: str) -> tuple[str, str] | None:
-    """(repository, revision or "") of "owner/name" or "owner/name@revision"; None for others."""
+    """(repository, revision) of "owner/name@revision", the revision "" if absent; None if `text` is
+    not of that form."""
     found = HUB_ID.fullmatch(text)
     return (found["repository"], found["revision"] or "") if found else None
 
@@ -88,18 +91,19 @@ def fetch(
     endpoint: str | None = None,
     say: Say = _to_stderr,
 ) -> Download:
-    """Downloads what is not in the hub's cache yet, and checks all of it.
+    """Downloads the files that are not in the hub's cache yet, and checks all of them.
 
     Args:
-      files: what is wanted; all of it must be there.
-      revision: commit, branch or tag; "" takes the newest.
-      pinned: what `files` say of contents holds at this revision.
-      offline: nothing is asked of the network.
-      endpoint: another server of the same interface; None takes HF_ENDPOINT or the hub.
-      say: told what happens, line by line.
+      files: the files to fetch; all of them must exist.
+      revision: a commit, branch or tag; "" takes the newest commit.
+      pinned: whether the hashes in `files` are valid at this revision.
+      offline: uses the hub's cache only.
+      endpoint: a mirror with the hub's interface; None takes HF_ENDPOINT, or the hub.
+      say: called with each progress message.
 
     Raises:
-      UserError: no such repository, revision or file, no connection, or other contents.
+      UserError: the repository, revision or a file does not exist, there is no connection, or the
+        content of a file is not the expected one.
     """
     commit = look_up(repository, revision, offline=offline, endpoint=endpoint)
     if not revision:
@@ -111,10 +115,14 @@ def fetch(
 def fetch_bundle(
     text: str, *, offline: bool = False, endpoint: str | None = None, say: Say = _to_stderr
 ) -> Path:
-    """The folder of a repository in this project's layout ("owner/name@revision").
+    """Downloads a repository in this project's layout, and returns its folder.
+
+    Args:
+      text: "owner/name" or "owner/name@revision".
+      offline, endpoint, say: as in `fetch`.
 
     Raises:
-      UserError: as `fetch`, or none of this project's weights are there.
+      UserError: as `fetch`, or the repository has no weights in this project's layout.
     """
     repository, revision = split_id(text) or (text, "")
     say(f"{text}: asking the hub")
@@ -134,16 +142,16 @@ def fetch_bundle(
 def look_up(
     repository: str, revision: str = "", *, offline: bool = False, endpoint: str | None = None
 ) -> Commit:
-    """A repository at a revision: on the hub, or as far as the hub's cache has it.
+    """A repository at a revision, with its list of files: on the hub, or offline in its cache.
 
     Raises:
-      UserError: there is none.
+      UserError: it does not exist, or there is no connection.
     """
     hub = _library()
     where = f"{repository}@{revision}" if revision else repository
     if offline or hub.constants.HF_HUB_OFFLINE:
         return _cached(Path(hub.constants.HF_HUB_CACHE), repository, revision or "main")
-    with _told(where):
+    with _hub_errors(where):
         info = hub.HfApi(endpoint=endpoint).model_info(
             repository, revision=revision or None, files_metadata=True
         )
@@ -156,7 +164,7 @@ def look_up(
 
 
 def _cached(cache: Path, repository: str, revision: str) -> Commit:
-    """The cache names its files by the hashes that the hub gave."""
+    """A commit from the hub's cache, which names its files by their hashes."""
     home = cache / f"models--{repository.replace('/', '--')}"
     if (home / "refs" / revision).is_file():
         revision = (home / "refs" / revision).read_text().strip()
@@ -175,27 +183,28 @@ def _cached(cache: Path, repository: str, revision: str) -> Commit:
 
 
 def download(commit: Commit, wanted: Mapping[str, str], endpoint: str | None = None) -> Download:
-    """Files of a commit, checked.
+    """Downloads files of a commit, and checks them.
 
     Args:
-      wanted: name -> sha256 that is known of it, or "".
+      wanted: the known sha256 of each file by name, or "".
+      endpoint: as in `fetch`.
 
     Raises:
-      UserError: no connection, or other contents.
+      UserError: there is no connection, or the content of a file is not the expected one.
     """
     for name, known in wanted.items():
-        told = commit.recorded[name]
-        if known and _SHA256.fullmatch(told) and told != known:
+        recorded = commit.recorded[name]
+        if known and _SHA256.fullmatch(recorded) and recorded != known:
             raise UserError(
                 f"expected '{name}' of {commit} with sha256 {known[:12]}..., found that the hub "
-                f"has {told[:12]}... there: nothing was downloaded; try another --endpoint"
+                f"has {recorded[:12]}... there: nothing was downloaded; try another --endpoint"
             )
     paths = {}
     for name in wanted:
         if commit.folder:
             paths[name] = commit.folder / name
             continue
-        with _told(str(commit)):
+        with _hub_errors(str(commit)):
             path = _library().hf_hub_download(
                 commit.repository, name, revision=commit.revision, endpoint=endpoint
             )
@@ -219,17 +228,17 @@ def _choose(file: File, commit: Commit) -> str:
 
 
 def _checked(path: Path, name: str, known: str, recorded: str) -> str:
-    """The sha256 of a file that is what it should be."""
+    """The sha256 of a file, after comparing it with the known and the recorded hash."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    good = not known or found == known
+    passed = not known or found == known
     if _SHA256.fullmatch(recorded):
-        good = good and found == recorded
+        passed = passed and found == recorded
     elif _GIT.fullmatch(recorded):
         content = path.read_bytes()
         git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-        good = good and git.hexdigest() == recorded
-    if not good:
+        passed = passed and git.hexdigest() == recorded
+    if not passed:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise UserError(
@@ -251,8 +260,8 @@ def _library() -> Any:
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
-    """What goes wrong with the hub, in one sentence."""
+def _hub_errors(where: str) -> Iterator[None]:
+    """Turns the errors of huggingface_hub into `UserError`s of one sentence."""
     from huggingface_hub import errors
 
     try:
@@ -277,12 +286,12 @@ def _told(where: str) -> Iterator[None]:
             f"expected a repository as owner/name, found '{where}' ({_first_line(error)}): check it"
         ) from None
     except Exception as error:
-        # The library's transport has errors of its own (httpx), which are no OSError.
+        # Errors of the library's transport (httpx) do not derive from OSError.
         if not isinstance(error, OSError) and not type(error).__module__.startswith("httpx"):
             raise
         raise UserError(
-            f"expected to fetch {where}, but that failed ({_first_line(error)}): try again, what "
-            "is whole stays; without a connection use --offline on a machine with a filled cache"
+            f"expected to fetch {where}, but that failed ({_first_line(error)}): try again, "
+            "complete files are kept; without a connection copy the hub's cache and use --offline"
         ) from None
 
 

@@ -1,16 +1,16 @@
-"""A model card in Markdown, made from the cards of weights directories alone.
+"""A model card in Markdown, made only from the cards (card.json) of weights directories.
 
-What it is, under which licence, where it came from, how it was trained, what was measured and how
-it is used; what a card does not say is not in it. The head of the file is the hub's (YAML).
+It states what the weights are, their licence, source, training, measured results and use. Entries
+that the cards lack are left out. The file starts with the YAML metadata that the hub expects.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 Card = Mapping[str, Any]
-# Licences that the hub knows by an id; it is "other" for all else.
+# Licences for which the hub has an id; all others are "other".
 HUB_LICENCES = {"mit": "mit", "apache-2.0": "apache-2.0", "bsd-3-clause": "bsd-3-clause"}
-_SAID = ("name", "title", "domain", "licence", "licence_stated_by_source", "parameters", "data")
+_SHOWN = ("name", "title", "domain", "licence", "licence_stated_by_source", "parameters", "data")
 _SOURCE = ("source", "revision", "fetched", "date")
 _DOMAINS = {
     "drawn": "synthetic faces only; a photograph will look redrawn",
@@ -20,11 +20,11 @@ _DOMAINS = {
 
 
 def markdown(cards: Mapping[str, Card], name: str) -> str:
-    """The text of README.md.
+    """The text of a README.md that describes a set of weights.
 
     Args:
-      cards: by part ("renderer", "generator", "speech").
-      name: heads the page, and stands in the examples.
+      cards: the cards by part ("renderer", "generator", "speech").
+      name: the title of the page, and the name of the weights in its examples.
     """
     blocks = [_head(cards), f"# {_cell(name)}", _what(cards)]
     for part, card in cards.items():
@@ -98,12 +98,12 @@ def _measured(card: Card) -> str:
 
 
 def _rest(card: Card) -> str:
-    """Whatever else the card says, so that nothing of it is lost."""
-    said = {*_SAID, *_SOURCE, "source_sha256", "run", "training", "measured"}
+    """A table of the entries of a card that appear nowhere else on the page."""
+    shown = {*_SHOWN, *_SOURCE, "source_sha256", "run", "training", "measured"}
     rows = [
         (f"`{key}`", value)
         for name, content in card.items()
-        if name not in said
+        if name not in shown
         for key, value in _flat(content, name)
     ]
     return "### More\n\n" + _table(("entry", "value"), rows) if rows else ""
@@ -141,7 +141,7 @@ executes nothing."""
 
 
 def _flat(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested values, under dotted names; lists of plain values are leaves."""
+    """The leaves of nested values with their dotted names; a list of plain values is a leaf."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             yield from _flat(value, f"{path}.{key}" if path else str(key))
@@ -158,6 +158,6 @@ def _table(head: tuple[str, ...], rows: list[tuple]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value that cannot break out of its cell: cards of strangers are text, never markup."""
+    """A value as text that cannot leave its cell: a downloaded card must not inject markup."""
     text = "".join(c for c in " ".join(str(value).split()) if c.isprintable())
     return text.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")

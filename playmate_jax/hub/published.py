@@ -1,11 +1,11 @@
-"""Weights that others have published: their names here, where they lie, under which licence.
+"""Table of weights published by others: their name here, repository, files and licence.
 
-A table, no code. A revision is a commit, so that everyone gets the same bytes; sha256 stands where
-it is known from more than one source, and otherwise the hub's own is taken. `converters/fetch.py`
-downloads and converts them, `playmate weights get NAME`.
+Revisions are pinned to commits, so that everyone gets the same bytes. A sha256 is given where more
+than one source confirms it; otherwise the hub's own is used. `playmate weights get NAME` downloads
+and converts them (`converters/fetch.py`).
 
-Left out on purpose, because they are for non-commercial research alone: InsightFace's models and
-X-Pose, which LivePortrait's repository also holds. Faces are found by other means here.
+InsightFace's models and X-Pose, which LivePortrait's repository also contains, are left out on
+purpose: they are licensed for non-commercial research only. Faces are found with other models here.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """One file of a repository.
+    """One file of a repository on the hub.
 
     Attributes:
-      patterns: names in the repository; the first pattern that fits is taken, and of several files
-        that fit it the last by name.
-      sha256, size: known of this file; "" and 0 where they are not.
+      patterns: glob patterns of its name. The first pattern that matches is used, and of several
+        files that match it the last one in alphabetical order.
+      sha256: its hash, or "" where it is not known.
+      size: its size in bytes, or 0 where it is not known.
     """
 
     patterns: tuple[str, ...]
@@ -28,12 +29,15 @@ class File:
 
 @dataclass(frozen=True)
 class Published:
-    """One row.
+    """One row of the table: weights that can be fetched.
 
     Attributes:
+      title: a description of one line.
       kind: "renderer", "generator" or "speech encoder".
-      repository: on the hub.
-      revision: the pinned commit; "" takes the newest, and the card then says which it was.
+      repository: its id on the hub, "owner/name".
+      licence: the licence under which its owner published it.
+      revision: the pinned commit; "" takes the newest, which the card then records.
+      files: the files to download.
     """
 
     title: str
@@ -45,7 +49,7 @@ class Published:
 
     @property
     def size(self) -> int:
-        """Bytes to download, as far as they are known."""
+        """Bytes to download; files of unknown size are counted as 0."""
         return sum(file.size for file in self.files)
 
 
@@ -158,8 +162,8 @@ PUBLISHED = {
 }  # fmt: skip
 
 NOT_FETCHED = {
-    name: "its licence allows non-commercial research only, and nothing here needs it: faces are "
-    "found with MediaPipe's models (Apache-2.0)"
+    name: "its licence allows non-commercial research only, and it is not needed: faces are found "
+    "with MediaPipe's models (Apache-2.0)"
     for name in ("insightface", "buffalo_l", "antelopev2", "inswapper", "xpose")
 } | {
     "syncnet": "the licence of its weights could not be established (its code is MIT); "

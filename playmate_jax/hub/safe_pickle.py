@@ -1,10 +1,10 @@
-"""Pickles of numbers, read without running anything: motion templates and statistics of others.
+"""Pickles of numbers, read without executing them: motion templates and statistics of others.
 
-A pickle is a program for a small stack machine, and Python's own machine calls whatever the program
-names. This one is written here and has nothing to call: it builds None, numbers, text, bytes,
-lists, tuples, dicts and, by the names of `_MAKERS`, NumPy arrays of numbers from their bytes.
-NumPy's own `__setstate__` never sees the file. Every other name and every other instruction is
-refused by name, before anything is made of it.
+A pickle is a program for a small stack machine, and Python's implementation of that machine calls
+any function that the program names. The implementation here calls none: it builds None, numbers,
+text, bytes, lists, tuples, dicts and, for the names in `_MAKERS`, NumPy arrays of numbers from
+their bytes. NumPy's own `__setstate__` is never called. Every other name and every other
+instruction is refused before any object is built from it; the error states which one it was.
 """
 
 import os
@@ -23,19 +23,19 @@ _DEEPEST = 32  # lists in lists; a template has three
 
 
 class _Refused(Exception):
-    """What the file asks for and does not get."""
+    """A name, instruction or object in the file that is not allowed."""
 
 
 @dataclass
 class _Pending:
-    """A dtype or array between the instruction that makes it and BUILD, which completes it."""
+    """A dtype or array that was created, but not yet completed by the instruction BUILD."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class _Name:
-    """A class or function that a pickle may name: a word, not the thing itself."""
+    """The name of a class or function in a pickle; the object itself is never looked up."""
 
     text: str
 
@@ -48,7 +48,7 @@ def load(path: str | os.PathLike, what: str = "a pickle of numbers") -> Any:
     """The content of a pickle of plain values and NumPy arrays of numbers.
 
     Args:
-      what: names the kind of file in errors: "a motion template", say.
+      what: the kind of file, for error messages: "a motion template", for example.
 
     Raises:
       UserError: the file names anything but NumPy's arrays, is damaged, or is too large.
@@ -67,7 +67,7 @@ def load(path: str | os.PathLike, what: str = "a pickle of numbers") -> Any:
             f"expected {what} with plain numbers only, found {refused} in '{path}', which is "
             "refused: nothing of the file was run, give another"
         ) from None
-    except Exception:  # whatever a damaged program asks of the machine; nothing else runs here
+    except Exception:  # a damaged program can raise anything; no other code runs here
         raise UserError(
             f"expected {what}, found something else or a damaged file at '{path}': give an "
             "intact copy"
@@ -75,7 +75,7 @@ def load(path: str | os.PathLike, what: str = "a pickle of numbers") -> Any:
 
 
 def _run(data: bytes) -> Any:
-    """Executes the program up to STOP."""
+    """Runs the instructions up to STOP, and returns the object that they build."""
     machine = _Machine()
     for opcode, argument, _ in pickletools.genops(data):
         step = _STEPS.get(opcode.name)
@@ -107,7 +107,7 @@ class _Machine:
         return [_completed(value) for value in values]
 
     def top(self, kind: type) -> Any:
-        """The last value, which has to be a list, dict ... made here."""
+        """The last value, which must be of the given type."""
         if type(self.stack[-1]) is not kind:
             raise ValueError(f"a {type(self.stack[-1]).__name__} where a {kind.__name__} should be")
         return self.stack[-1]
@@ -246,7 +246,7 @@ def _encoded(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-# What a file may name, besides the class numpy.ndarray, and what is done instead of calling it.
+# The names that a file may contain, besides numpy.ndarray, and the functions used in their place.
 _MAKERS: dict[str, Callable[..., Any]] = {
     "numpy.dtype": _dtype,
     "numpy._core.multiarray._reconstruct": _empty_array,
@@ -295,7 +295,7 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
 
 
 def _check_plain(value: Any) -> None:
-    """Refuses lists in lists without end, so that readers may walk through what they get."""
+    """Refuses unevaluated names and deep or cyclic nesting, so that callers can walk the result."""
     level = [value]
     for _ in range(_DEEPEST):
         inside = [part for one in level for part in _parts(one)]
@@ -308,7 +308,7 @@ def _check_plain(value: Any) -> None:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """What a container holds."""
+    """The values in a dict, list or tuple."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list | tuple) else ()

@@ -1,8 +1,8 @@
-"""A set of weights as one folder that explains itself, to be kept, sent or put on the hub.
+"""A set of weights as one folder with a model card, to keep, send or upload to the hub.
 
-DIR/README.md      made from the cards (`model_card.py`)
-DIR/renderer/      F, M, W, G and what belongs to them
-DIR/generator/     speech to motion
+DIR/README.md      the model card (`model_card.py`)
+DIR/renderer/      F, M, W, G and, where they exist, S and the retargeting MLPs
+DIR/generator/     the motion generator
 DIR/speech/        the speech encoder that the generator was trained on, where it needs one
 """
 
@@ -17,16 +17,20 @@ from playmate_jax.hub.weights import whole_folder
 
 
 def save_bundle(directory: str | Path, folders: Mapping[str, Path]) -> Path:
-    """Copies weights directories, by part, under a temporary name and renames it.
+    """Copies weights directories into one new folder, and adds a model card.
+
+    Args:
+      directory: the folder to create; it appears under its name only when it is complete.
+      folders: weights directories by part ("renderer", "generator", "speech").
 
     Raises:
-      UserError: nothing to copy, or the place is taken.
+      UserError: `folders` is empty, or the folder exists and is not empty.
     """
     directory = Path(directory)
     if not folders:
         raise UserError(
             "expected an animator that was made by from_weights, found one put together by hand: "
-            "save its parts with models.weights.save_weights"
+            "save its parts with hub.weights.save_weights"
         )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UserError(

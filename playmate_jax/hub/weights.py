@@ -1,13 +1,14 @@
-"""Weights on disk: a directory that explains itself.
+"""Weights on disk: a directory with the parameters of one network and their description.
 
-    config.json          what to build (plain values, the fields of the config dataclasses)
-    params.safetensors   every array under its path in the parameter tree, joined by "/"
-    card.json            where it came from: source, licence, training, measured results
-    unused.safetensors   of converted weights, if any: tensors that the network does not read, which
-                         an export writes back
+    config.json          the network's configuration (the fields of its config dataclass)
+    params.safetensors   every array, named by its path in the parameter tree, joined by "/"
+    card.json            source, licence, training and measured results
+    unused.safetensors   only for converted weights: tensors that the network does not read, kept so
+                         that an export can write them back
 
-Safetensors cannot carry code, so loading a stranger's directory executes nothing. A directory is
-written under a temporary name and renamed, so an interrupted save leaves nothing that looks whole.
+Safetensors files cannot contain code, so loading a downloaded directory executes nothing. A
+directory is written under a temporary name and renamed, so that an interrupted save leaves no
+incomplete directory under its name.
 """
 
 import json
@@ -41,15 +42,15 @@ def save_weights(
     dtype: str | None = None,
     unused: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
-    """Write one weights directory, replacing an earlier one of that name.
+    """Writes one weights directory, replacing an earlier one of the same name.
 
     Args:
-      directory: where; its parent is created.
-      config: plain values (JSON).
-      params: nested dict of arrays.
-      card: plain values (JSON).
-      dtype: storage type of the floating arrays ("float16", "bfloat16"); None keeps theirs.
-      unused: arrays of the original that the network does not read.
+      directory: the directory to write; its parents are created.
+      config: the network's configuration, as plain values for JSON.
+      params: the parameter tree, a nested dict of arrays.
+      card: its description, as plain values for JSON.
+      dtype: storage type of floating-point arrays ("float16", "bfloat16"); None keeps their type.
+      unused: arrays of the original checkpoint that the network does not read, by name.
     """
     directory, arrays = Path(directory), {}
     for name, value in flatten_dict(dict(params), sep="/").items():
@@ -63,7 +64,7 @@ def save_weights(
         if unused:
             save_file(dict(unused), scratch / UNUSED)
         for file in scratch.glob("*.safetensors"):
-            file.chmod(0o644)  # the library's own is for the owner alone
+            file.chmod(0o644)  # safetensors creates files that only their owner can read
         (scratch / "card.json").write_text(
             json.dumps(dict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -72,8 +73,10 @@ def save_weights(
 
 @contextmanager
 def whole_folder(folder: str | Path) -> Iterator[Path]:
-    """A folder under another name, which takes its own, replacing an earlier one, when everything
-    in it is written; after an error nothing is left of it."""
+    """A context with a temporary folder, which is renamed to `folder` at the end.
+
+    An earlier `folder` is replaced. After an error the temporary folder is deleted instead.
+    """
     folder = Path(folder)
     check_names(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +95,7 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def add_to_card(directory: str | Path, values: Mapping[str, Any]) -> None:
-    """Adds `values` to the card of a weights directory; what else it says stays."""
+    """Adds entries to the card of a weights directory, replacing those of the same names."""
     path = Path(directory) / "card.json"
     card = json.loads(path.read_text("utf-8")) | dict(values)
     part = path.with_name(".card.json.part")
@@ -101,10 +104,13 @@ def add_to_card(directory: str | Path, values: Mapping[str, Any]) -> None:
 
 
 def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Read a weights directory as (config, nested float32 parameters, card).
+    """Reads a weights directory.
+
+    Returns:
+      (configuration, parameter tree, card). Half-precision arrays are returned as float32.
 
     Raises:
-      UserError: a file is missing, damaged, or holds NaN.
+      UserError: a file is missing or damaged, or an array is not finite.
     """
     directory = Path(directory)
     missing = [name for name in FILES if not (directory / name).is_file()]
@@ -133,7 +139,11 @@ def load_weights(directory: str | Path) -> tuple[dict[str, Any], dict[str, Any],
 
 
 def load_unused(directory: str | Path) -> dict[str, np.ndarray]:
-    """The arrays that `save_weights` took as `unused`; none where there is no such file."""
+    """The arrays that were saved as `unused`, by name; empty if there are none.
+
+    Raises:
+      UserError: the file is damaged.
+    """
     path = Path(directory) / UNUSED
     try:
         return load_file(path) if path.is_file() else {}
@@ -144,10 +154,16 @@ def load_unused(directory: str | Path) -> dict[str, np.ndarray]:
 
 
 def check_tree(params: Mapping[str, Any], expected: Any, source: str = "the weights") -> None:
-    """Compare names and shapes of `params` with an `eval_shape` tree; report all differences.
+    """Compares the names and shapes of a parameter tree with those of a model.
+
+    Args:
+      params: the parameter tree.
+      expected: the tree of the model, from `jax.eval_shape`.
+      source: what the parameters are called in the error message.
 
     Raises:
-      UserError: one message; `+` only in the weights, `-` only in the model, `~` other shape.
+      UserError: they differ. The message lists all differences: `+` only in the parameters, `-`
+        only in the model, `~` another shape.
     """
     found = {k: tuple(np.shape(v)) for k, v in flatten_dict(dict(params), sep="/").items()}
     wanted = flatten_dict(jax.tree.map(lambda leaf: tuple(leaf.shape), dict(expected)), sep="/")

@@ -35,11 +35,17 @@ from playmate_jax.inference.reenactment import reenact, towards
 from playmate_jax.models import joyvasa, wav2vec2
 from playmate_jax.models.joyvasa import SCHEDULES, Joyvasa, JoyvasaConfig
 from playmate_jax.models.pretrained_speech import PretrainedSpeech, SpeechConfig
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, MOTION_SIZE, POSE, unpack
+from playmate_jax.motion.layout import (
+    EXPRESSION,
+    LIP_KEYPOINTS,
+    MOTION_SIZE,
+    POSE,
+    SAMPLES_PER_FRAME,
+    unpack,
+)
 
 SILENT_FRAMES = 2  # in front of the speech
-SILENT_SAMPLES = (SILENT_FRAMES * SAMPLES_PER_FRAME, 640)
+SILENT_SAMPLES = (SILENT_FRAMES * SAMPLES_PER_FRAME, SAMPLES_PER_FRAME)
 DEFAULT_STEPS = {"ddim": 25, "dpm++": 20}  # ddpm: all
 
 # What a motion template's statistics hold, and how many numbers of each.
@@ -65,6 +71,7 @@ class JoyvasaGenerator:
         )
 
     def with_defaults(self, request: Request) -> Request:
+        """The request with JoyVASA's own sampler, steps and guidance where none is given."""
         asked = request.with_defaults(sampler="ddpm", audio_scale=self.config.audio_scale)
         whole = self.config.denoiser.n_diffusion_steps
         return asked.with_defaults(steps=min(DEFAULT_STEPS.get(str(asked.sampler), whole), whole))

@@ -23,12 +23,13 @@ _OPTIONS = ("audio_scale", "emotion_scale", "sampler", "steps", "head_motion", "
 
 
 class PlaymateGenerator:
-    """`MotionGenerator` over a `MotionModel`."""
+    """The motion generator of our own weights: a `MotionModel` with its speech encoder."""
 
     def __init__(self, model: MotionModel, encoder: SpeechEncoder):
         self.model, self.encoder = model, encoder
 
     def with_defaults(self, request: Request) -> Request:
+        """The request with the model's own sampler, steps and guidance where none is given."""
         own = GenerateOptions()
         asked = request.with_defaults(
             audio_scale=self.model.config.audio_scale,

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import Sound, has_sound, is_silent, is_video, read_audio, read_sound
-from playmate_jax.models.speech import AUDIO_HZ
+from playmate_jax.motion.layout import AUDIO_HZ
 
 LONGEST_S = 3600
 
@@ -18,11 +18,9 @@ def first_sound(
     """The sound of the first that is a video with sound that can be read; nobody asked for it, so
     that one which cannot is told in `remarks` and left out."""
     for source in sources:
-        if isinstance(source, np.ndarray) or not is_video(source):
+        if isinstance(source, np.ndarray) or not is_video(source) or not has_sound(source):
             continue
         try:
-            if not has_sound(source):
-                continue
             return read_sound(source, remarks)
         except UserError as error:
             if remarks is not None:

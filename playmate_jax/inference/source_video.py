@@ -59,7 +59,7 @@ class SourceVideo:
 
     @property
     def duration_s(self) -> Fraction:
-        """Of all frames."""
+        """Duration of all frames, in seconds."""
         return self.times_s[-1] + 1 / (self.steady_fps or self.reader.fps)
 
     @property

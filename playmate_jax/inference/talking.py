@@ -23,8 +23,7 @@ from playmate_jax.inference.portrait import PortraitOptions, RgbImage
 from playmate_jax.inference.reenactment import reenact
 from playmate_jax.inference.scene import is_source_video, read_scene
 from playmate_jax.inference.sound import read_speech
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import FPS, POSE
+from playmate_jax.motion.layout import FPS, POSE, SAMPLES_PER_FRAME
 
 
 @dataclass(frozen=True)

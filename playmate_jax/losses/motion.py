@@ -7,14 +7,17 @@ that meet for two frames, may be what one sees first).
 """
 
 import dataclasses
+from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.diffusion.forward import add_noise, x0_from
 from playmate_jax.diffusion.objective import masked_mean, squared_error, velocity_error
+from playmate_jax.losses.readouts import Readout, ReadoutConfig
 from playmate_jax.models.motion_model import Inputs, MotionModelConfig, output
 from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
 from playmate_jax.motion.previous_noise import noisy_previous
@@ -27,6 +30,7 @@ class LossConfig:
     Attributes:
       pose_weight: weight of each pose number against each expression number.
       velocity_weight, readout_weight: of the optional terms; 0 is off.
+      readout: what of the expression is read out.
       event_weight: how much more a frame counts in the readout while its rare event happens. Of
         something that is there with probability p, the estimate is then (1 + w) p / (1 + w p)
         instead of p: when in doubt, it shows.
@@ -43,6 +47,7 @@ class LossConfig:
     pose_velocity_weight: float = 0.0
     readout_weight: float = 0.0
     event_weight: float = 0.0
+    readout: ReadoutConfig = ReadoutConfig()
     snr_limit: float = 1.0
     previous_noise: str = "printed"
     speech_dropout: float = 0.1
@@ -50,29 +55,14 @@ class LossConfig:
     previous_dropout: float = 0.1
 
 
-@dataclasses.dataclass(frozen=True)
-class Readout:
-    """Linear readouts of normalised expression, each of about unit error where it is bad.
+def conditions(
+    config: LossConfig, batch: MotionBatch, alphas_bar: Float[Array, " n"], key: PRNGKeyArray
+) -> Inputs:
+    """The batch's conditions: noise on the previous motion (Eq. 9), each dropped at random.
 
-    Attributes:
-      matrix: (63, r).
-      event, event_at_rest: a readout and its constant: 0 at rest, 1 in a rare event.
+    Args:
+      alphas_bar: of the n diffusion steps.
     """
-
-    matrix: Float[np.ndarray, "63 r"]
-    event: Float[np.ndarray, " 63"]
-    event_at_rest: float
-
-    def counts(
-        self, expression: Float[Array, "b t 63"], event_weight: float
-    ) -> Float[Array, "b t 1"]:
-        """What each frame counts: 1 at rest, 1 + `event_weight` in the event."""
-        event = expression @ jnp.asarray(self.event) + self.event_at_rest
-        return 1 + event_weight * jnp.clip(event, 0, 1)[..., None]
-
-
-def conditions(config: LossConfig, batch: dict, alphas_bar: Array, key: PRNGKeyArray) -> Inputs:
-    """The batch's conditions: previous motion noised (Eq. 9), each dropped now and then."""
     noise_key, speech_key, emotion_key, previous_key = jax.random.split(key, 4)
     b = batch["motion"].shape[0]
     kept = 1 - jnp.array(
@@ -94,17 +84,25 @@ def conditions(config: LossConfig, batch: dict, alphas_bar: Array, key: PRNGKeyA
 def motion_loss(
     config: LossConfig,
     model: MotionModelConfig,
-    params: dict,
-    batch: dict,
+    params: dict[str, Any],
+    batch: MotionBatch,
     key: PRNGKeyArray,
     readout: Readout | None = None,
     expression_only: bool = False,
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """Mean loss of a batch, and its parts.
+    """Mean loss of a batch, and its parts "diffusion", "expression_error", "pose_error", and
+    "velocity" and "readout" where they count.
 
     Args:
+      params: {"generator"}, or {"generator", "emotion"} where the model has a controller.
+      readout: made of `config.readout`; None: no such term.
       expression_only: pose does not count (stage 2 cannot change it).
     """
+    window = model.generator.window
+    chex.assert_shape(batch["motion"], (None, window.length, MOTION_SIZE))
+    chex.assert_shape(batch["previous_motion"], (None, window.previous, MOTION_SIZE))
+    chex.assert_shape(batch["speech"], (None, window.total, model.generator.speech_size))
+    chex.assert_equal_shape_prefix([batch["motion"], batch["valid"]], 2)
     schedule = model.schedule.build()
     step_key, noise_key, condition_key, dropout_key = jax.random.split(key, 4)
     x0, valid = batch["motion"], batch["valid"]
@@ -137,8 +135,8 @@ def motion_loss(
         total = total + parts["velocity"]
     if config.readout_weight and readout is not None:
         wrong = (estimate - x0)[..., EXPRESSION] @ jnp.asarray(readout.matrix)
-        counts = readout.counts(x0[..., EXPRESSION], config.event_weight)
-        parts["readout"] = masked_mean(emphasis * counts * jnp.square(wrong), valid)
+        weights = readout.frame_weights(x0[..., EXPRESSION], config.event_weight)
+        parts["readout"] = masked_mean(emphasis * weights * jnp.square(wrong), valid)
         total = total + config.readout_weight * parts["readout"]
     return total, {"loss": total, **parts}
 

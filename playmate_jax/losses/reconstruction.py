@@ -36,7 +36,7 @@ def gradient_l1(
 def pyramid_l1(
     drawn: Float[Array, "b h w c"], wanted: Float[Array, "b h w c"], levels: int = 2
 ) -> Float[Array, ""]:
-    """L1 at halved resolutions: shading and large shapes."""
+    """Sum of mean L1 errors at 1/2, 1/4, ... of the resolution: shading and large shapes."""
     error, total = drawn - wanted, 0.0
     for _ in range(levels):
         error = mean_pool(error)
@@ -52,11 +52,12 @@ def masked_l1(
 
 
 def binary_cross_entropy(share: Float[Array, "*b"], truth: Float[Array, "*b"]) -> Float[Array, ""]:
-    """Of a probability in (0, 1); kept finite."""
+    """Mean cross entropy of probabilities against a truth of 0 and 1, in nats; clipped at 1e-4, so
+    that it stays finite."""
     share = jnp.clip(share, 1e-4, 1 - 1e-4)
     return -jnp.mean(truth * jnp.log(share) + (1 - truth) * jnp.log1p(-share))
 
 
 def upsampled(x: Float[Array, "b h w c"], size: int) -> Float[Array, "b size size c"]:
-    """Bilinear, between cell centres."""
+    """Images at another side length, bilinear between the centres of cells."""
     return jax.image.resize(x, (x.shape[0], size, size, x.shape[-1]), "bilinear")

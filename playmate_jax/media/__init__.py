@@ -7,11 +7,11 @@ from playmate_jax.media.audio import (
     is_silent,
     read_audio,
     read_sound,
-    write_wav,
 )
 from playmate_jax.media.image import read_image, write_image
 from playmate_jax.media.kinds import is_video, kind
 from playmate_jax.media.video import Still, VideoFrame, VideoReader, open_video
+from playmate_jax.media.wav import write_wav
 from playmate_jax.media.writer import VideoWriter, check_writable
 
 __all__ = [

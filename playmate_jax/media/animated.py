@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ class AnimatedImage:
     """
 
     rotation_deg, has_audio, whole_s = 0, False, None
+    duration_is_declared = True
     remarks: tuple[str, ...] = ()
 
     def __init__(self, path: Path):
@@ -49,16 +51,18 @@ class AnimatedImage:
                     image.seek(number)
                     image.load()
                     shown = image.copy()
-                    declared_ms = Fraction(image.info.get("duration") or 0).limit_denominator(1000)
-                    lasts = (declared_ms if declared_ms > _SHORTEST_MS else _USUAL_MS) / Fraction(
-                        1000
-                    )
-                    yield DecodedFrame(time, lasts, lambda shown=shown: _rgb(shown))
+                    lasts = _duration_s(image.info.get("duration"))
+                    yield DecodedFrame(time, lasts, partial(_rgb, shown))
                     time += lasts
         except UserError:  # a ValueError too
             raise
         except (OSError, EOFError, SyntaxError, ValueError, KeyError) as error:
             raise cut_short(self.path, "video", str(error)) from None
+
+
+def _duration_s(declared_ms: float | None) -> Fraction:
+    milliseconds = Fraction(declared_ms or 0).limit_denominator(1000)
+    return (milliseconds if milliseconds > _SHORTEST_MS else Fraction(_USUAL_MS)) / 1000
 
 
 def _rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

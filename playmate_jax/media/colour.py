@@ -135,7 +135,8 @@ def _from_ycgco(frame: av.VideoFrame, width: int) -> UInt8[np.ndarray, "h w 3"]:
         interpolation=_EXACT, threads=1,
     ).to_ndarray().astype(np.float32) / 256  # fmt: skip
     low, luma, chroma = (0, 255, 255) if _is_full(frame) else (16, 219, 224)
-    y, cg, co = (planes[0] - low) / luma, (planes[1] - 128) / chroma, (planes[2] - 128) / chroma
+    y, cg, co = np.moveaxis(planes, -1, 0)
+    y, cg, co = (y - low) / luma, (cg - 128) / chroma, (co - 128) / chroma
     rgb = np.stack([y - cg + co, y + cg, y - cg - co], axis=-1)
     return np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8)
 

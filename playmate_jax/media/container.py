@@ -68,7 +68,7 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
         raise UserError(
             f"expected {what}, found '{path}', which is a text or a single image: give a recording"
         )
-    if _is_cut_short(container, os.path.getsize(path)):
+    if "mp4" in names and _is_cut_short(container, os.path.getsize(path)):
         container.close()
         raise UserError(
             f"expected {what}, but '{path}' is damaged or cut short (its index speaks of more than "
@@ -93,7 +93,8 @@ def _tag_options() -> dict[str, Any]:
 
 
 def _is_cut_short(container: av.container.InputContainer, size: int) -> bool:
-    """Where an index comes first (mp4, mov), FFmpeg ends silently when the rest is missing."""
+    """An index that comes first speaks of all that follows; FFmpeg ends silently where it is
+    missing."""
     last = [stream.index_entries[-1] for stream in container.streams if len(stream.index_entries)]
     return any(entry.pos + entry.size > size for entry in last)
 

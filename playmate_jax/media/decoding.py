@@ -95,7 +95,7 @@ def _packets(
     while failed < _RETRIES:
         try:
             for packet in container.demux(stream):
-                damage.packets += packet.size > 0
+                damage.packets += packet.size > 0 and not packet.is_discard
                 failed = 0
                 yield packet
             return

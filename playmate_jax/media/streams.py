@@ -20,8 +20,9 @@ _GUESSED = {
     "aac", "ac3", "eac3", "ac4", "amr", "avi", "dts", "dtshd", "h264", "hevc", "loas", "m4v", "mlp",
     "mpeg", "mpegts", "mpegvideo", "obu", "truehd",
 }  # fmt: skip
-# Of the mp3 formats' frames, the one that tells how many follow, by its mark
-_MP3_LENGTHS = (b"Xing", b"Info", b"VBRI")
+# marks in an mp3's first frame, and how far behind them the number of frames is
+_MP3_LENGTHS = {b"Xing": 8, b"Info": 8, b"VBRI": 14}
+_NEAR_S = Fraction(1, 5)  # the delay of encoders and what they fill up
 _UNKNOWN_RIFF = (0, 0xFFFFFFFF)  # what programs leave that write into a pipe
 
 
@@ -53,14 +54,23 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     return stream.codec_context
 
 
+def is_guessed(container: av.container.InputContainer) -> bool:
+    """Whether the lengths of such a file are guesses of FFmpeg's."""
+    return bool(set(container.format.name.split(",")) & _GUESSED)
+
+
 def declared_s(
     container: av.container.InputContainer, stream: Any, path: str | os.PathLike
 ) -> Fraction | None:
     """How long a stream lasts by its header; None where there is only a guess."""
-    names = set(container.format.name.split(","))
-    if names & _GUESSED or ("mp3" in names and not _has_mp3_length(path)):
+    if is_guessed(container):
         return None
-    return seconds(stream.duration, stream.time_base)
+    declared = seconds(stream.duration, stream.time_base)
+    if container.format.name == "mp3":
+        length = _mp3_length_s(path, stream.rate)
+        if length is None or declared is None or abs(length - declared) > _NEAR_S:
+            return length  # FFmpeg goes by the bit rate where other recordings follow
+    return declared
 
 
 def missing_bytes(path: str | os.PathLike) -> int:
@@ -90,8 +100,8 @@ def _ebml_length(data: bytes, at: int) -> tuple[int | None, int]:
     return (None if value == (1 << bits) - 1 else value), at + width
 
 
-def _has_mp3_length(path: str | os.PathLike) -> bool:
-    """Whether the first frame, behind tags of any size, says how many frames follow."""
+def _mp3_length_s(path: str | os.PathLike, hz: int) -> Fraction | None:
+    """What the first frame, behind tags of any size, says of how many frames follow."""
     with open(path, "rb") as file:
         head = file.read(10)
         if head[:3] == b"ID3":
@@ -102,4 +112,11 @@ def _has_mp3_length(path: str | os.PathLike) -> bool:
         else:
             file.seek(0)
         start = file.read(4096)
-    return any(mark in start for mark in _MP3_LENGTHS)
+    for mark, place in _MP3_LENGTHS.items():
+        at = start.find(mark)
+        number = start[at + place : at + place + 4]
+        known = mark == b"VBRI" or start[at + 7 : at + 8] and start[at + 7] & 1
+        if at >= 0 and len(number) == 4 and known:  # noqa: PLR2004
+            samples = 1152 if hz >= 32000 else 576  # noqa: PLR2004  (MPEG-1, and 2 or 2.5)
+            return Fraction(int.from_bytes(number, "big") * samples, hz)
+    return None

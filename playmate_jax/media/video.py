@@ -35,8 +35,9 @@ class VideoReader:
     """A video file or animated image, ready to be read any number of times.
 
     Attributes: `fps` (exact), `size` (width, height as shown), `rotation_deg` (that was applied),
-    `has_audio`, `duration_s` and `frame_count` (as the file tells: for progress, not arithmetic),
-    `remarks` (what the user should know of the file, a sentence each, as far as it was read).
+    `has_audio`, `duration_s` and `frame_count` (as the file declares, or FFmpeg guesses where
+    `duration_is_declared` is False: for progress, not arithmetic), `remarks` (what the user should
+    know of the file, a sentence each, as far as it was read).
 
     Raises:
       UserError: no video, or damaged at its beginning; while reading: damaged or cut short.
@@ -50,6 +51,7 @@ class VideoReader:
         self.rotation_deg, self.has_audio = self._source.rotation_deg, self._source.has_audio
         self.frame_count = self._source.frame_count
         self.duration_s = float(self._source.duration_s)
+        self.duration_is_declared = self._source.duration_is_declared
 
     @property
     def remarks(self) -> list[str]:
@@ -125,7 +127,7 @@ class Still:
         self._image: np.ndarray | None = None
 
     def image(self) -> UInt8[np.ndarray, "h w 3"]:
-        """Upright RGB."""
+        """The frame as upright RGB, uint8."""
         if self._image is None:
             self._image = self._frame.image()
         return self._image

@@ -23,6 +23,7 @@ from playmate_jax.media.frames import DecodedFrame, near_rate
 from playmate_jax.media.streams import (
     declared_s,
     decoder_of,
+    is_guessed,
     missing_bytes,
     moving_image,
     sound_track,
@@ -32,6 +33,7 @@ LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
 _SEEK_S = Fraction(10)  # nearer to the beginning nothing is gained by looking up a place
 _INDEXED = {"mp4", "matroska", "webm"}
 _LOOKS = 8  # at the light of an HDR video
+_UNSEEN = {"vp8", "vp9", "av1"}  # have packets that are only referred to
 
 
 class VideoStream:
@@ -43,7 +45,8 @@ class VideoStream:
       rotation_deg: the recorder's, that is applied.
       has_audio: whether there is a sound track.
       whole_s: how long it lasts by its header; None where there is only a guess.
-      duration_s, frame_count: as the file tells or FFmpeg guesses.
+      duration_s, frame_count: as the file declares, or FFmpeg guesses where
+        `duration_is_declared` is False.
 
     Raises:
       UserError: no video, too large, or damaged at its beginning.
@@ -73,6 +76,7 @@ class VideoStream:
             self.size = self._image(first, 0.0).shape[1::-1]
             self.frame_count = stream.frames or max(1, round((declared or 0) * self.fps))
             self.duration_s = declared or self.frame_count / self.fps
+            self.duration_is_declared = declared is not None and not is_guessed(container)
             is_hdr = hdr.is_hdr(int(first.color_trc))
         self._brightest = self._brightest_light() if is_hdr else 0.0
 
@@ -101,7 +105,7 @@ class VideoStream:
                     yield frame
 
     def _frames(self, after: Fraction) -> Iterator[DecodedFrame]:
-        damage, end = Damage(leave_out=not self._frame_threads), Fraction(0)
+        damage, end, count = Damage(leave_out=not self._frame_threads), Fraction(0), 0
         with self._open() as container:
             stream = self._stream(container)
             try:
@@ -111,9 +115,12 @@ class VideoStream:
                     begins = None if declared is None else declared - self._origin
                     end = end if begins is None else begins + (lasts or 0)
                     image = partial(self._image, frame, self._brightest)
+                    count += 1
                     yield DecodedFrame(begins, lasts, image)
             finally:
                 self._damage = max(damage, self._damage, key=lambda damage: damage.bad)
+            if self._frame_threads and count < damage.packets and stream.name not in _UNSEEN:
+                raise DamagedPacket  # PyAV hides errors behind frames that come with them
             declared_nowhere_else = container.format.name == "flv"
         damage.check(self.path, "video")
         if declared_nowhere_else and end < self.duration_s * Fraction(9, 10) - Fraction(1, 5):

@@ -41,7 +41,7 @@ ANGLES = ("pitch", "yaw", "roll")
 
 @functools.partial(jax.jit, static_argnums=0)
 def look(config: RendererConfig, params: Any, image: Float[Array, "b h w 3"]) -> dict[str, Array]:
-    """M."""
+    """M on images in [0, 1]: `renderer.extract_motion`, compiled."""
     return renderer.extract_motion(config, params, image)
 
 

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from playmate_jax.motion.layout import FPS
+from playmate_jax.motion.layout import AUDIO_HZ, FPS, SAMPLES_PER_FRAME
 from playmate_jax.synthetic.expression import LIPS, UNIT
 from playmate_jax.synthetic.phonemes import SILENCE, Segment, merge_silence
 
-AUDIO_HZ = 16_000
-_FRAME = AUDIO_HZ // FPS
 JAW, WIDE, ROUND, CLOSE = (UNIT[name] for name in ("jaw", "wide", "round", "close"))
 
 
@@ -105,7 +103,9 @@ def compare_lips(
 
 
 def _video_frames(audio: np.ndarray, n: int) -> np.ndarray:
-    return np.pad(audio, (0, max(0, n * _FRAME - len(audio))))[: n * _FRAME].reshape(n, _FRAME)
+    length = n * SAMPLES_PER_FRAME
+    padded = np.pad(audio, (0, max(0, length - len(audio))))
+    return padded[:length].reshape(n, SAMPLES_PER_FRAME)
 
 
 def energy_envelope(audio: Float[np.ndarray, " s"], n: int) -> Float[np.ndarray, " n"]:
@@ -129,7 +129,7 @@ def second_formant_centre(
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Centre of gravity of 700-3000 Hz in Hz, and which frames are loud and voiced: front vowels
     are high."""
-    windows = _video_frames(audio, n) * np.hanning(_FRAME)
+    windows = _video_frames(audio, n) * np.hanning(SAMPLES_PER_FRAME)
     power = np.abs(np.fft.rfft(windows, 1024)) ** 2
     hz = np.fft.rfftfreq(1024, 1 / AUDIO_HZ)
     band = (hz > 700) & (hz < 3000)
@@ -175,7 +175,7 @@ def lips_against_sound(
     jaw = units[:, JAW]
     margins = []
     for other in others:
-        m = min(n, len(other) // _FRAME)
+        m = min(n, len(other) // SAMPLES_PER_FRAME)
         own = correlation(jaw[:m], envelope[:m])
         margins.append(own - correlation(jaw[:m], energy_envelope(other, m)))
     shape = units[:, WIDE] - units[:, ROUND]

@@ -1,17 +1,16 @@
 """Does generated motion say what is heard, show what is asked for, and move like a head?
 
     python -m playmate_jax.metrics.speech_motion playmate_jax/weights/demo/generator \
-        --pools runs/demo/clips --recordings ../shared/data/speech --json figures.json
+        --recordings ../shared/data/speech --json figures.json
 
 Parts (`--only lips,real` picks): lips and head on held-out speakers of two synthesisers; real
-recordings (any folder of audio); emotion; a minute in one piece; speed and memory. Pools of
-held-out clips that are missing are made. Every figure is of generated motion read back into the
-synthetic world's units.
+recordings (any folder of audio); emotion; a minute in one piece; speed and memory. Held-out clips
+are made from their seeds. Every figure is of generated motion read back into the synthetic world's
+units.
 """
 
 import argparse
 import dataclasses
-import json
 import resource
 import time
 from pathlib import Path
@@ -41,8 +40,7 @@ from playmate_jax.metrics.motion import (
 from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
-from playmate_jax.synthetic.clips import build_clip_pool
-from playmate_jax.synthetic.phonemes import Segment
+from playmate_jax.synthetic.clips import clip
 
 PAPER_SCALE = 1.5  # of guidance, section 4.1
 
@@ -56,17 +54,20 @@ HELD_OUT: dict[str, dict[str, Any]] = {
 }
 
 
-def held_out(pools: Path, name: str, count: int) -> dict:
-    """The first clips of a held-out pool, made if it is not there."""
-    build_clip_pool(pools / name, features=log_mel, **HELD_OUT[name])
+def held_out(kind: str, count: int) -> dict[str, Any]:
+    """The first n = `count` clips of a kind (`HELD_OUT`), or all that it has: features (n, t, f),
+    motion (n, t, 70), units (n, t, 18), identity (n, 63), emotion (n, t, 8), and "phonemes", n
+    lists of segments."""
+    how = dict(HELD_OUT[kind])
+    seed, total = how.pop("seed"), how.pop("count")
+    clips = [clip(seed, index, features=log_mel, **how) for index in range(min(count, total))]
     arrays = ("features", "motion", "units", "identity", "emotion")
-    clips = {a: np.load(pools / name / f"{a}.npy")[:count].astype(np.float32) for a in arrays}
-    said = json.loads((pools / name / "phonemes.json").read_text())[:count]
-    return clips | {"phonemes": [[Segment(*p) for p in clip] for clip in said]}
+    stacked = {name: np.stack([made[name] for made in clips]) for name in arrays}
+    return stacked | {"phonemes": [made["phonemes"] for made in clips]}
 
 
 def generated(model, clips, options, emotion=None):
-    """Motion for the clips' speech, around the clips' own mean poses."""
+    """Motion (n, t, 70) for the speech of held-out clips, around the clips' own mean poses."""
     own = np.zeros((len(clips["motion"]), MOTION_SIZE), np.float32)
     own[:, POSE] = clips["motion"][:, :, POSE].mean(1)
     return generate(model, clips["features"], clips["identity"], own, emotion, options)
@@ -81,11 +82,11 @@ def spoken(
     return generate(model, log_mel(audio), identity, own, None, options)
 
 
-def lips_and_head(model: MotionModel, options: GenerateOptions, pools: Path, count: int) -> dict:
+def lips_and_head(model: MotionModel, options: GenerateOptions, count: int) -> dict:
     """Lips and head motion against the truth of held-out clips."""
     result = {}
     for name in ("test_formant", "test_espeak"):
-        clips = held_out(pools, name, count)
+        clips = held_out(name, count)
         motion = generated(model, clips, options)
         lips = compare_lips(clips["units"], units_of(motion), clips["phonemes"])
         result[name] = lips | compare_head_motion(clips["motion"], motion)
@@ -113,12 +114,12 @@ def recordings(model: MotionModel, options: GenerateOptions, folder: Path, draws
     return result
 
 
-def emotion(model: MotionModel, options: GenerateOptions, pools: Path, count: int) -> dict:
+def emotion(model: MotionModel, options: GenerateOptions, count: int) -> dict:
     """Which emotion shows, what it costs the lips, and whether intensity rises; at the paper's
     scales, unless others are asked for."""
     if options.audio_scale is None:
         options = dataclasses.replace(options, audio_scale=PAPER_SCALE)
-    clips = held_out(pools, "test_emotional", count)
+    clips = held_out("test_emotional", count)
     plain = units_of(generated(model, clips, options))
     moved = units_of(generated(model, clips, options, clips["emotion"]))
     seen, true = [], []
@@ -128,13 +129,13 @@ def emotion(model: MotionModel, options: GenerateOptions, pools: Path, count: in
         seen.append(nearest_emotion(emotion_offset(moved[i], plain[i]), strength) == asked)
         true.append(nearest_emotion(emotion_offset(clips["units"][i]), strength) == asked)
     result = dict(accuracy=float(np.mean(seen)), accuracy_of_truth=float(np.mean(true)))
-    return result | lips_under_emotion(model, options, pools)
+    return result | lips_under_emotion(model, options)
 
 
-def lips_under_emotion(model: MotionModel, options: GenerateOptions, pools: Path) -> dict:
+def lips_under_emotion(model: MotionModel, options: GenerateOptions) -> dict:
     """What each emotion costs the lips of three speakers, and how intensity shows."""
     n_speakers, others = 3, EMOTIONS[1:]
-    speakers = held_out(pools, "test_formant", n_speakers)
+    speakers = held_out("test_formant", n_speakers)
     base = units_of(generated(model, speakers, options))
     every = {  # each emotion's speakers after the other's, in one batch
         key: np.tile(speakers[key], (len(others),) + (1,) * (speakers[key].ndim - 1))
@@ -181,9 +182,9 @@ def lips_under_emotion(model: MotionModel, options: GenerateOptions, pools: Path
     )
 
 
-def minute(model: MotionModel, options: GenerateOptions, pools: Path) -> dict:
+def minute(model: MotionModel, options: GenerateOptions) -> dict:
     """Joints and drift in 60 s of speech."""
-    clips = held_out(pools, "test_minute", 4)
+    clips = held_out("test_minute", 4)
     motion = generated(model, clips, options)
     n = motion.shape[1]
     joints = window_starts(n, model.config.generator.window, options.lookahead)[1:]
@@ -232,9 +233,9 @@ def speed(model: MotionModel, options: GenerateOptions) -> dict:
 
 
 def main() -> None:
+    """Command line: the parts that are asked for, shown, and kept where asked for."""
     parser = argparse.ArgumentParser(description="Figures of a motion generator.")
     parser.add_argument("weights", help="a generator's weights directory")
-    parser.add_argument("--pools", type=Path, default=Path("runs/demo/clips"))
     parser.add_argument("--recordings", type=Path, help="a folder of real speech")
     parser.add_argument("--only", default="lips,real,emotion,minute,speed")
     parser.add_argument("--count", type=int, default=24, help="clips of each kind")
@@ -246,12 +247,12 @@ def main() -> None:
     options = GenerateOptions(
         **{field.name: given[field.name] for field in dataclasses.fields(GenerateOptions)}
     )
-    model, pools, count = load_motion_model(given["weights"]), given["pools"], given["count"]
+    model, count = load_motion_model(given["weights"]), given["count"]
     parts = {
-        "lips": lambda: lips_and_head(model, options, pools, count),
+        "lips": lambda: lips_and_head(model, options, count),
         "real": lambda: recordings(model, options, given["recordings"]),
-        "emotion": lambda: emotion(model, options, pools, count),
-        "minute": lambda: minute(model, options, pools),
+        "emotion": lambda: emotion(model, options, count),
+        "minute": lambda: minute(model, options),
         "speed": lambda: speed(model, options),
     }
     figures = {}

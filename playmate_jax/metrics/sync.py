@@ -26,11 +26,12 @@ from jaxtyping import Array, Float, Int, UInt8
 from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights
-from playmate_jax.models.mfcc import mfcc
+from playmate_jax.models.mfcc import STEP, mfcc
 from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 REACH = 15  # frames to either side
-SAMPLES_PER_FRAME, STEPS_PER_FRAME = 640, 4
+STEPS_PER_FRAME = SAMPLES_PER_FRAME // STEP  # of cepstra
 LEAST_FRAMES = FRAMES + 1  # the original leaves the last window out
 BATCH = 16  # windows: one compiled program serves clips of any length
 KIND = "syncnet"

@@ -30,7 +30,6 @@ from playmate_jax.inference.generate import GenerateOptions, load_motion_model
 from playmate_jax.media import open_video, read_audio
 from playmate_jax.metrics.figures import add_arguments, deliver, show
 from playmate_jax.metrics.lips import (
-    AUDIO_HZ,
     JAW,
     best_lag,
     correlation,
@@ -39,7 +38,7 @@ from playmate_jax.metrics.lips import (
 )
 from playmate_jax.metrics.motion import units_of
 from playmate_jax.metrics.speech_motion import spoken
-from playmate_jax.motion.layout import FPS
+from playmate_jax.motion.layout import AUDIO_HZ, FPS
 from playmate_jax.synthetic.expression import mouth_openness
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")

@@ -50,7 +50,7 @@ class MLP(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention over time."""
+    """Multi-head self-attention over time: (b, t, d) to (b, t, d)."""
 
     heads: int
     dropout: float = 0.0

@@ -32,7 +32,7 @@ class DiscriminatorConfig:
     scales: int = 2
 
     def widths(self) -> list[int]:
-        """Outputs of the blocks."""
+        """The number of output channels of every block."""
         return [min(self.max_channels, self.channels * 2 ** (i + 1)) for i in range(self.blocks)]
 
 

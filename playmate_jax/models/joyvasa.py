@@ -157,7 +157,7 @@ class DecoderLayer(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """The network under diffusion."""
+    """JoyVASA's denoising network: predicts the clean motion of a window, or its noise."""
 
     config: DenoiserConfig
 

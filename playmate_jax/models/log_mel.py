@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.fft import rfft  # float32 stays float32, and three times NumPy's speed
 
-from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME
+from playmate_jax.motion.layout import AUDIO_HZ, SAMPLES_PER_FRAME
 
 _FFT = 512
 _BLOCK = 4096  # windows transformed at a time
@@ -43,13 +43,16 @@ class LogMelConfig:
 
     @property
     def size(self) -> int:
-        """Numbers a video frame."""
+        """The speech feature dimension, per video frame."""
         return self.bands * self.subframes
 
 
 @functools.lru_cache(8)
 def _mel_filters(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Triangular filters (fft bins, bands), equally spaced in mels, peak 1."""
+    """Triangular filters (fft bins, bands), equally spaced in mels, peak 1.
+
+    They are those of `librosa.filters.mel(htk=True, norm=None)`, whose import takes seconds.
+    """
     low, high = (2595 * np.log10(1 + f / 700) for f in (low_hz, high_hz))
     edges = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
     hz = np.arange(_FFT // 2 + 1) * AUDIO_HZ / _FFT

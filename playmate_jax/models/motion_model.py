@@ -24,7 +24,7 @@ from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig:
-    """DDPM's linear betas."""
+    """The noise schedule: DDPM's linear betas."""
 
     n_steps: int = 1000
     first_beta: float = 1e-4
@@ -89,13 +89,13 @@ def example_inputs(config: MotionDenoiserConfig, batch: int = 1) -> tuple[Array,
 
 
 def init_generator(config: MotionDenoiserConfig, key: PRNGKeyArray) -> dict[str, Any]:
-    """Parameters of stage 1."""
+    """Initial parameters of the motion denoiser (stage 1)."""
     motion, step, inputs = example_inputs(config)
     return MotionDenoiser(config).init(key, *_stage1_arguments(motion, step, inputs))["params"]
 
 
 def init_emotion(config: MotionModelConfig, key: PRNGKeyArray) -> dict[str, Any]:
-    """Parameters of stage 2."""
+    """Initial parameters of the emotion controller (stage 2)."""
     _, step, inputs = example_inputs(config.generator)
     hidden = jnp.zeros((1, config.generator.window.total, config.generator.width))
     return EmotionController(config.emotion).init(key, hidden, inputs.emotion, step)["params"]

@@ -29,8 +29,9 @@ from jaxtyping import Array, Float
 from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights
-from playmate_jax.models.speech import SAMPLES_PER_FRAME, at_video_rate, padded
+from playmate_jax.models.speech import at_video_rate, padded
 from playmate_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config, shapes
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 KINDS = ("wav2vec2", "hubert")
 STRIDE, EXTRA = 320, 80  # n rows need n strides and 80 samples
@@ -81,7 +82,7 @@ class PretrainedSpeech:
 
     @property
     def size(self) -> int:
-        """Features per frame."""
+        """The speech feature dimension, per video frame."""
         return self.config.network.width
 
     def __call__(self, audio: Float[np.ndarray, "s"]) -> Float[np.ndarray, "t f"]:

@@ -12,17 +12,14 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-AUDIO_HZ = 16_000
-SAMPLES_PER_FRAME = 640
-
 
 @runtime_checkable
 class SpeechEncoder(Protocol):
-    """Speech to features."""
+    """What every speech encoder is: a callable from audio to features at 25 fps."""
 
     @property
     def size(self) -> int:
-        """Features per frame."""
+        """The speech feature dimension, per video frame."""
 
     def __call__(self, audio: Float[ArrayLike, " s"]) -> Float[ArrayLike, "t f"]:
         """Features of mono speech in [-1, 1] at 16 kHz; t = ceil(s / 640)."""

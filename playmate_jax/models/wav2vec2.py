@@ -73,7 +73,7 @@ class ChannelNorm(nn.Module):
 
 
 class FeatureExtractor(nn.Module):
-    """The convolutions."""
+    """The convolutional feature extractor: audio (b, s) to features at 50 Hz."""
 
     config: Wav2Vec2Config
 
@@ -159,7 +159,7 @@ class EncoderLayer(nn.Module):
 
 
 class Wav2Vec2(nn.Module):
-    """The whole encoder."""
+    """The whole encoder: feature extractor, projection and transformer layers."""
 
     config: Wav2Vec2Config
 

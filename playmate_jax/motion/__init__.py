@@ -1,1 +1,1 @@
-"""The 70-number motion: its layout, normalisation, windows, previous-motion noise and joints."""
+"""The motion vector of 70 numbers: layout, normalisation, windows, noise, joining of windows."""

@@ -1,11 +1,11 @@
-"""Joining windows: the gap to the previous window is closed over a few frames (a choice of ours;
-the paper only conditions on the previous frames).
+"""Joining windows: the gap to the previous window is closed over a few frames. The paper does not
+do this; it only conditions on the previous frames.
 
-The first frame of a new window should continue the last two frames of the previous one. What is
-missing is added in full at the first frame and faded out: for expression, which may turn round at
-any frame, with a raised cosine; for the head, which has mass, with a cubic that takes over its
-velocity too. It is done before the frames are fed back as the next window's past, so that what the
-generator sees is what was shown.
+The first frame of a new window should continue the last two frames of the previous one. The gap
+between them is added in full to the first frame and faded out: for expression, which may change
+direction at any frame, with a raised cosine; for the head, which has inertia, with a cubic that
+also continues the velocity. Windows are joined before they are fed back as the next window's
+previous frames, so that the generator is conditioned on the frames that are rendered.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ BLEND_FRAMES = 8
 
 
 def raised_cosine(n_frames: int) -> Float[np.ndarray, " t"]:
-    """Weights that fall from 1 towards 0; the frame after the last has weight 0."""
+    """Weights of `n_frames` frames that fall from 1 towards 0; the next frame would have 0."""
     return (0.5 + 0.5 * np.cos(np.pi * np.arange(n_frames) / n_frames)).astype(np.float32)
 
 
@@ -26,12 +26,12 @@ def close_gap(
     current: Float[np.ndarray, "*batch t m"],
     n_frames: int = BLEND_FRAMES,
 ) -> Float[np.ndarray, "*batch t m"]:
-    """The current window, moved at its start so that it continues the previous one.
+    """The current window, shifted at its start so that it continues the previous one.
 
     Args:
-      previous: frames before the window, at least two.
+      previous: the frames before the window, at least two.
       current: the window; frames from `n_frames` on are returned unchanged.
-      n_frames: over how many frames the gap is closed; 0 leaves the window as it is.
+      n_frames: the number of frames over which the gap is closed; 0 returns the window unchanged.
     """
     if not n_frames:
         return current
@@ -49,7 +49,7 @@ def close_gap_and_slope(
     current: Float[np.ndarray, "*batch t m"],
     n_frames: int = 2 * BLEND_FRAMES,
 ) -> Float[np.ndarray, "*batch t m"]:
-    """As `close_gap`, with position and velocity both continued: a cubic Hermite correction."""
+    """As `close_gap`, but continues velocity as well as position, by a cubic Hermite correction."""
     n_frames = min(n_frames, current.shape[-2])
     if n_frames < 2:  # noqa: PLR2004
         return current
@@ -68,15 +68,22 @@ def joined(
     current: Float[np.ndarray, "*batch t 70"],
     n_frames: int = BLEND_FRAMES,
 ) -> Float[np.ndarray, "*batch t 70"]:
-    """A window of motion that continues the previous one; the head's gap closes over twice the
-    frames."""
+    """A window of motion vectors, changed at its start so that it continues the previous one.
+
+    Expression is joined by `close_gap` over `n_frames`, the head by `close_gap_and_slope` over
+    twice as many.
+    """
     expression = close_gap(previous[..., EXPRESSION], current[..., EXPRESSION], n_frames)
     pose = close_gap_and_slope(previous[..., POSE], current[..., POSE], 2 * n_frames)
     return np.concatenate([expression, pose], -1)
 
 
 def smoothed(x: Float[np.ndarray, "*b t m"], std_frames: float) -> Float[np.ndarray, "*b t m"]:
-    """A Gaussian low-pass over time without delay, edges repeated; 0 leaves `x` as it is."""
+    """A Gaussian low-pass filter over time, without delay; edge frames are repeated.
+
+    Args:
+      std_frames: standard deviation of the kernel, in frames; 0 returns `x` unchanged.
+    """
     if not std_frames:
         return x
     reach = int(np.ceil(3 * std_frames))

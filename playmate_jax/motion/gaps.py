@@ -1,8 +1,8 @@
-"""Motion over frames in which the head was not seen, and across cuts of a driving video.
+"""Motion over frames in which the head was not detected, and across cuts of a driving video.
 
-A gap is held and eased: it keeps the last motion that was seen and moves, over its last frames, to
-the first one after it. At the beginning and at the end of a video the nearest motion is held. At a
-cut that shows the head again at once, from elsewhere, the jump is faded out behind the cut.
+A gap is held and eased: it keeps the last motion before it and moves, over its last frames, to the
+first motion after it. At the beginning and at the end of a video the nearest motion is held. At a
+cut with the head on both sides, the jump is faded out over the frames after the cut.
 """
 
 import numpy as np
@@ -20,12 +20,13 @@ def held_and_eased(
     cuts: Bool[np.ndarray, "t"],
     n_frames: int,
 ) -> Float[np.ndarray, "t m"]:
-    """Values of the seen frames, at least one -> values of all frames.
+    """Values of all frames from those of the frames with a detected head.
 
     Args:
-      seen: which frames the rows of `values` belong to.
-      cuts: which frames are the first of their shot.
-      n_frames: over how many frames a gap's end, or a cut, is eased.
+      values: values of the frames with a head, at least one.
+      seen: the frames with a head, to which the rows of `values` belong.
+      cuts: the frames that are the first of their shot.
+      n_frames: the number of frames over which the end of a gap, or a cut, is eased.
     """
     at = np.flatnonzero(seen)
     out = values[np.maximum(np.searchsorted(at, np.arange(len(seen)), "right") - 1, 0)]
@@ -43,7 +44,7 @@ def held_and_eased(
 
 
 def unwrapped(motion: Float[np.ndarray, "t m"]) -> Float[np.ndarray, "t m"]:
-    """Motion whose angles go the short way from each frame to the next."""
+    """The same motion with angles unwrapped: they change by at most 180 degrees per frame."""
     motion = np.array(motion, np.float32)
     motion[:, ANGLES] = np.unwrap(motion[:, ANGLES], period=360.0, axis=0)
     return motion
@@ -52,8 +53,11 @@ def unwrapped(motion: Float[np.ndarray, "t m"]) -> Float[np.ndarray, "t m"]:
 def strength(
     seen: Bool[np.ndarray, "t"], cuts: Bool[np.ndarray, "t"], n_frames: int
 ) -> Float[np.ndarray, "t"]:
-    """How much of another motion a source video's frames take: none where the face is not seen, and
-    within a shot less and less on the `n_frames` frames towards such a gap."""
+    """The weight in [0, 1] with which a source video's frames take another motion.
+
+    It is 0 where the face is not detected and, within a shot, falls towards 0 over the `n_frames`
+    frames before such a gap and rises again after it.
+    """
     weights = seen.astype(np.float32)
     rise = 1 - raised_cosine(n_frames + 1)[1:]
     for start, stop in spans(~seen):
@@ -67,6 +71,6 @@ def strength(
 
 
 def spans(chosen: Bool[np.ndarray, "t"]) -> list[tuple[int, int]]:
-    """(first, one after the last) of every run of chosen frames."""
+    """(first, one after the last) of every series of consecutive chosen frames."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]

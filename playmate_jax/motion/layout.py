@@ -1,8 +1,8 @@
-"""The one table of the motion vector: 70 numbers a frame.
+"""The one table of the motion vector, 70 numbers a frame; and the rates of motion and speech.
 
 Order: 63 expression numbers (21 keypoints x 3, the delta of Eq. 1), 1 scale, 3 translation (z is
-0), then pitch, yaw and roll in degrees. Every other file goes through these slices or
-`pack`/`unpack`; nobody indexes the vector.
+0), then pitch, yaw and roll in degrees. All other files use these slices or `pack`/`unpack` and
+never index the vector by number.
 """
 
 import enum
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-FPS = 25
+FPS = 25  # of motion, and of every video that is prepared or generated
+AUDIO_HZ = 16_000  # of all speech that networks take
+SAMPLES_PER_FRAME = AUDIO_HZ // FPS  # 640
 KEYPOINTS = 21
 
 EXPRESSION = slice(0, 63)
@@ -28,13 +30,13 @@ EXPRESSION_SIZE = 63
 POSE_SIZE = 7
 MOTION_SIZE = 70
 
-# LivePortrait's groups of keypoints; the synthetic world keeps them.
+# LivePortrait's groups of keypoints; synthetic faces use the same ones.
 LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
 EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 
 
 class Emotion(enum.IntEnum):
-    """The eight emotions, in the order of the controller's condition; the one list of them."""
+    """The eight emotions, in the order of the emotion controller's condition vector."""
 
     NEUTRAL = 0
     ANGRY = 1
@@ -50,11 +52,11 @@ EMOTIONS = tuple(emotion.name.lower() for emotion in Emotion)
 
 
 def pack(parts: Mapping) -> Float[Any, "*batch 70"]:
-    """Motion vectors from named parts.
+    """Motion vectors from their named parts.
 
     Args:
       parts: "expression" (..., 21, 3), "scale" (..., 1), "translation" (..., 3), and "pitch",
-        "yaw", "roll" (...,) in degrees. NumPy or JAX arrays; the result is of the same kind.
+        "yaw", "roll" (...,) in degrees. NumPy arrays give a NumPy array, JAX arrays a JAX array.
     """
     xp = _namespace(parts["expression"])
     expression = parts["expression"]
@@ -64,7 +66,7 @@ def pack(parts: Mapping) -> Float[Any, "*batch 70"]:
 
 
 def unpack(motion: Float[Any, "*batch 70"]) -> dict:
-    """Named parts of motion vectors: the inverse of `pack`."""
+    """The named parts of motion vectors, with the shapes that `pack` takes; its inverse."""
     return {
         "expression": motion[..., EXPRESSION].reshape(*motion.shape[:-1], KEYPOINTS, 3),
         "scale": motion[..., SCALE],

@@ -1,8 +1,8 @@
-"""Count, mean, spread and extremes of rows of numbers, measured in parts and put together.
+"""Count, mean, spread and extremes of rows of numbers, measured in parts and merged.
 
-Each part subtracts its own mean first and parts are joined by Chan, Golub and LeVeque's update
-(1979), all in float64: no large sums of squares that cancel. Joining is associative up to rounding
-and, in a fixed order, the same to the last bit wherever the parts were measured.
+Each part subtracts its own mean first, and parts are merged by the update of Chan, Golub and
+LeVeque (1979) in float64, so that no large sums of squares cancel. Merging is associative up to
+rounding. In a fixed order its result is bit-identical, whichever processes measured the parts.
 """
 
 import dataclasses
@@ -16,12 +16,12 @@ from jaxtyping import Float
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """What is known of `count` rows of d numbers.
+    """Count, mean, spread and extremes of `count` rows of d numbers.
 
     Attributes:
-      mean: of each number.
-      m2: sum of squares of the distances from the mean.
-      low, high: the least and the most seen.
+      mean: the mean of each column.
+      m2: the sum of squared deviations from the mean, by column.
+      low, high: the minimum and the maximum of each column.
     """
 
     count: int
@@ -32,7 +32,11 @@ class Moments:
 
     @classmethod
     def of(cls, rows: Float[np.ndarray, "n d"]) -> "Moments":
-        """Measured on rows, of which there must be one."""
+        """Moments of at least one row.
+
+        Raises:
+          ValueError: there are no rows.
+        """
         if not len(rows):
             raise ValueError("expected at least one row to measure, found none")
         rows = rows.astype(np.float64)
@@ -41,11 +45,11 @@ class Moments:
 
     @classmethod
     def merged(cls, parts: Iterable["Moments"]) -> "Moments":
-        """Of all rows together, joined from first to last."""
+        """Moments of all rows of several parts, merged in the order given."""
         return functools.reduce(cls.merge, parts)
 
     def merge(self, other: "Moments") -> "Moments":
-        """Of both sets of rows together."""
+        """Moments of the rows of `self` and `other` together."""
         count = self.count + other.count
         share, delta = other.count / count, other.mean - self.mean
         return Moments(
@@ -58,11 +62,11 @@ class Moments:
 
     @property
     def std(self) -> Float[np.ndarray, " d"]:
-        """Root of the mean squared distance from the mean."""
+        """The standard deviation of each column, with 1/n."""
         return np.sqrt(self.m2 / self.count)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers; `from_json` gives back the same bits."""
+        """Plain numbers for JSON, from which `from_json` restores the same bits."""
         return {
             field.name: np.asarray(getattr(self, field.name)).tolist()
             for field in dataclasses.fields(self)
@@ -70,6 +74,6 @@ class Moments:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Moments":
-        """The inverse of `to_json`."""
+        """Moments from the plain numbers that `to_json` returned."""
         count, *arrays = (values[field.name] for field in dataclasses.fields(cls))
         return cls(int(count), *(np.asarray(array, np.float64) for array in arrays))

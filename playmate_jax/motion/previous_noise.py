@@ -1,13 +1,13 @@
 """Noise on the previous window's motion (appendix A.2, Eqs. 9 and 10).
 
-Frames generated earlier carry small faults; a generator that trusts them amplifies these from
-window to window. In training the previous motion is therefore noised a little, with a step of its
-own in (0, 50), and put in front of the noisy current motion in time (Eq. 10). Generation feeds back
-what it made, without noise.
+Frames generated earlier contain small errors, and a generator that relies on them amplifies the
+errors from window to window. In training a little noise, of a separate step in (0, 50), is
+therefore added to the previous motion before it is put in front of the noisy current motion
+(Eq. 10). Generation feeds its own output back without noise.
 
-Eq. 9 as printed weighs the noise with (1 - alpha_bar); DDPM's forward process would use its square
-root. Both are here; for steps under 50 of the linear schedule the printed form is weaker by a
-factor of 4 to 100.
+Eq. 9 as printed weights the noise by (1 - alpha_bar); DDPM's forward process would take the square
+root. Both forms are implemented. For steps under 50 of the linear schedule the noise of the printed
+form is weaker by a factor of 4 to 100.
 """
 
 import jax
@@ -25,12 +25,12 @@ def noisy_previous(
     max_step: int = MAX_STEP,
     form: str = "printed",
 ) -> Float[Array, "b p m"]:
-    """Eq. 9 with one step per sample, drawn from (0, max_step).
+    """Previous motion with the noise of Eq. 9, at a random step in (0, max_step) per sample.
 
     Args:
       previous: normalised motion of the frames before the window.
       alphas_bar: the schedule's cumulative products.
-      form: "printed" for (1 - alpha_bar), "ddpm" for sqrt(1 - alpha_bar).
+      form: "printed" weights the noise by (1 - alpha_bar), "ddpm" by sqrt(1 - alpha_bar).
     """
     step_key, noise_key = jax.random.split(key)
     steps = jax.random.randint(step_key, (previous.shape[0],), 1, max_step)
@@ -44,7 +44,11 @@ def noise_at(
     alpha_bar: Float[Array, " b"],
     form: str = "printed",
 ) -> Float[Array, "b p m"]:
-    """Eq. 9 at given alpha_bar with given noise."""
+    """Previous motion with the noise of Eq. 9, for given noise and alpha_bar.
+
+    Raises:
+      ValueError: `form` is neither "printed" nor "ddpm".
+    """
     if form not in FORMS:
         raise ValueError(f"expected a form of Eq. 9 among {FORMS}, found {form!r}")
     alpha_bar = alpha_bar[:, None, None]
@@ -55,5 +59,5 @@ def noise_at(
 def in_front(
     previous: Float[Array, "b p d"], current: Float[Array, "b t d"]
 ) -> Float[Array, "b pt d"]:
-    """Eq. 10: the previous frames in front of the current ones, in time."""
+    """Eq. 10: the previous frames concatenated with the current ones, along time."""
     return jnp.concatenate([previous, current], 1)

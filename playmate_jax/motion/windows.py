@@ -1,8 +1,10 @@
-"""Windows: a long motion in pieces of 100 frames, each seeing the 10 before it (appendix A.2).
+"""Windows: long motion in pieces of 100 frames, each conditioned on 10 frames before it (appendix
+A.2).
 
 A window covers the frames [start, start + 100); its conditions (speech, previous motion) start 10
-frames earlier. Frames before the clip's start and after its end repeat the edge frame, and are
-marked: a first window has no previous motion, a truncated one has frames that do not count.
+frames earlier. Frames before the clip's start and after its end repeat the edge frame and are
+masked: the first window has no previous motion, and the frames of the last one that lie past the
+clip's end do not enter the loss.
 """
 
 import dataclasses
@@ -14,19 +16,19 @@ from jaxtyping import Bool, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class WindowConfig:
-    """Length of a window and of what it sees of the one before, in frames at 25 fps."""
+    """Frames of a window, and previous frames that it is conditioned on, at 25 fps."""
 
     length: int = 100
     previous: int = 10
 
     @property
     def total(self) -> int:
-        """Frames that a generator sees at a time: the previous and its own."""
+        """Frames that the generator processes at a time: the previous ones and the window's."""
         return self.previous + self.length
 
 
 class Window(NamedTuple):
-    """Rows of a clip that make one window.
+    """The frames of a clip that make up one window.
 
     Attributes:
       rows: (previous + length,) indices into the clip, edges repeated.
@@ -40,7 +42,7 @@ class Window(NamedTuple):
 
 
 def window_at(start: int, n_frames: int, config: WindowConfig = WindowConfig()) -> Window:
-    """The window that starts at frame `start` of a clip of `n_frames` frames."""
+    """The window at frames [start, start + length) of a clip of `n_frames` frames."""
     frames = np.arange(start - config.previous, start + config.length)
     return Window(
         rows=np.clip(frames, 0, n_frames - 1),
@@ -52,12 +54,15 @@ def window_at(start: int, n_frames: int, config: WindowConfig = WindowConfig()) 
 def window_starts(
     n_frames: int, config: WindowConfig = WindowConfig(), lookahead: int = 0
 ) -> list[int]:
-    """First frames of the windows that cover a clip, one after the other.
+    """First frames of consecutive windows that cover a clip.
 
     Args:
-      lookahead: frames at the end of each window that are dropped and made again by the next
-        window, so that every frame that is kept was made with at least that much speech after it in
-        sight.
+      lookahead: frames at the end of each window that are discarded and generated again by the next
+        window, so that every frame kept was conditioned on at least that many frames of speech
+        after it.
+
+    Raises:
+      ValueError: fewer frames than a window's previous ones would be kept.
     """
     hop = config.length - lookahead
     if hop < config.previous:
@@ -71,10 +76,10 @@ def random_start(
     config: WindowConfig = WindowConfig(),
     first: float = 0.15,
 ) -> int:
-    """A training window: with probability `first` a clip's first, else anywhere from frame 10 on.
+    """The first frame of a random training window.
 
-    The last tenth of a window may lie past the clip's end, as happens to the last window when
-    generating.
+    With probability `first` it is 0, else any frame that has enough previous frames. A tenth of a
+    window may lie past the clip's end, as it does in the last window of a generated clip.
     """
     latest = n_frames - config.length + config.length // 10
     if latest < config.previous or rng.random() < first:
@@ -85,5 +90,5 @@ def random_start(
 def previous_frames(
     motion: Float[np.ndarray, "*batch t 70"], config: WindowConfig = WindowConfig()
 ) -> Float[np.ndarray, "*batch p 70"]:
-    """What the next window sees of a motion made so far: its last frames."""
+    """The last frames of a motion, on which the next window is conditioned."""
     return motion[..., -config.previous :, :]

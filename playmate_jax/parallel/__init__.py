@@ -1,1 +1,1 @@
-"""Where arrays live and what is compiled: meshes, placements, the cache of compiled programs."""
+"""Placement of arrays on devices, and the persistent cache of compiled programs."""

@@ -1,4 +1,4 @@
-"""Compiled programs are kept on disk: only the first run on a machine pays for compiling."""
+"""The persistent cache of compiled programs: only a machine's first run has to compile."""
 
 import os
 from pathlib import Path
@@ -7,17 +7,21 @@ import jax
 
 
 def keep_compiled_programs() -> Path | None:
-    """Turns the persistent cache on (~/.cache/playmate_jax/xla), unless one is set already."""
+    """Turns on JAX's persistent cache, unless one is configured already.
+
+    Returns:
+      Its folder (by default ~/.cache/playmate_jax/xla), or None where none can be written.
+    """
     if os.environ.get("JAX_COMPILATION_CACHE_DIR") or jax.config.jax_compilation_cache_dir:
         return None
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "playmate_jax" / "xla"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # no home to write to: only slower
+    except OSError:  # no writable home: only slower
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # Also the small programs: hundreds of them make up seconds of a first run.
+    # Small programs too: a first run compiles hundreds of them, which takes seconds.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder

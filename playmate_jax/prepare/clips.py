@@ -4,8 +4,11 @@
           -> motion by M, speech features -> scores -> clip
 
 The file is decoded twice, the second time behind the first: pieces are found from whole frames,
-then their crops are cut. Neither keeps frames, so memory does not grow with the video. Whatever is
-wrong with a file becomes `Dropped` with one sentence; what was good before the damage stays.
+then their crops are cut. Neither keeps frames, so memory does not grow with the video. Damage of a
+file becomes `Dropped` with one sentence; clips before the damage stay.
+
+    make = load_maker(PrepareConfig(motion_weights="liveportrait"))
+    for item in make(source): ...          # `Clip` or `Dropped`
 """
 
 import errno
@@ -26,29 +29,31 @@ from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.media import Still, audio_blocks
 from playmate_jax.metrics.sync import SyncScore, load_syncnet
-from playmate_jax.models.speech import AUDIO_HZ, SAMPLES_PER_FRAME, SpeechEncoder
-from playmate_jax.motion.layout import FPS
+from playmate_jax.models.speech import SpeechEncoder
+from playmate_jax.motion.layout import AUDIO_HZ, FPS, SAMPLES_PER_FRAME
 from playmate_jax.parallel.compilation import keep_compiled_programs
 from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
 from playmate_jax.prepare.crops import crops, jpeg
 from playmate_jax.prepare.pieces import Piece, pieces
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.probe import Probe, probe
 from playmate_jax.prepare.quality import failures, scores
 from playmate_jax.prepare.silences import Samples
-from playmate_jax.prepare.source import Source
 
-_MISSING = 2  # frames of sound that may lack at the end: the codec's
+_MISSING = 2  # frames of sound that may be missing at the end: padding of the codec
 _UNREADABLE = (UserError, ValueError, MemoryError, OSError, av.FFmpegError)
-_OURS = {errno.ENOSPC, errno.EMFILE, errno.ENFILE}  # says nothing of the file that is read
+_OURS = {errno.ENOSPC, errno.EMFILE, errno.ENFILE}  # not the fault of the file that is read
 
 
 class ClipMaker:
-    """`Source` -> `Clip`s and `Dropped`s, with the models loaded.
+    """Makes the clips of a `Source`, with the models loaded.
 
     Args:
-      extractor: M, and `framing`, the crop it was trained with.
+      config: the settings.
+      landmarker: finds faces and their mesh.
+      extractor: M; `framing`: the crop that it was trained with, arguments of `faces.face_square`.
       encoder: speech to features.
-      sync: compares lips with speech, if it should be.
+      sync: compares lips with speech; None: lip sync is not scored.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class ClipMaker:
         self.sync = sync
 
     def __call__(self, source: Source) -> Iterator[Clip | Dropped]:
-        """At least one of them for every source; the same ones every time."""
+        """Clips and drops of a source, at least one; the same ones every time."""
         stage = "probe"
         try:
             found = probe(source)
@@ -75,17 +80,16 @@ class ClipMaker:
             if getattr(error, "errno", None) in _OURS:
                 raise
             reason = str(error) or f"expected a readable file, found {type(error).__name__}"
-            for path in filter(None, (source.path, source.audio)):
-                reason = reason.replace(path, source.below_root(path))
-            yield Dropped(source.id, source.place, stage, " ".join(reason.split()))
+            yield Dropped(source.id, source.place, stage, _below_root(reason, source))
 
     def _clips(self, source: Source, found: Probe) -> Iterator[Clip | Dropped]:
         shortest, longest = (
             round(s * FPS) for s in (self.config.shortest_s, self.config.longest_s)
         )
-        heard = Samples(audio_blocks(found.sound, AUDIO_HZ))  # for cutting, ahead of the clips
+        remarks: list[str] = []  # of the sound
+        heard = Samples(audio_blocks(found.sound, AUDIO_HZ, remarks))  # for cutting, ahead of clips
         spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
-        shown = Shown(found)
+        shown = enumerate(stills(found), found.start)  # the second reading
         parts = pieces(
             scenes(images(found)),
             self.landmarker, source, found.reader.size, heard, found.start, shortest, longest,
@@ -93,11 +97,13 @@ class ClipMaker:
         number, best = 0, 0
         for piece in parts:
             best = max(best, len(piece.seen))
-            if len(piece.faces) < shortest:  # passers-by: told of only where there is nothing else
+            if len(piece.faces) < shortest:  # passes by: reported if there is no clip
                 continue
             name = f"{source.id}-{number:03d}"
             number += 1
             yield self._clip(source, piece, name, shown, spoken)
+        for remark in dict.fromkeys([*found.reader.remarks, *remarks]):  # what was left out
+            yield Dropped(source.id, source.place, "decode", _below_root(remark, source))
         if not number:
             yield Dropped(
                 source.id, source.place, "track",
@@ -106,7 +112,12 @@ class ClipMaker:
             )  # fmt: skip
 
     def _clip(
-        self, source: Source, piece: Piece, name: str, shown: "Shown", spoken: Samples
+        self,
+        source: Source,
+        piece: Piece,
+        name: str,
+        shown: Iterator[tuple[int, Still]],
+        spoken: Samples,
     ) -> Clip | Dropped:
         place = f"{source.place} {piece.start / FPS:.2f}-{piece.stop / FPS:.2f} s"
         if piece.faceless:
@@ -118,7 +129,7 @@ class ClipMaker:
                 reason = f"the sound ends {piece.seconds:.1f} s after its beginning"
                 return Dropped(name, place, "sound", reason)
         seen = crops(
-            shown.frames(piece), piece, self.framing, self.extractor.input_size,
+            frames_of(piece, shown), piece, self.framing, self.extractor.input_size,
             self.config.image_size, self.config.frames_per_clip,
             self.sync.config.image_size if self.sync else 0,
         )  # fmt: skip
@@ -152,17 +163,24 @@ class ClipMaker:
         )
 
 
+def _below_root(reason: str, source: Source) -> str:
+    """A sentence in one line, with the source's files as the data set names them."""
+    for path in filter(None, (source.path, source.audio)):
+        reason = reason.replace(path, source.below_root(path))
+    return " ".join(reason.split())
+
+
 def stills(found: Probe) -> Iterator[Still]:
-    """The source's span at 25 fps, undecided which frames are looked at."""
+    """The frames of a source's span at 25 fps; each becomes an image when it is asked for."""
     count = None if found.stop is None else found.stop - found.start
     return islice(found.reader.stills_at(FPS, found.start), count)
 
 
 def images(found: Probe) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """The source's span at 25 fps.
+    """The RGB images of a source's span at 25 fps.
 
     Raises:
-      UserError: the image's size changes on the way: places in it would mean nothing.
+      UserError: the size of the images changes: coordinates in them would mean nothing.
     """
     size = found.reader.size
     for t, still in enumerate(stills(found), found.start):
@@ -175,23 +193,17 @@ def images(found: Probe) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         yield image
 
 
-class Shown:
-    """The second reading of a source: frames of pieces, in their order."""
-
-    def __init__(self, found: Probe):
-        self._stills = enumerate(stills(found), found.start)
-
-    def frames(self, piece: Piece) -> Iterator[Still]:
-        """The piece's frames; others on the way are decoded and let go."""
-        for t, still in self._stills:
-            if t >= piece.start:
-                yield still
-            if t + 1 >= piece.stop:
-                return
+def frames_of(piece: Piece, numbered: Iterator[tuple[int, Still]]) -> Iterator[Still]:
+    """The frames of a piece from a stream of numbered frames; earlier ones are passed over."""
+    for t, still in numbered:
+        if t >= piece.start:
+            yield still
+        if t + 1 >= piece.stop:
+            return
 
 
 def speech(samples: Samples, piece: Piece) -> Int[np.ndarray, "s"]:
-    """The piece's sound, int16, 640 samples a frame; less where it ends before."""
+    """The sound of a piece: int16, `SAMPLES_PER_FRAME` a frame; fewer if the sound ends earlier."""
     start, stop = (SAMPLES_PER_FRAME * t for t in (piece.start, piece.stop))
     audio = samples.span(start, stop)
     if 0 < stop - start - len(audio) <= _MISSING * SAMPLES_PER_FRAME:
@@ -204,14 +216,14 @@ def load_maker(config: PrepareConfig) -> ClipMaker:
     """Loads the models of a configuration.
 
     Raises:
-      UserError: weights that are not there, or are those of something else.
+      UserError: weights are missing, or are those of another network.
     """
     keep_compiled_programs()
     parts = find_bundle(config.motion_weights)
     if PARTS[0] not in parts:
         raise UserError(
-            f"expected a renderer in '{config.motion_weights}', whose M tells motion, found only "
-            f"{', '.join(parts)}: give demo, liveportrait or a folder with one"
+            f"expected a renderer with its motion extractor in '{config.motion_weights}', found "
+            f"only {', '.join(parts)}: give demo, liveportrait or a folder with one"
         )
     values, params, _ = load_weights(parts[PARTS[0]])
     extractor = FaceRenderer.from_weights(

@@ -1,23 +1,17 @@
-"""What preparation should do: one frozen value, checked here, that travels to every worker.
+"""Settings of the way from videos to clips: one frozen value, checked here, sent to every worker.
 
 config = PrepareConfig(motion_weights="liveportrait", speech="wav2vec2")
-make = config.maker()                  # loads the models, once in a process
-for item in make(source): ...          # `Clip` or `Dropped`
 PrepareConfig.from_values(config.to_values()) == config         # through JSON
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from playmate_jax.configuration import from_values, to_values
 from playmate_jax.errors import UserError
 from playmate_jax.prepare.quality import QualityConfig
-
-if TYPE_CHECKING:
-    from playmate_jax.prepare.clips import ClipMaker
 
 IMAGE_SIZES = (256, 512)
 LOG_MEL = "log_mel"
@@ -29,16 +23,20 @@ class PrepareConfig:
     """Settings of the way from videos to clips.
 
     Attributes:
-      motion_weights: where M is: a name, a folder or a hub id, as `playmate animate` takes them.
-      speech: "log_mel", or a pretrained encoder's name or folder, with "/layer" where it is not the
-        last: "wav2vec2", "hubert/9", "weights/speech/mean".
-      image_size: of the frames that are kept, 256 or 512.
-      frames_per_clip: that many of them, spread over the clip.
-      shortest_s, longest_s: of a clip.
-      quality: thresholds.
-      syncnet: weights of SyncNet, a folder; "" scores no sync.
-      face_models: folder of the face finder's files; "" fetches them once.
-      batch: crops that M sees at a time.
+      motion_weights: weights with the motion extractor M: a name, a folder or a hub id, as
+        `playmate animate` takes them.
+      speech: "log_mel", or the name or folder of a pretrained encoder, with "/layer" if the layer
+        is not the last: "wav2vec2", "hubert/9", "weights/speech/mean".
+      image_size: side in pixels of the face images that are stored, 256 or 512.
+      frames_per_clip: how many images are stored of a clip, spread over it.
+      shortest_s, longest_s: limits of a clip's length in seconds.
+      quality: thresholds of the scores.
+      syncnet: folder with SyncNet's weights; "": lip sync is not scored.
+      face_models: folder with the files of the face detector and mesh; "": fetched once.
+      batch: crops that M takes at a time.
+
+    Raises:
+      UserError: a value is out of range.
     """
 
     motion_weights: str = "demo"
@@ -70,7 +68,7 @@ class PrepareConfig:
                 raise UserError(sentence)
 
     def to_values(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The settings as plain values, nested dicts fit for JSON."""
         return to_values(self)
 
     @classmethod
@@ -78,17 +76,9 @@ class PrepareConfig:
         """The inverse of `to_values`; raises `UserError` for unknown names and wrong values."""
         return from_values(cls, values, "the settings of preparation")
 
-    def maker(self) -> "ClipMaker":
-        """`Source` -> clips, with all models; loaded once in a process.
-
-        Raises:
-          UserError: weights that are not there.
-        """
-        return _maker(self)
-
     @property
     def speech_size(self) -> int:
-        """Numbers a frame of the speech features."""
+        """Dimension of the speech features: numbers per video frame."""
         if self.speech == LOG_MEL:
             from playmate_jax.models.log_mel import LogMelConfig
 
@@ -98,10 +88,10 @@ class PrepareConfig:
         return int(read_config(self.speech_place()[0])["width"])
 
     def speech_place(self) -> tuple[Path, str]:
-        """Folder and layer of a pretrained encoder.
+        """Folder and layer of the pretrained speech encoder.
 
         Raises:
-          UserError: there is none.
+          UserError: `speech` names no encoder.
         """
         from playmate_jax.hub.bundles import SPEECH, find_bundle
 
@@ -116,10 +106,3 @@ class PrepareConfig:
                 "wav2vec2, hubert or a folder with one"
             )
         return parts[SPEECH], layer
-
-
-@functools.lru_cache(2)
-def _maker(config: PrepareConfig) -> "ClipMaker":
-    from playmate_jax.prepare.clips import load_maker
-
-    return load_maker(config)

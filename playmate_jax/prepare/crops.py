@@ -1,7 +1,7 @@
-"""Crops of one piece: what M sees in every frame, and some frames as the renderer is trained on.
+"""Crops of one piece: M's input of every frame, and aligned frames to train the renderer on.
 
 LivePortrait's driving crop without rotation, and FFHQ's alignment at the clip's mean tilt. Both
-follow where the head dwells over about half a second and leave its faster motion in the image.
+follow the place of the head over about half a second and leave its faster motion in the image.
 (LivePortrait holds one square for a whole clip: where the camera or the person moves on, the face
 leaves it.) Full frames are looked at one by one and let go.
 """
@@ -33,15 +33,15 @@ JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class Crops:
-    """Of one clip.
+    """The images that are cut out of the frames of one clip.
 
     Attributes:
-      squares: where M's crop lies in every frame.
-      driving: every frame, for M.
-      rows: which frames `frames` are.
-      frames: the aligned crops.
-      landmarks: in them, in pixels.
-      lips: every frame, for SyncNet; no frame without it.
+      squares: the square of M's crop in every frame.
+      driving: M's crops of every frame.
+      rows: indices of the frames that `frames` shows.
+      frames: aligned crops, as the renderer is trained on them.
+      landmarks: the face mesh in `frames`, in pixels.
+      lips: SyncNet's crops of every frame; none without SyncNet.
     """
 
     squares: list[Square]
@@ -53,14 +53,14 @@ class Crops:
 
 
 def driving_squares(piece: Piece, framing: Mapping[str, Any]) -> list[Square]:
-    """Where M's crop lies in every frame; its axes are the image's: roll is motion."""
+    """The square of M's crop in every frame, parallel to the image: roll is motion."""
     seen = np.flatnonzero([face is not None for face in piece.faces])
     squares = [face_square(face, **{**framing, "rotate": False}) for face in piece.seen]
     return smooth_squares(squares, seen, len(piece.faces), DWELL)
 
 
 def spread_rows(faces: list[Face | None], count: int) -> Int[np.ndarray, "n"]:
-    """At most `count` frames in which the face is seen, spread over the clip."""
+    """Indices of at most `count` frames in which the face is seen, spread over the clip."""
     seen = np.flatnonzero([face is not None for face in faces])
     at = ((np.arange(count) + 0.5) * len(seen) / count).astype(int)
     return seen[np.unique(at)].astype(np.int32)
@@ -107,7 +107,7 @@ def crops(
 
 
 def jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """The image as JPEG."""
+    """An RGB image as a JPEG file, at `JPEG_QUALITY`."""
     return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[
         1
     ].tobytes()

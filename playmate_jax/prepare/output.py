@@ -1,7 +1,8 @@
-"""The prepared folder: files that appear whole, and complaints that a user understands.
+"""The prepared folder: every file in it appears whole, and refusals of the system are sentences.
 
-A file is written in a folder of this machine, on the same disk where OUT is on a disk, and then
-takes its place. What a preparation needs while it runs is kept in `WORK`, which goes at the end.
+A file is written in a folder of this machine, on the same disk where the prepared folder is on a
+disk, and then takes its place. What a preparation needs while it runs is kept in `WORK`, which is
+deleted at the end.
 """
 
 import contextlib
@@ -13,11 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from apache_beam.io.filesystems import FileSystems
-
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.refusals import is_full, refusal
-from playmate_jax.prepare.stores import Disk, Remote
+from playmate_jax.prepare.stores import Disk, Remote, is_full, refusal
 
 WORK = ".prepare"
 _LOCK = "lock"
@@ -30,59 +28,62 @@ class Output:
       root: a path, or the address of a folder in a file system that Beam knows.
 
     Raises:
-      UserError: here and in every method, what the system refuses.
+      UserError: here and in every method, for an operation that the system refuses.
     """
 
     def __init__(self, root: str):
         self.local = not re.match(r"[A-Za-z][\w+.-]*://.", root)
         self.root = os.path.abspath(root) if self.local else root
         self._store: Disk | Remote = Disk() if self.local else Remote()
-        try:
-            FileSystems.get_filesystem(self.root)
-        except ValueError as error:
-            raise refusal(error, self.root) from None
+        if not self.local:
+            from apache_beam.io.filesystems import FileSystems
+
+            try:
+                FileSystems.get_filesystem(self.root)
+            except ValueError as error:
+                raise refusal(error, self.root) from None
 
     def path(self, name: str) -> str:
         """The whole path or address of a file."""
         return self._store.join(self.root, *name.split("/"))
 
     def read(self, name: str, start: int = 0, size: int = -1) -> bytes | None:
-        """A file's bytes, or `size` of them from `start`; None where there is no such file."""
-        with self._told():
+        """A file's bytes, or `size` of them from `start`; None if there is no such file."""
+        with self._refusals():
             return self._store.read(self.path(name), start, size)
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a whole file, or replaces one."""
+        """Writes a file, or replaces one, in one step."""
         with self.scratch() as scratch:
             part = scratch / "part"
             part.write_bytes(data)
             self.put(part, name)
 
     def put(self, file: Path, name: str) -> None:
-        """Gives a file of `scratch()` its place."""
-        with self._told():
+        """Moves a complete file of `scratch()` to its place."""
+        with self._refusals():
             self._store.put(file, self.path(name))
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; None where there is none."""
-        with self._told():
+        """Bytes of a file; None if there is none."""
+        with self._refusals():
             return self._store.size(self.path(name))
 
     def names(self, folder: str = "") -> list[str]:
-        """The names in a folder."""
-        with self._told():
+        """Names of the entries of a folder, sorted; none if there is no folder."""
+        with self._refusals():
             return self._store.names(self.path(folder) if folder else self.root)
 
     def clear(self, *names: str) -> None:
-        """Deletes files and folders; none need be there."""
-        with self._told():
+        """Deletes files and folders, in this order; none of them need exist."""
+        with self._refusals():
             for name in names:
                 self._store.remove(self.path(name))
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder of this machine, of a name that is nowhere else, gone afterwards."""
-        with self._told():
+        """A folder of this machine with a name used nowhere else; it is deleted afterwards."""
+        with self._refusals():
             home = Path(self.path(WORK)) if self.local else None
             if home is not None:
                 home.mkdir(parents=True, exist_ok=True)
@@ -94,16 +95,18 @@ class Output:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps a second preparation out of a folder on a disk for as long as this process lives.
+        """Keeps other preparations out of a folder on a disk while this process holds it.
 
-        The rest of `WORK` goes when `clear_work` was called. Elsewhere there is no lock: two
-        preparations there do the work twice, and write the same.
+        Remote folders have no lock: two preparations of one do the work twice, and write the same.
+
+        Raises:
+          UserError: another preparation holds it.
         """
         if not self.local:
             yield
             return
         path = self.path(f"{WORK}/{_LOCK}")
-        with self._told():
+        with self._refusals():
             os.makedirs(os.path.dirname(path), exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -126,14 +129,14 @@ class Output:
             os.close(file)
 
     def clear_work(self) -> None:
-        """Deletes what only an unfinished preparation needs."""
+        """Deletes what only an unfinished preparation needs; a held lock stays."""
         if not self.local:
             return self.clear(WORK)
         self.clear(*(f"{WORK}/{name}" for name in self.names(WORK) if name != _LOCK))
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """What the system refuses becomes a `UserError`."""
+    def _refusals(self) -> Iterator[None]:
+        """Turns errors of the system into `UserError`."""
         try:
             yield
         except UserError:

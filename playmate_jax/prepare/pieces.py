@@ -1,7 +1,7 @@
-"""Where the clips of a source lie: spans of one scene in which one face is seen.
+"""The pieces of a source that become clips: spans of one scene in which one face is seen.
 
-A face that is lost for a fifth of a second or more ends a piece; a shorter loss is a blink of the
-finder and is bridged. What is longer than the longest clip is cut at silences. Memory holds the
+A face that is lost for a fifth of a second or more ends a piece; a shorter loss is an error of the
+detector and is bridged. Pieces longer than the longest clip are cut at silences. Memory holds the
 landmarks of one piece, however long the video is.
 """
 
@@ -13,10 +13,9 @@ import numpy as np
 from playmate_jax.faces import Face, Landmarker
 from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow
 from playmate_jax.faces.scenes import SceneFrame
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
-from playmate_jax.motion.layout import FPS
+from playmate_jax.motion.layout import FPS, SAMPLES_PER_FRAME
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.silences import Samples, quietest
-from playmate_jax.prepare.source import Source
 
 _LOOK_EVERY = 25  # frames between looks for other faces
 _OTHER_AREA = 0.25  # of the speaker's: smaller faces are the background's
@@ -37,35 +36,46 @@ class Piece:
 
     @property
     def stop(self) -> int:
+        """The frame after the last, from the source's beginning."""
         return self.start + len(self.faces)
 
     @property
     def faceless(self) -> bool:
+        """Whether the piece is empty or shows no face."""
         return not self.faces or self.faces[0] is None
 
     @property
     def seen(self) -> list[Face]:
+        """The faces of the frames in which one was found."""
         return [face for face in self.faces if face is not None]
 
     @property
     def seconds(self) -> float:
+        """The length of the piece in seconds."""
         return len(self.faces) / FPS
 
 
 def speaker(source: Source, size: tuple[int, int], found: list[Face]) -> Face | None:
-    """The face that the data set tells of, within one of its sides; the largest where it tells of
-    none. A box of an image of unknown size says nothing against a face that is there alone."""
+    """The face that a source's `box` or `face` points at, at most one side of it away.
+
+    Without either it is the largest. A box of an image of unknown height does not rule out a face
+    that is alone in the image.
+
+    Args:
+      size: width and height of the image.
+      found: the faces in it, the largest first.
+    """
     if source.box is not None:
         if source.box_height is None and len(found) == 1:
             return found[0]
         left, top, right, bottom = source.box
         scale = size[1] / source.box_height if source.box_height else 1.0
-        told = np.array([(left + right) / 2, (top + bottom) / 2]) * scale
+        expected = np.array([(left + right) / 2, (top + bottom) / 2]) * scale
     elif source.face is not None:
-        told = np.array(source.face) * size
+        expected = np.array(source.face) * size
     else:
         return found[0] if found else None
-    near = [(float(np.hypot(*(face.points.mean(0) - told))), i) for i, face in enumerate(found)]
+    near = [(float(np.hypot(*(face.points.mean(0) - expected))), i) for i, face in enumerate(found)]
     away, nearest = min(near, default=(np.inf, 0))
     return found[nearest] if near and away <= np.sqrt(found[nearest].area) else None
 

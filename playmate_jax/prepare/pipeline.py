@@ -2,8 +2,8 @@
 
     places of tasks in the plan -> reshuffle -> do each task -> all summaries -> finish
 
-Only a task's place travels; the worker reads its sources from the plan in the prepared folder. What
-comes out depends on the plan alone: not on the runner, the number of workers or the order of the
+Only the place of a task is sent; the worker reads its sources from the plan in the prepared folder.
+The result depends on the plan alone: not on the runner, the number of workers or the order of the
 tasks, and a task done twice gives the same bytes twice.
 """
 
@@ -16,22 +16,22 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from playmate_jax.errors import UserError
-from playmate_jax.prepare import ledger, tasks
+from playmate_jax.prepare import tasks
 from playmate_jax.prepare.output import WORK, Output
 from playmate_jax.prepare.plan import Task, from_line, to_lines
 from playmate_jax.prepare.tasks import Job, Summary, WorkerState
 
 LOCAL = "local"  # this machine's cores
 PLAN = f"{WORK}/plan.jsonl"
-_CLEAR_S = 10.0  # what the threads of a stopped run have to clear up
+_CLEAR_S = 10.0  # for the threads of a stopped run to clear up
 Place = tuple[int, int]  # where a task is in the plan, and of how many bytes
 
 
 class DoTask(beam.DoFn):
-    """Place -> the summary of the task that is there.
+    """Does the task at a place in the plan and gives its summary.
 
     Args:
-      quiet: leave an error to the `WorkerState` of this process, instead of raising it: Beam would
+      quiet: leave an error to the `WorkerPool` of this process, instead of raising it: Beam would
         print it once for every layer that it goes through.
     """
 
@@ -39,15 +39,16 @@ class DoTask(beam.DoFn):
         self._job, self._quiet = job, quiet
 
     def process(self, place: Place):
-        children = WorkerState.of(self._job).children
-        if self._quiet and children.stopped:
+        """Gives the summary of the task at `place`; nothing once the pool is stopped."""
+        pool = WorkerState.of(self._job).pool
+        if self._quiet and pool.stopped:
             return
         try:
             summary = self._do(place)
         except BaseException as error:
             if not self._quiet:
                 raise  # Beam may try the task again, and this process has others
-            children.stop(error)  # the other threads need not go on
+            pool.stop(error)  # the other threads need not go on
             return
         for name in ("clips", "dropped"):
             beam.metrics.Metrics.counter("playmate", name).inc(len(summary[name]))
@@ -64,19 +65,19 @@ class DoTask(beam.DoFn):
 
 
 def finish(summaries: list[Summary], job: Job, count: int, quiet: bool) -> None:
-    """The last step, once all tasks are done; `count` of them were asked for."""
+    """The last step: completes the data sets, if all `count` tasks of the plan are done."""
     if len(summaries) != count:
         return
     try:
-        ledger.finish(job, summaries)
+        tasks.finish(job, summaries)
     except BaseException as error:
         if not quiet:
             raise
-        WorkerState.of(job).children.stop(error)
+        WorkerState.of(job).pool.stop(error)
 
 
 def write_plan(output: Output, planned: Sequence[Task]) -> list[Place]:
-    """Writes the plan, and tells where its tasks are."""
+    """Writes the plan to the prepared folder; returns the place of each task in it."""
     lines, places, start = to_lines(planned), [], 0
     for line in lines:
         places.append((start, len(line)))
@@ -86,10 +87,10 @@ def write_plan(output: Output, planned: Sequence[Task]) -> list[Place]:
 
 
 def pipeline_options(runner: str, given: Sequence[str], job: Job, count: int) -> PipelineOptions:
-    """Beam's options: those given, untouched, and the runner.
+    """Beam's options: those given, unchanged, and the runner.
 
     Args:
-      count: of tasks.
+      count: number of tasks in the plan.
     """
     options = PipelineOptions(list(given))
     if runner != LOCAL:
@@ -97,8 +98,8 @@ def pipeline_options(runner: str, given: Sequence[str], job: Job, count: int) ->
         return options
     direct = options.view_as(DirectOptions)
     direct.direct_running_mode = "multi_threading"
-    # Beam deals the tasks out beforehand. With more threads than children, who are lent out task by
-    # task, those who were dealt long ones are not waited for.
+    # Beam deals the tasks out beforehand. With more threads than worker processes, which are lent
+    # task by task, no worker is idle while a thread has many long tasks.
     direct.direct_num_workers = max(min(2 * job.workers, count), 1)
     return options
 
@@ -113,13 +114,14 @@ def run(
     """Runs the pipeline to its end.
 
     Args:
-      watch: called again and again meanwhile.
+      places: of the tasks, as `write_plan` returns them.
+      watch: called about ten times a second meanwhile.
 
     Raises:
-      UserError: what a task could not do, or Beam would not.
+      UserError: the first error of a task; or Beam refuses its options or fails.
     """
     options = options or pipeline_options(runner, (), job, len(places))
-    shop = WorkerState.open(job)
+    pool = WorkerState.open(job).pool
     ended: list[BaseException | None] = []
 
     def work() -> None:
@@ -135,16 +137,16 @@ def run(
         while thread.is_alive():
             thread.join(0.1)
             watch()
-        failed = shop.children.stopped
+        failed = pool.stopped
     finally:  # at the end, or at Ctrl-C
-        shop.children.stop()
-        shop.children.wait_returned(_CLEAR_S)
+        pool.stop()
+        pool.wait_returned(_CLEAR_S)
         if runner == LOCAL:
             thread.join(_CLEAR_S)
     if failed is not None:
         raise failed
     if ended[0] is not None:
-        raise _told(ended[0]) from ended[0]
+        raise _user_error(ended[0]) from ended[0]
 
 
 def _run(job: Job, places: Sequence[Place], runner: str, options: PipelineOptions) -> None:
@@ -167,13 +169,13 @@ def _run(job: Job, places: Sequence[Place], runner: str, options: PipelineOption
     state = result.wait_until_finish()
     if str(state) != "DONE":
         raise UserError(
-            f"expected Beam's job to end well, found it {state}: see its log; the same command "
+            f"expected Beam's job to succeed, found it {state}: see its log; the same command "
             "goes on from here"
         )
 
 
-def _told(error: BaseException) -> BaseException:
-    """The `UserError` of a worker, which Beam tells as text."""
+def _user_error(error: BaseException) -> BaseException:
+    """The `UserError` of a worker, which Beam passes on as text; other errors as they are."""
     found = re.search(r"playmate_jax\.errors\.UserError: ([^\n]*)", str(error))
     if isinstance(error, UserError) or not found:
         return error

@@ -8,24 +8,23 @@ from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
+from playmate_jax.data.prepared import BUILD_SPEC, CLIPS, DROPPED
 from playmate_jax.prepare import ledger, pipeline
-from playmate_jax.prepare.encoding import dropped_line
 from playmate_jax.prepare.output import WORK, Output
-from playmate_jax.prepare.plan import Task
-from playmate_jax.prepare.source import Listing
+from playmate_jax.prepare.plan import Listing, Task
 from playmate_jax.prepare.tasks import Job, WorkerState, is_lost
 
-_LOOK_S = 5.0  # how often the folder is looked at when others do the work
+_LOOK_S = 5.0  # between looks at the folder when other machines do the work
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far it is.
+    """How far a preparation is.
 
     Attributes:
-      unit: what `done`, `total` and `before` count.
+      unit: what `done`, `total` and `before` count: "sources" or "shards".
       before: how many of those done were done by an earlier run.
-      clips, dropped: so far; None where only the workers know.
+      clips, dropped: so far; None if the work is done on other machines.
       lost: how many of the dropped were given up after a crash, a hang or an error.
     """
 
@@ -39,7 +38,7 @@ class Progress:
 
     @property
     def note(self) -> str:
-        """The last three, for people."""
+        """Clips, dropped and lost as a phrase; empty if unknown."""
         if self.clips is None:
             return ""
         lost = f" ({self.lost} crashed, hung or failed)" if self.lost else ""
@@ -48,10 +47,11 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What came of it: the lines of clips.jsonl and dropped.jsonl.
+    """The result of a preparation.
 
     Attributes:
-      already: it was complete before.
+      clips, dropped: the lines of clips.jsonl and dropped.jsonl.
+      already: the folder was complete before; nothing was done.
     """
 
     clips: list[dict[str, Any]]
@@ -60,7 +60,7 @@ class Prepared:
 
     @property
     def lost(self) -> list[dict[str, Any]]:
-        """What was given up after a crash, a hang or an error that nobody expected."""
+        """The dropped lines of sources given up after a crash, a hang or an unexpected error."""
         return [line for line in self.dropped if is_lost(line)]
 
 
@@ -73,30 +73,36 @@ def prepare(
     options: Sequence[str] = (),
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Prepared:
-    """Does what is planned, or what is left of it.
+    """Does the tasks of a plan, or those that an earlier run left.
 
     Args:
-      build_spec: plain values that tell this preparation from any other.
+      job: where to and how.
+      listing: what a reader found; its drops are written to dropped.jsonl.
+      planned: the tasks, which `plan` made of the listing.
+      build_spec: plain values that distinguish this preparation from any other.
+      runner: `pipeline.LOCAL`, or the name of a runner of Beam's.
       options: of Beam.
+      progress: called again and again meanwhile.
 
     Raises:
-      UserError: the folder is of another build_spec, in use, or cannot be written; no weights; ...
+      UserError: the folder has another build spec, is in use, or cannot be written; weights are
+        missing; the runner fails.
     """
-    settled = pipeline.pipeline_options(runner, options, job, len(planned))
-    FileSystems.set_options(settled)  # hdfs:// needs some of them
+    beam_options = pipeline.pipeline_options(runner, options, job, len(planned))
+    FileSystems.set_options(beam_options)  # hdfs:// needs some of them
     output = Output(job.out)
     with output.lock():
         already = ledger.check_build_spec(output, build_spec) and ledger.is_complete(output)
         if not already:
             places = pipeline.write_plan(output, planned)
-            output.write(ledger.LISTED, ledger.lines(map(dropped_line, listing.dropped)))
+            output.write(ledger.LISTED, ledger.lines(map(ledger.dropped_line, listing.dropped)))
             text = json.dumps(build_spec, indent=1, ensure_ascii=False) + "\n"
-            output.write(ledger.BUILD_SPEC, text.encode("utf-8", "backslashreplace"))
+            output.write(BUILD_SPEC, text.encode("utf-8", "backslashreplace"))
             watch = _watch(job, planned, runner, progress)
-            pipeline.run(job, places, runner, settled, watch)
+            pipeline.run(job, places, runner, beam_options, watch)
             watch()
         output.clear_work()
-        clips, dropped = (ledger.read_lines(output, n) for n in (ledger.CLIPS, ledger.DROPPED))
+        clips, dropped = (ledger.read_lines(output, name) for name in (CLIPS, DROPPED))
     return Prepared(clips, dropped, already)
 
 
@@ -107,11 +113,11 @@ def _watch(
         total = sum(len(task.sources) for task in planned)
 
         def watch() -> None:
-            tally = WorkerState.of(job).tally
+            state = WorkerState.of(job)
             progress(
                 Progress(
-                    "sources", tally.sources, total, tally.before, tally.clips, tally.dropped,
-                    tally.lost,
+                    "sources", state.sources, total, state.before, state.clips, state.dropped,
+                    state.lost,
                 )
             )  # fmt: skip
 

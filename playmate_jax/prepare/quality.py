@@ -1,7 +1,7 @@
-"""Is a clip good enough to learn from? Scores, and the thresholds that they have to meet.
+"""Quality scores of a clip, and the thresholds that they have to meet.
 
-Every score is a number with a unit that a person can check against the image or the sound. Pose
-comes from the mesh's three-dimensional landmarks, not from M: so it means degrees with any weights.
+Every score has a unit and can be checked against the image or the sound. Pose comes from the
+three-dimensional landmarks of the mesh, not from M, so that it is in degrees with any weights.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Face, face_square
 from playmate_jax.faces.openness import lip_openness
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 from playmate_jax.prepare.crops import Crops
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.silences import loudness_db
@@ -34,20 +34,20 @@ class QualityConfig:
       least_blur: variance of the Laplacian of the face at 128 pixels; less is out of focus, or
         enlarged.
       least_brightness, most_brightness: mean luma of the face, 0 to 255.
-      most_pitch_deg, most_yaw_deg, most_roll_deg: of the head, exceeded in a twentieth of frames.
+      most_pitch_deg, most_yaw_deg, most_roll_deg: of the head, 95th percentile over frames.
       most_faces: mean number of faces of at least a quarter of the speaker's size.
       least_seen: share of frames in which the face was found.
-      least_presence: the mesh's certainty that this is a face, undercut in a twentieth of frames: a
-        hand or a microphone before the mouth lowers it.
-      most_travel: how far the face goes from its usual place in M's crop, in sides of that.
-      least_lips: standard deviation of the lips' opening, in lengths of the nose: a photograph or
-        a silent listener has none.
-      least_level_db: of the loud parts of the sound, of full scale.
+      least_presence: the mesh's probability that this is a face, 5th percentile over frames; a hand
+        or a microphone before the mouth lowers it.
+      most_travel: distance of the face from its median place in M's crop, in sides of the crop.
+      least_lips: standard deviation of lip openness, in lengths of the nose; near 0 for a
+        photograph or a silent listener.
+      least_level_db: level of the loud parts of the sound, in dB of full scale.
       most_clipping: share of samples at full scale.
       most_silence: share of frames 30 dB under the loud parts.
-      least_sync: SyncNet's confidence (Sync-C); looked at only with SyncNet's weights.
-      most_sync_offset: frames by which lips and speech are apart, as SyncNet hears them; three are
-        120 ms, from which on viewers notice lips that come too early.
+      least_sync: SyncNet's confidence (Sync-C); needs SyncNet's weights.
+      most_sync_offset: frames between lips and speech, as SyncNet measures them; three are 120 ms,
+        from which on viewers notice lips that come too early.
     """
 
     least_face_px: float = 64.0
@@ -80,12 +80,12 @@ class QualityConfig:
 
 
 def scores(piece: Piece, crops: Crops, audio: Int[np.ndarray, "s"]) -> dict[str, float]:
-    """Every score of a clip but `sync` and `sync_offset`."""
+    """All scores of a clip except `sync` and `sync_offset`, by name."""
     return {**image_scores(piece, crops), **sound_scores(audio)}
 
 
 def image_scores(piece: Piece, crops: Crops) -> dict[str, float]:
-    """What the face's track and its crops tell."""
+    """The scores of the face's track and of its crops, by name."""
     seen = piece.seen
     sizes = [face_square(face, scale=1.0, rotate=False).side for face in seen]
     angles = np.abs([head_angles(face) for face in seen])
@@ -113,7 +113,7 @@ def image_scores(piece: Piece, crops: Crops) -> dict[str, float]:
 
 
 def sound_scores(audio: Int[np.ndarray, "s"]) -> dict[str, float]:
-    """What the samples tell: int16, or silence where there are none."""
+    """The scores of int16 samples, by name: level, clipping and silence."""
     level = loudness_db(audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME] / 32768)
     loud = float(np.percentile(level, 90))
     return {
@@ -148,7 +148,7 @@ def _face_look(
 
 
 def failures(scores: Mapping[str, float], config: QualityConfig) -> list[str]:
-    """A sentence for every threshold that a clip misses; none for a clip to keep."""
+    """A phrase for every threshold that a clip misses; none for a clip to keep."""
     return list(_failures(scores, config))
 
 

@@ -1,20 +1,19 @@
-"""Synthetic people as training clips: no download, no licence, any size, and the truth is known.
+"""Synthetic people as training clips: no download, no licence, any size, with ground truth.
 
     config = SyntheticConfig(identities=3000, hours=5)
     make = config.maker()
     for source in config.sources().sources:
         for clip in make(source): ...
 
-Everything of a clip follows from the configuration and the number in its name, so any process can
-make any clip. Sound, motion and units are those of `synthetic/clips.py`; the images show exactly
-that motion on the face whose canonical keypoints the clip tells.
+A clip follows from the configuration and the number in its name, so any process can make any clip.
+Sound, motion and action units are those of `synthetic/clips.py`; the images show exactly that
+motion, on the face whose canonical keypoints are the clip's `identity`.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -22,32 +21,37 @@ from playmate_jax.data.records import NO_EMOTION, Clip, Dropped
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig, log_mel
 from playmate_jax.motion.layout import EMOTIONS, FPS, unpack
-from playmate_jax.prepare.source import Listing, Source
+from playmate_jax.prepare.crops import jpeg
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.synthetic import clips
 from playmate_jax.synthetic.draw import draw
 from playmate_jax.synthetic.identity import sample_identity
 from playmate_jax.synthetic.phonemes import PHONEMES
 from playmate_jax.synthetic.speech import VOICES
 
-JPEG_QUALITY = 95
 _PHONEMES = tuple(PHONEMES)
 _SPLITS = ("train",) * 18 + ("validation", "test")  # of people in the order of their numbers
 
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticConfig:
-    """Which people of the synthetic world speak for how long.
+    """Which people of the synthetic world speak, and for how long.
 
     Attributes:
-      seed: of the world: another seed, other people and other speech.
-      identities: how many people; the clips are shared out among them.
+      seed: of the world: another seed gives other people and other speech.
+      identities: number of people; the clips are shared out among them.
       hours: of speech in all.
-      seconds: of one clip.
+      seconds: length of a clip.
       image_size: side of the images in pixels.
       frames: images a clip, evenly spread over it; 0: every frame.
-      emotional: every clip shows one emotion, at one intensity throughout; else none is asked for.
+      emotional: each clip shows one emotion, at one intensity throughout; False: no emotion.
+      varied: a fifth of the emotional clips blend two emotions and a third change emotion on the
+        way; the label is then the first emotion, and "truth/emotions" has the weights per frame.
       voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
-      speech: the front end of the cached features.
+      speech: the log-mel front end of the cached features.
+
+    Raises:
+      UserError: a value is out of range.
     """
 
     seed: int = 0
@@ -57,6 +61,7 @@ class SyntheticConfig:
     image_size: int = 256
     frames: int = 24
     emotional: bool = True
+    varied: bool = False
     voice: str = "formant"
     speech: LogMelConfig = LogMelConfig()
 
@@ -73,20 +78,20 @@ class SyntheticConfig:
 
     @property
     def clips(self) -> int:
-        """How many clips: at least one a person."""
+        """Number of clips: at least one a person."""
         return max(round(self.hours * 3600 / self.seconds), self.identities)
 
     @property
     def speech_size(self) -> int:
-        """Numbers a frame of the cached features."""
+        """Dimension of the cached speech features, per frame."""
         return self.speech.size
 
     def person(self, number: int) -> int:
-        """Who speaks in clip `number`; the clips of one person are neighbours."""
+        """Number of the person who speaks in clip `number`; a person's clips are neighbours."""
         return number * self.identities // self.clips
 
     def sources(self) -> Listing:
-        """One source a clip; nothing is dropped."""
+        """One source for each clip; nothing is dropped."""
         return Listing([self._source(number) for number in range(self.clips)])
 
     def _source(self, number: int) -> Source:
@@ -102,14 +107,14 @@ class SyntheticConfig:
         )
 
     def maker(self, images: bool = True) -> Callable[[Source], Iterator[Clip | Dropped]]:
-        """What turns a source of `sources` into its clip; can be pickled."""
-        return functools.partial(make_clips, self, images=images)
+        """The function that makes the clip of a source of `sources`; it can be pickled."""
+        return functools.partial(make_clips, self, with_images=images)
 
 
 def make_clips(
-    config: SyntheticConfig, source: Source, images: bool = True
+    config: SyntheticConfig, source: Source, with_images: bool = True
 ) -> Iterator[Clip | Dropped]:
-    """The one clip of a source of `config`; without `images`, many times faster."""
+    """The one clip of a source of `config`; many times faster without images."""
     number = int(source.id.removeprefix("drawn-"))
     person = config.person(number)
     made = clips.clip(
@@ -119,14 +124,14 @@ def make_clips(
         config.voice,
         config.emotional,
         features=functools.partial(log_mel, config=config.speech),
-        varied=False,  # the label is true of every frame
+        varied=config.varied,
         person=person,
     )
     motion, n = made["motion"], len(made["motion"])
-    rows = np.arange(n if images else 0)
+    rows = np.arange(n if with_images else 0)
     if 0 < config.frames < len(rows):
         rows = ((np.arange(config.frames) + 0.5) * n / config.frames).astype(int)
-    drawn = draw_motion(config.seed, person, made["units"][rows], motion[rows], config.image_size)
+    images = draw_motion(config.seed, person, made["units"][rows], motion[rows], config.image_size)
     phonemes = [(_PHONEMES.index(p.name), p.start, p.end) for p in made["phonemes"]]
     yield Clip(
         id=source.id,
@@ -140,7 +145,7 @@ def make_clips(
         identity=made["identity"],
         emotion=source.emotion,
         intensity=float(made["emotion"].sum(1).max()),
-        frames=tuple(encode_jpeg(image) for image in drawn),
+        frames=tuple(jpeg(image) for image in images),
         rows=rows.astype(np.int32),
         truth={
             "units": made["units"],
@@ -158,14 +163,8 @@ def draw_motion(
     motion: Float[np.ndarray, "n 70"],
     size: int,
 ) -> UInt8[np.ndarray, "n h w 3"]:
-    """Images of the person `person` of the world `seed` in the poses of `motion`."""
+    """RGB images of a person of the world `seed`: action units `units`, pose from `motion`."""
     parts = unpack(motion)
     angles = np.stack([parts["pitch"], parts["yaw"], parts["roll"]], -1)
     pose = np.concatenate([angles, parts["scale"], parts["translation"][:, :2]], -1)
     return draw(sample_identity(seed, person), units, pose, size)
-
-
-def encode_jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """An RGB image as a JPEG file."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()

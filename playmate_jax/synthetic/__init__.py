@@ -1,1 +1,3 @@
-"""The synthetic-face world: procedural talking faces with ground truth for everything."""
+"""Synthetic faces: procedurally rendered talking heads and synthetic speech, with ground truth for
+identity, pose, expression, emotion, phonemes and every pixel.
+"""

@@ -1,18 +1,19 @@
-"""What happens to speech on its way to a microphone: reverb, equalisation, noise, codecs, level.
+"""Augmentation of speech by recording conditions: reverb, equalisation, noise, codecs, level.
 
-The largest single factor in carrying lips from synthetic to real speech (without it, correlations
-fall by 0.06-0.20 and mouths open in noisy pauses). All effects keep time: no delay is introduced.
+The largest single factor in the transfer of lip motion from synthetic to real speech: without it,
+correlations fall by 0.06-0.20 and mouths open in noisy pauses. No effect introduces a delay.
 """
 
 import numpy as np
 from jaxtyping import Float
 from scipy.fft import irfft, next_fast_len, rfft
 
-from playmate_jax.synthetic.phonemes import AUDIO_HZ
+from playmate_jax.motion.layout import AUDIO_HZ
 
 
 def reverberate(rng: np.random.Generator, spectrum: np.ndarray, n_fft: int) -> np.ndarray:
-    """Multiplies by a room: the direct sound, then a noise tail that decays over 0.1-0.6 s."""
+    """Multiplies the spectrum of `n_fft` samples by that of a random room: the direct sound, then a
+    noise tail that decays over 0.1-0.6 s."""
     decay = rng.uniform(0.1, 0.6)
     t = np.arange(int(decay * AUDIO_HZ)) / AUDIO_HZ
     room = rng.standard_normal(len(t), dtype=np.float32) * np.exp(-6.9 * t / decay)
@@ -22,8 +23,10 @@ def reverberate(rng: np.random.Generator, spectrum: np.ndarray, n_fft: int) -> n
 
 
 def equaliser_db(rng: np.random.Generator, hz: np.ndarray, strength: float) -> np.ndarray:
-    """A smooth random response of +-8 dB, sometimes with a high-pass or low-pass (phone: 3.4
-    kHz)."""
+    """A smooth random frequency response in dB, +-8 dB times `strength`, at frequencies `hz`.
+
+    Sometimes with a high-pass or a low-pass filter (telephone: 3.4 kHz).
+    """
     gain = np.interp(hz, [0, 150, 400, 1000, 2500, 5000, 8000], rng.uniform(-8, 8, 7) * strength)
     if rng.random() < 0.2:
         gain -= 40 / (1 + np.exp((hz - rng.uniform(80, 300)) / 20))
@@ -34,7 +37,8 @@ def equaliser_db(rng: np.random.Generator, hz: np.ndarray, strength: float) -> n
 
 
 def noise_like(rng: np.random.Generator, n: int, n_fft: int, hz: np.ndarray) -> np.ndarray:
-    """Unit-variance background of a random colour; a third swell and fade, some carry mains hum."""
+    """`n` samples of unit-variance noise with a random spectral slope; a third of them swell and
+    fade, a tenth contain mains hum."""
     white = rng.standard_normal(n_fft, dtype=np.float32)
     colour = (np.maximum(hz, 40) / 40) ** rng.uniform(0, 1.1)
     noise = irfft(rfft(white) / colour.astype(np.float32), n_fft)[:n]
@@ -50,8 +54,8 @@ def noise_like(rng: np.random.Generator, n: int, n_fft: int, hz: np.ndarray) -> 
 
 
 def codec(rng: np.random.Generator, audio: Float[np.ndarray, " s"]) -> Float[np.ndarray, " s"]:
-    """What a low-bitrate codec loses: spectral lines far below their frame's loudest are
-    dropped."""
+    """The loss of a low-bitrate codec: spectral lines far below the loudest of their frame are set
+    to zero."""
     size = int(rng.choice((512, 1024)))
     window = np.sin(np.pi * (np.arange(size) + 0.5) / size).astype(np.float32)
     n = len(audio)
@@ -72,7 +76,11 @@ def codec(rng: np.random.Generator, audio: Float[np.ndarray, " s"]) -> Float[np.
 def augment(
     rng: np.random.Generator, audio: Float[np.ndarray, " s"], strength: float = 1.0
 ) -> Float[np.ndarray, " s"]:
-    """A random recording condition; `strength` 0 returns the audio itself."""
+    """Speech (16 kHz) under a random recording condition.
+
+    Args:
+      strength: scales the probability of each effect; 0 returns the audio unchanged.
+    """
     if strength <= 0:
         return audio
     n = len(audio)

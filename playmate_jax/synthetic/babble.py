@@ -1,4 +1,4 @@
-"""What the formant voices say: endless, pronounceable, meaningless speech with pauses.
+"""Random phoneme sequences for the formant voices: pronounceable, meaningless, with pauses.
 
 `babble(rng, seconds, rate)` strings syllables (onset, vowel, coda by rough English frequencies)
 into words, words into phrases, and phrases into a clip; every phoneme has its own duration.
@@ -59,10 +59,14 @@ def _word(rng: np.random.Generator) -> list[tuple[str, float]]:
 
 
 def babble(rng: np.random.Generator, seconds: float, rate: float = 1.0) -> list[Segment]:
-    """Phonemes that fill `seconds` exactly, from silence to (usually) silence.
+    """Phonemes that fill `seconds` exactly, starting and usually ending with silence.
 
-    About one clip in twenty has a long pause of several seconds, so that a model sees that silence
-    can last. `rate` divides every duration.
+    About one clip in twenty has a pause of several seconds, so that models learn that silence can
+    last.
+
+    Args:
+      seconds: length of the clip.
+      rate: speaking rate; divides the duration of every phoneme.
     """
     phonemes: list[Segment] = []
     clock = 0.0

@@ -1,4 +1,4 @@
-"""What stands still behind and below the head: a calm wall, and shoulders in clothes."""
+"""The parts of an image that do not move: the wall behind the head, and shoulders in clothes."""
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,7 @@ def _edge(d, width):
 
 
 def draw_backdrop(identity: Identity, size: int, reach: float = 1.0) -> Float[np.ndarray, "h w 3"]:
-    """The wall behind one person, RGB in [0, 1]; `reach`: see `draw`."""
+    """The wall behind one person, (size, size, 3) RGB in [0, 1]; `reach` as in `draw.draw`."""
     x, y = _axes(size, reach)
     rng = np.random.default_rng(identity.look.backdrop_seed)
     base = identity.look.colours[8]
@@ -44,7 +44,10 @@ def draw_backdrop(identity: Identity, size: int, reach: float = 1.0) -> Float[np
 
 
 def draw_clothes(identity: Identity, size: int, reach: float = 1.0) -> Float[np.ndarray, "h w 4"]:
-    """Shoulders and collar, RGB and coverage in [0, 1]; `reach`: see `draw`."""
+    """Shoulders and collar of one person, (size, size, 4): RGB and coverage, both in [0, 1].
+
+    `reach` as in `draw.draw`.
+    """
     x, y = _axes(size, reach)
     look, aa = identity.look, 3.0 / size
     cx, cy = x / 0.72, y / 0.72

@@ -1,7 +1,8 @@
 """Compilation of the renderer's loops with numba, kept on disk between processes.
 
-Numba looks only at a function's own file to see whether a kept program is stale, not at what it
-calls. Ours call across files, so programs are kept in a folder named after all sources.
+Numba checks only a function's own file to decide whether a cached program is stale, not the files
+of the functions that it calls. The renderer calls across files, so the cache folder is named after
+a hash of all its sources.
 """
 
 import functools
@@ -29,12 +30,15 @@ _FOLDER = _folder()
 
 
 def jit(function=None, **options):
-    """Compiles the plain function: not one that a type checker has wrapped, as tests do."""
+    """Decorator: compiles a function with `numba.njit` and caches the program on disk.
+
+    A wrapper that a run-time type checker put around the function, as in the tests, is removed.
+    """
     if function is None:
         return functools.partial(jit, **options)
     plain = inspect.unwrap(function)
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _FOLDER
-    try:  # the folder is chosen when a function is declared
+    try:  # numba reads the folder when a function is declared
         return numba.njit(plain, cache=True, fastmath=True, error_model="numpy", **options)
     finally:
         numba.config.CACHE_DIR = before

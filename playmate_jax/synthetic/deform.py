@@ -1,7 +1,7 @@
-"""How expression moves the skin: a smooth displacement of every point of the head at rest.
+"""Deformation of the skin by expression: a smooth displacement of every point of the head at rest.
 
-Lids, lips, brows and irises are painted (`paint.py`); the skin below follows here, so that chin and
-cheeks move with the jaw and the flow between two frames is known exactly.
+Lids, lips, brows and irises are painted (`paint.py`). The skin below them is displaced here, so
+that chin and cheeks move with the jaw and the flow between two frames is known exactly.
 """
 
 import math
@@ -21,10 +21,10 @@ _FROWN, _CHEEK = UNIT["frown"], UNIT["cheek"]
 
 @inlined
 def displacement(x, y, z, e, p):
-    """Displacement (x, y, z) of the rest point under the units e (18,)."""
+    """Displacement of the rest point (x, y, z), in head units, for units e (18,) and `Shape` p."""
     front = smoothstep(-z, -0.25, 0.35)
     ax, v = abs(x), y - p.mouth_y
-    low = smoothstep(v, -0.14, 0.20) * front  # what hangs on the jaw
+    low = smoothstep(v, -0.14, 0.20) * front  # moves with the jaw
     mouth = math.exp(-((x / 0.28) ** 2 + (v / 0.17) ** 2)) * front
     cheek = math.exp(-(((ax - 0.37) / 0.16) ** 2 + ((y - 0.20) / 0.14) ** 2)) * front
     smile = e[_SMILE] * (1 if e[_SMILE] < 0 else 1.3)
@@ -51,7 +51,7 @@ def _displace(points, e, p, out):
 def displace(
     points: Float[np.ndarray, "*b 3"], units: Float[np.ndarray, "18"], shape: Shape
 ) -> Float[np.ndarray, "*b 3"]:
-    """Points of the head at rest (head units) where the expression takes them."""
+    """Points of the head at rest, in head units, moved by the expression `units`."""
     flat = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
     out = np.empty_like(flat)
     _displace(flat, np.asarray(units, np.float32), shape, out)

@@ -2,9 +2,9 @@
 
     python -m playmate_jax.synthetic.demo_inputs playmate_jax/assets
 
-The portrait is taller than wide and shows more than the crop of its face, so that the whole way of
-an image is travelled: detection, crop, drawing, paste-back. The person is none of the training
-pools'.
+The portrait is taller than wide and shows more than the crop of its face, so that animating it
+exercises every step: detection, crop, rendering, paste-back. The person is in none of the training
+pools.
 """
 
 import sys
@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from playmate_jax.media.audio import write_wav
+from playmate_jax.media.wav import write_wav
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.draw import draw, sample_identity
 from playmate_jax.synthetic.expression import UNITS
-from playmate_jax.synthetic.speech import AUDIO_HZ, demo_utterance
+from playmate_jax.synthetic.speech import demo_utterance
 
 WIDTH, HEIGHT = 512, 640
 PERSON = (2026, 21)
@@ -26,7 +27,7 @@ REACH = 1.4
 
 
 def demo_portrait() -> UInt8[np.ndarray, "h w 3"]:
-    """The person at rest, upright in a portrait format."""
+    """The bundled portrait: one synthetic person at rest, taller than wide."""
     units = np.zeros((1, len(UNITS)), np.float32)
     square = draw(sample_identity(*PERSON), units, np.array([POSE], np.float32), HEIGHT, REACH)[0]
     left = (HEIGHT - WIDTH) // 2
@@ -34,6 +35,7 @@ def demo_portrait() -> UInt8[np.ndarray, "h w 3"]:
 
 
 def main(folder: str) -> None:
+    """Writes portrait.png and speech.wav into `folder`."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     Image.fromarray(demo_portrait()).save(Path(folder) / "portrait.png", optimize=True)
     write_wav(Path(folder) / "speech.wav", demo_utterance().audio, AUDIO_HZ)

@@ -1,9 +1,10 @@
-"""Drawing: identity, units and pose to images, with the truth behind every pixel where asked.
+"""The renderer of synthetic faces: images from identity, units and pose, on request with the ground
+truth of every pixel.
 
-`draw(identity, units (n, 18), pose (n, 6), size) -> (n, size, size, 3) uint8`, a pure function of
+`draw(identity, units (n, 18), pose (n, 6), size) -> (n, size, size, 3) uint8` is a pure function of
 its arguments. The pose is pitch, yaw, roll in degrees, scale, tx, ty: x = s (x_c R + delta) + t in
-the image's [-1, 1]^2. What an identity needs once (mesh, texture, backdrop) is cached, so draw
-the frames of one person together.
+[-1, 1]^2 of the image. Mesh, texture and backdrop of an identity are cached, so it is faster to
+render all frames of one person together.
 """
 
 import functools
@@ -73,7 +74,14 @@ def draw(
     size: int = 128,
     reach: float = 1.0,
 ) -> UInt8[np.ndarray, "n size size 3"]:
-    """Images of one person that show [-reach, reach]^2; beyond 1 there is more room around."""
+    """Images of one person, one per row of `units` and `pose`.
+
+    Args:
+      units: expression; see `expression.UNITS`.
+      pose: pitch, yaw, roll in degrees, scale, tx, ty.
+      size: side of the images in pixels.
+      reach: the images show [-reach, reach]^2; above 1 they show more around the face.
+    """
     frames = [
         _frame(identity, u, q, size, False, reach).image for u, q in zip(units, pose, strict=True)
     ]
@@ -82,9 +90,9 @@ def draw(
 
 @jit
 def _reduce(points, shows, position, mask):
-    """Samples to pixels: what most samples show, and the mean rest point of just those.
+    """From samples to pixels: the part that most samples show, and the mean rest point of these.
 
-    A mean over a silhouette would lie on neither surface.
+    A mean over all samples would, at a silhouette, lie on neither surface.
     """
     side = mask.shape[0]
     n = shows.shape[0] // side
@@ -117,13 +125,18 @@ def draw_with_truth(
     size: int = 128,
     truth_size: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """Images and what they show.
+    """Images of one person with their ground truth.
 
-    Returns image (n, size, size, 3) uint8; at `truth_size` (default: size) position (.., 3)
-    float16, the point of the head at rest that a pixel shows (0 where `mask` < 2), and mask uint8:
-    0 backdrop, 1 clothes, 2 neck, 3 hair, 4 skin and features of the head; face (n, size, size)
-    uint8, how much of a pixel is 4; and x_c (21, 3), delta, R, s, t, x (n, 21, 3), opening (n,),
-    closure (n, 2).
+    Args:
+      units, pose, size: as in `draw`.
+      truth_size: side of position and mask; None takes `size`.
+
+    Returns:
+      image (n, size, size, 3) uint8; at `truth_size` position (.., 3) float16, the point of the
+      head at rest that a pixel shows (0 where `mask` < 2), and mask uint8: 0 backdrop, 1 clothes,
+      2 neck, 3 hair, 4 skin and features of the head; face (n, size, size) uint8, the share of a
+      pixel that is 4, times 255; x_c (21, 3), R, s, t, delta and x (n, 21, 3) of Eq. 1; opening
+      (n,), the lips' openness; closure (n, 2), that of the eyes.
     """
     truth_size = truth_size or size
     images, positions, masks, faces = [], [], [], []

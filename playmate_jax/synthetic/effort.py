@@ -1,14 +1,15 @@
-"""Vocal effort: some syllables are said louder, with the mouth wider open, and some are swallowed.
+"""Vocal effort: some syllables are spoken louder with the mouth wider open, others are reduced.
 
-Synthesisers speak every syllable with nearly the same energy; people's level rises and falls by 10
-to 20 dB from syllable to syllable, and their jaws with it (louder vowels are opener ones). Without
-this, lips learned from synthetic speech do not follow the level of fast real speech.
+Synthesisers speak every syllable with nearly the same energy. The level of real speech varies by 10
+to 20 dB from syllable to syllable, and the jaw opens wider in louder vowels. Without this, lip
+motion learned from synthetic speech does not follow the level of fast real speech.
 """
 
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, PHONEMES, SILENCE, VOWELS, Segment
+from playmate_jax.motion.layout import AUDIO_HZ
+from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, VOWELS, Segment
 
 _HZ = 200  # of the gain's control track
 _GLIDE = 11  # its smoothing, in 5 ms
@@ -17,23 +18,27 @@ _JAW_PER_DB = 0.045  # 6 dB more open the jaw by a quarter
 
 
 def jaw_gain(effort_db: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """What vocal effort does to the jaw's target."""
+    """The factor by which vocal effort, in dB, scales the jaw's target."""
     return 1 + _JAW_PER_DB * effort_db
 
 
 def with_effort(
     rng: np.random.Generator, audio: Float[np.ndarray, " s"], phonemes: list[Segment]
 ) -> tuple[Float[np.ndarray, " s"], list[Segment]]:
-    """The same speech, every vowel said with an effort of its own; keeps the RMS.
+    """The same speech with a random vocal effort for every vowel; the RMS is kept.
 
-    Accents are louder, the rest is chance; how much, is the speaker's. Consonants are as loud as
-    their neighbours, less what this speaker lets them drop.
+    Accented vowels are louder, the rest is random, with a range drawn per speaker. Consonants are
+    as loud as their neighbours, less an attenuation drawn per speaker.
+
+    Args:
+      audio: mono, 16 kHz.
+      phonemes: its phonemes; they are returned with their `effort` filled in.
     """
     depth, drop = rng.uniform(0.3, 1.3), rng.uniform(0.0, 6.0)
     spoken = []
     for p in phonemes:
-        wish = depth * (7 * (p.stress - 0.35) + 3 * rng.standard_normal())
-        effort = float(np.clip(wish, _LOW_DB, _HIGH_DB)) if p.name in VOWELS else 0.0
+        wanted_db = depth * (7 * (p.stress - 0.35) + 3 * rng.standard_normal())
+        effort = float(np.clip(wanted_db, _LOW_DB, _HIGH_DB)) if p.name in VOWELS else 0.0
         spoken.append(p._replace(effort=effort))
     vowels = [p for p in spoken if p.name in VOWELS]
     if not vowels:

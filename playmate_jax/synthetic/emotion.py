@@ -1,10 +1,8 @@
-"""Eight emotions as movements of the 18 units, different in every person and never constant in
-time.
+"""Eight emotions as movements of the 18 units, which differ between people and vary over time.
 
-`PROTOTYPES` (8, 18) is what an emotion does to an average face at intensity 1. A person shows it
-with gains of their own per unit, part of which follow from the face itself (so that a model that
-sees the face can learn them), part not. In time it swells and fades slowly and starts with an
-attack of its own.
+`PROTOTYPES` (8, 18) are the units of an average face at intensity 1. Every person has individual
+gains per unit: part of them is determined by the face, so that a model that sees the face can learn
+them, the rest is random. Over time an emotion rises with a random attack and varies slowly.
 """
 
 import functools
@@ -46,27 +44,27 @@ def _table() -> np.ndarray:
 PROTOTYPES = _table()
 JAW_GAIN = np.array([_JAW_GAIN.get(name, 1.0) for name in EMOTIONS], np.float32)
 
-# A fixed reading of the face (63 numbers, head units) as 16 traits, and of those as gains.
+# Fixed maps from a face (63 numbers, head units) to 16 traits, and from those to gains.
 _fixed = np.random.default_rng(63)
 _TRAITS = (_fixed.standard_normal((63, 16)) / np.sqrt(63)).astype(np.float32)
 _GAINS = (_fixed.standard_normal((16, 8 * 18 + 2)) / 4).astype(np.float32)
 
 
 def face(seed: int, index: int) -> Float[np.ndarray, " 63"]:
-    """Canonical keypoints of the synthetic person `index`: the identity of the generator."""
+    """Canonical keypoints of the synthetic person `index`: the generator's identity input."""
     return keypoints(sample_identity(seed, index)).reshape(63).astype(np.float32)
 
 
 @functools.cache
 def _people() -> tuple[np.ndarray, np.ndarray]:
-    """Mean and std over 64 people; the std is floored where everybody is alike."""
+    """Mean and std of canonical keypoints over 64 people; the std is floored."""
     faces = np.stack([face(0, index) for index in range(64)])
     return faces.mean(0), np.maximum(faces.std(0), 0.01)
 
 
 def traits(person: Float[np.ndarray, " 63"]) -> tuple[np.ndarray, np.ndarray]:
-    """What a face says of its owner's habits: gains of emotions (8, 18), of articulation (2,);
-    ~N(0, 1)."""
+    """Traits determined by a face: gains of emotions (8, 18) and of articulation (2,), about
+    N(0, 1) over people."""
     mean, std = _people()
     habits = np.tanh(((person - mean) / std) @ _TRAITS) @ _GAINS
     return 1.6 * habits[:-2].reshape(8, 18), 1.6 * habits[-2:]
@@ -75,20 +73,26 @@ def traits(person: Float[np.ndarray, " 63"]) -> tuple[np.ndarray, np.ndarray]:
 def personal_prototypes(
     rng: np.random.Generator, face_gains: Float[np.ndarray, "8 18"]
 ) -> Float[np.ndarray, "8 18"]:
-    """One person's way to show each emotion: prototype times gains (std 0.25) times a strength (std
-    0.12)."""
+    """One person's version of each emotion: the prototypes times gains (std 0.25) times a strength
+    (std 0.12).
+
+    Args:
+      face_gains: the gains that `traits` returns for the person's face.
+    """
     gains = 1 + 0.18 * face_gains + 0.16 * rng.standard_normal((8, 18))
     strength = 1 + 0.12 * rng.standard_normal((8, 1))
     stray = 0.04 * rng.standard_normal((8, 18)) * (np.abs(PROTOTYPES).sum(1, keepdims=True) > 0)
-    stray[:, :5] = 0  # lips are speech's: only the prototypes touch them
+    stray[:, :5] = 0  # speech drives the lips: only the prototypes move them
     return PROTOTYPES * np.clip(gains, 0.3, 1.8) * np.clip(strength, 0.6, 1.4) + stray
 
 
 def sample_track(
     rng: np.random.Generator, n: int, emotion: int, varied: bool = True
 ) -> Float[np.ndarray, "n 8"]:
-    """Weights x intensity over n frames: mostly constant, a fifth a blend, a third change on the
-    way."""
+    """Random emotion weights times intensity over n frames.
+
+    Mostly constant; if `varied`, a fifth are blends and a third change during the clip.
+    """
     first = np.zeros(8)
     first[emotion] = 1.0
     intensity = rng.uniform(0.4, 1.0)
@@ -106,19 +110,23 @@ def sample_track(
             track[at:] = np.eye(8)[rng.integers(8)] * rng.uniform(0.4, 1.0)
         elif kind < 0.25:  # intensity rises or falls steadily
             track *= np.linspace(rng.uniform(0, 1), rng.uniform(0, 1), n)[:, None] / intensity
-        else:  # comes out of nothing, or goes
+        else:  # begins or ends during the clip
             track[:at] = 0 if rng.random() < 0.5 else track[:at]
             track[at:] = 0 if track[0].any() else track[at:]
     return track.astype(np.float32)
 
 
 def ease(track: Float[np.ndarray, "n 8"], attack_s: float) -> Float[np.ndarray, "n 8"]:
-    """The face follows the wish with a lag: a critically damped follower, no jump and no
-    overshoot."""
+    """The emotion track after a critically damped low-pass filter: no jumps, no overshoot.
+
+    Args:
+      track: weights times intensity at 25 fps.
+      attack_s: time constant in seconds.
+    """
     rate = 2.0 / (attack_s * FPS)
     value, speed, out = track[0].astype(float), np.zeros(track.shape[1]), np.empty(track.shape)
-    for t, wish in enumerate(track):
-        speed += rate * (rate * (wish - value) - 2 * speed)
+    for t, target in enumerate(track):
+        speed += rate * (rate * (target - value) - 2 * speed)
         value = value + speed
         out[t] = value
     return out

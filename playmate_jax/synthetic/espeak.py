@@ -1,10 +1,9 @@
-"""A second voice of the synthetic world: espeak-ng, in its own process, where it is installed.
+"""A second speech synthesiser: espeak-ng, in its own process, where it is installed.
 
-Optional: `available()` says whether the shared library is there; nothing else depends on it. It
-reports every phoneme (IPA) with the moment it starts, so timing is known as for our own
-synthesiser. Sixteen languages and thirteen voice variants give voices that our synthesiser does
-not. espeak-ng is GPL-3: a tool of the machine that makes training data, neither imported nor
-shipped.
+It is optional: `available()` says whether the shared library exists. It reports the start of every
+phoneme (IPA), so timing is known as for the formant synthesiser, and its sixteen languages and
+thirteen voice variants add variety. espeak-ng is licensed under GPL-3: it is a tool of the machine
+that makes training data, neither imported nor shipped.
 """
 
 import atexit
@@ -16,8 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.espeak_worker import receive, send
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, SILENCE, Segment
+from playmate_jax.synthetic.phonemes import SILENCE, Segment
 
 LANGUAGES = (
     "en-us", "en", "en-gb-scotland", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "cs", "tr",
@@ -45,7 +45,7 @@ Spoken = tuple[Float[np.ndarray, " s"], list[Segment]]
 
 
 class _Worker:
-    """The other end of `espeak_worker`."""
+    """The process of `espeak_worker`, and its input and output."""
 
     def __init__(self):
         command = [sys.executable, "-m", "playmate_jax.synthetic.espeak_worker"]
@@ -56,12 +56,12 @@ class _Worker:
         self.missing, _ = self._answer()
 
     def _answer(self) -> tuple[str, list[Spoken]]:
-        """What went wrong (empty: nothing), and what was said."""
+        """The error message ("" for none), and the audio and phonemes of each sentence."""
         message = receive(self.process.stdout)
         if message is None:
             return "its process ended", []
         header, audio = message
-        phonemes = [[Segment(*phoneme) for phoneme in said] for said in header["phonemes"]]
+        phonemes = [[Segment(*p) for p in sentence] for sentence in header["phonemes"]]
         return header["error"], list(zip(audio, phonemes, strict=True))
 
     def ask(self, sentences) -> tuple[str, list[Spoken]]:
@@ -69,7 +69,7 @@ class _Worker:
         return self._answer()
 
     def close(self):
-        self.process.kill()  # it holds nothing
+        self.process.kill()  # it has no state to save
         self.process.wait()
 
 
@@ -79,7 +79,7 @@ def _worker() -> _Worker:
 
 
 def available() -> bool:
-    """Whether espeak-ng can be used here."""
+    """Whether espeak-ng can be loaded on this machine."""
     return not _worker().missing
 
 
@@ -90,25 +90,31 @@ def say(
     pitch: float = 50,
     pitch_range: float = 50,
 ) -> list[Spoken]:
-    """Speaks sentences: audio (16 kHz) and phonemes of each.
+    """Speaks sentences; returns the audio (16 kHz) and the phonemes of each.
 
-    `rate` is in words a minute, `pitch` and `pitch_range` in 0-100.
+    Args:
+      voice: the name of a language and variant, such as "en-us+f2".
+      rate: words per minute.
+      pitch, pitch_range: from 0 to 100.
+
+    Raises:
+      UserError: espeak-ng is not installed, or has no such voice.
     """
     if not available():
         raise UserError(
-            f"expected espeak-ng, found {_worker().missing!r}, do apt-get install espeak-ng"
+            f"expected espeak-ng, found {_worker().missing!r}: run apt-get install espeak-ng"
         )
     asked = [(text, voice, rate, pitch, pitch_range) for text in sentences]
     error, spoken = _worker().ask(asked)
     if error:
         raise UserError(
-            f"expected espeak-ng to speak as {voice!r}, found {error!r}, do espeak-ng --voices"
+            f"expected espeak-ng to speak as {voice!r}, found {error!r}: see espeak-ng --voices"
         )
     return spoken
 
 
 def random_text(rng: np.random.Generator) -> str:
-    """A sentence of common and made-up words: espeak's letter rules read anything."""
+    """A sentence of common and invented words; espeak's letter-to-sound rules read any text."""
     words = []
     for _ in range(rng.integers(4, 14)):
         if rng.random() < 0.5:
@@ -128,7 +134,12 @@ def _pick(rng, options):
 
 
 def speak(rng: np.random.Generator, seconds: float, held_out: bool = False) -> Spoken:
-    """A clip of random sentences by one random voice; `held_out` uses voices kept from training."""
+    """A clip of random sentences by one random voice: audio (16 kHz, RMS 0.1) and its phonemes.
+
+    Args:
+      seconds: length of the clip.
+      held_out: uses the languages and variants that are never used for training.
+    """
     if held_out:
         voice = _pick(rng, HELD_OUT_LANGUAGES) + _pick(rng, HELD_OUT_VARIANTS)
     else:
@@ -147,12 +158,12 @@ def speak(rng: np.random.Generator, seconds: float, held_out: bool = False) -> S
         clock = end
 
     pause(rng.uniform(0.02, 0.6))
-    while clock < seconds:  # a sentence lasts about 3 s: ask for plenty at once, use what fits
+    while clock < seconds:  # a sentence lasts about 3 s: one request for more than enough
         texts = [random_text(rng) for _ in range(int((seconds - clock) / 2.5) + 1)]
-        for audio, said in say(texts, voice, rate, pitch, pitch_range):
-            if said and clock < seconds:
-                phonemes.append(Segment(SILENCE, clock, clock + said[0].start))
-                phonemes += [p._replace(start=p.start + clock, end=p.end + clock) for p in said]
+        for audio, spoken in say(texts, voice, rate, pitch, pitch_range):
+            if spoken and clock < seconds:
+                phonemes.append(Segment(SILENCE, clock, clock + spoken[0].start))
+                phonemes += [p._replace(start=p.start + clock, end=p.end + clock) for p in spoken]
                 pieces.append(audio)
                 clock += len(audio) / AUDIO_HZ
             pause(rng.uniform(2, 5) if rng.random() < 0.02 else rng.uniform(0.05, 0.9))

@@ -1,14 +1,14 @@
 """The process that runs espeak-ng: `python -m playmate_jax.synthetic.espeak_worker`.
 
-The library keeps state between calls (flutter, wave phase, random numbers), so the same text never
-sounds the same twice. Here every request is answered by a fresh fork of a process in which the
-library was loaded and never used: same request, same samples. A crash or a hang of the library
-stays here too.
+The library keeps state between calls (flutter, wave phase, random numbers), so the same text gives
+different samples each time. Here a new fork of a process that loaded the library but never used it
+answers each request, so that the same request gives the same samples. A crash or a hang of the
+library is also confined to this process.
 
 Protocol: a message is the length of its header (8 bytes), the header (JSON), and the samples that
 the header announces (float32, little-endian). A request on stdin holds `sentences`, a list of
-(text, voice, rate, pitch, pitch_range). An answer on stdout holds `error`, what went wrong (empty:
-nothing), and the `phonemes` and samples of each sentence; one without sentences comes at the start.
+(text, voice, rate, pitch, pitch_range). An answer on stdout holds `error`, a message or "", and the
+`phonemes` and samples of each sentence. The first answer, after loading, holds no sentences.
 """
 
 import ctypes
@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, SILENCE, VOWELS, Segment
+from playmate_jax.motion.layout import AUDIO_HZ
+from playmate_jax.synthetic.phonemes import SILENCE, VOWELS, Segment
 
 # IPA symbol:phoneme
 _IPA = dict(
@@ -50,8 +51,8 @@ class _Event(ctypes.Structure):
 
 
 class _Library:
-    """The loaded library and the buffers its callback fills. One per process: it has global
-    state."""
+    """The loaded library, and the buffers that its callback fills. Its state is global, so there is
+    one per process."""
 
     def __init__(self):
         self.lib = ctypes.CDLL("libespeak-ng.so.1")
@@ -61,7 +62,7 @@ class _Library:
         kind = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
         )
-        self.callback = kind(self._receive)  # kept: ctypes does not hold it
+        self.callback = kind(self._receive)  # kept: ctypes holds no reference to it
         self.lib.espeak_SetSynthCallback(self.callback)
 
     def _receive(self, samples, count, events):
@@ -77,7 +78,7 @@ class _Library:
 
 
 def _resample(audio: np.ndarray, hz: int) -> np.ndarray:
-    """To 16 kHz through the spectrum: exact below 8 kHz, and no heavy import in this process."""
+    """Resamples to 16 kHz in the spectrum: exact below 8 kHz, and without importing scipy here."""
     n = len(audio) * AUDIO_HZ // hz
     spectrum = np.fft.rfft(audio)[: n // 2 + 1]
     return (np.fft.irfft(spectrum, n) * (n / len(audio))).astype(np.float32)
@@ -101,7 +102,7 @@ def _say(library: _Library, text: str, voice: str, rate: float, pitch: float, pi
 
 
 def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segment]:
-    """IPA events to phonemes. Events carry no stress: long and loud vowels are taken as
+    """Phonemes from IPA events. The events have no stress: long and loud vowels count as
     accented."""
     ends = [start for start, _ in events[1:]] + [len(audio) / AUDIO_HZ]
     phonemes, levels = [], []
@@ -126,7 +127,7 @@ def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segmen
 
 
 def send(stream: BinaryIO, header: dict[str, Any], audio: Sequence[np.ndarray] = ()) -> None:
-    """Writes one message."""
+    """Writes one message, a header and arrays of samples, to a stream."""
     data = json.dumps({**header, "samples": [len(samples) for samples in audio]}).encode()
     stream.write(struct.pack("<Q", len(data)) + data)
     for samples in audio:
@@ -135,7 +136,7 @@ def send(stream: BinaryIO, header: dict[str, Any], audio: Sequence[np.ndarray] =
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]] | None:
-    """The next message's header and samples; None once the other end is closed."""
+    """Reads one message: its header and arrays of samples; None at the end of the stream."""
     length = stream.read(8)
     if len(length) < 8:
         return None
@@ -150,9 +151,9 @@ def _answer(stream: BinaryIO, error: str = "", spoken: Sequence[Any] = ()) -> No
 
 
 def main() -> None:
-    """Answers requests until stdin closes."""
+    """Answers requests on standard input until it is closed."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     try:
         library = _Library()
     except OSError as error:
@@ -167,7 +168,7 @@ def main() -> None:
                 spoken = [_say(library, *sentence) for sentence in request[0]["sentences"]]
             except ValueError as problem:
                 error = str(problem)
-            signal.alarm(0)  # half an answer would be worse than a late one
+            signal.alarm(0)  # no alarm may interrupt an answer
             _answer(answers, error, spoken)
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:

@@ -2,8 +2,8 @@
 
 A unit is one independent movement of the face (`jaw` opens it, `lid_l` shuts an eye), 0 at rest.
 `BASIS` (18, 63) says how far each unit moves the 21 keypoints of an average face, in head units, so
-that `delta = units @ BASIS` is the delta of Eq. 1. The same matrix serves every identity: delta
-speaks of expression alone, and every unit can be read back from it (`units_from_expression`).
+that `delta = units @ BASIS` is the delta of Eq. 1. The matrix is the same for every identity: delta
+depends on expression only, and the units can be recovered from it (`units_from_expression`).
 
 Axes: x right, y down, z away from the viewer. `_l` and `_r` are the image's left and right.
 Unlike a physical face, delta is not turned with the head (Eq. 1 adds it after the rotation).
@@ -18,7 +18,7 @@ UNITS = (
     "brow_l", "brow_r", "frown", "brow_tilt", "lid_l", "lid_r", "gaze_x", "gaze_y", "cheek",
 )  # fmt: skip
 UNIT = {name: i for i, name in enumerate(UNITS)}
-LIPS = UNITS[:5]  # what speech drives
+LIPS = UNITS[:5]  # driven by speech
 
 _SIGNED = {"wide", "smile", "asym", "brow_l", "brow_r", "brow_tilt", "gaze_x", "gaze_y"}
 LOW = np.array(
@@ -26,7 +26,7 @@ LOW = np.array(
 )
 HIGH = np.ones(len(UNITS), np.float32)
 
-# LivePortrait's groups are kept (`motion/layout.py`): lips 6 12 14 17 19 20, eyes 11 13 15 16 18.
+# Grouped as in LivePortrait (`motion/layout.py`): lips 6 12 14 17 19 20, eyes 11 13 15 16 18.
 KEYPOINT_NAMES = (
     "crown", "chin", "brow_l", "brow_r", "nose_tip", "ear_l", "mouth_l", "ear_r", "jaw_l", "jaw_r",
     "forehead", "lid_l", "mouth_r", "lid_r", "lip_up_in", "iris_l", "iris_r", "lip_lo_in", "bridge",
@@ -107,12 +107,12 @@ PINV = np.linalg.pinv(BASIS.astype(np.float64)).astype(np.float32)  # (63, 18)
 
 
 def units_from_expression(delta: Float[np.ndarray, "*b 63"]) -> Float[np.ndarray, "*b 18"]:
-    """Units that explain delta best (least squares); the inverse of `units @ BASIS`."""
+    """The least-squares estimate of the units from delta: the inverse of `units @ BASIS`."""
     return delta @ PINV
 
 
 def mouth_openness(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b"]:
-    """How far the lips are apart: 0 shut, 1 jaw fully open; `close` shuts what the jaw opens."""
+    """Lip openness: 0 closed, 1 jaw fully open; the unit `close` closes what the jaw opens."""
     u = {name: units[..., i] for name, i in UNIT.items()}
     gap = u["jaw"] + 0.22 * u["lip_up"] + 0.25 * u["lip_lo"]
     gap = gap * (1 - u["close"]) * (1 - 0.8 * u["fv"]) + 0.08 * u["fv"]
@@ -120,7 +120,7 @@ def mouth_openness(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b"]
 
 
 def lid_closure(units: Float[np.ndarray, "*b 18"]) -> Float[np.ndarray, "*b 2"]:
-    """Closure of the left and right eye, 0 open (or wider) ... 1 shut."""
+    """Closure of the left and right eye, from 0 (open, or wider) to 1 (closed)."""
     return np.clip(units[..., UNIT["lid_l"] : UNIT["lid_r"] + 1], 0, 1)
 
 
@@ -135,14 +135,19 @@ _ACTIVE = dict(
 def sample_expression(
     rng: np.random.Generator, n: int = 1, strength: float = 1.0
 ) -> Float[np.ndarray, "n 18"]:
-    """Random expressions that cover the whole space; not speech: see `performance.py` for that."""
+    """Random expressions that cover the whole space of units; for speech see `performance.py`.
+
+    Args:
+      n: number of expressions.
+      strength: factor by which all units are scaled.
+    """
     units = rng.uniform(LOW, HIGH, (n, len(UNITS)))
     units = np.where(rng.random(units.shape) < [_ACTIVE[name] for name in UNITS], units, 0)
     left, right = ["brow_l", "lid_l"], ["brow_r", "lid_r"]
     together = rng.random((n, 2)) < (0.75, 0.85)
     for side, (a, b) in enumerate(zip(left, right, strict=True)):
         units[:, UNIT[b]] = np.where(together[:, side], units[:, UNIT[a]], units[:, UNIT[b]])
-    shut = rng.random(n) < 0.12  # blinks in full: the renderer must see them often
+    shut = rng.random(n) < 0.12  # full blinks: a renderer must be trained on many
     units[:, UNIT["lid_l"]] = np.where(shut, rng.uniform(0.85, 1, n), units[:, UNIT["lid_l"]])
     units[:, UNIT["lid_r"]] = np.where(shut, units[:, UNIT["lid_l"]], units[:, UNIT["lid_r"]])
     units[:, UNIT["fv"]] *= 1 - units[:, UNIT["close"]]  # lips cannot do both

@@ -1,12 +1,13 @@
-"""A source-filter speech synthesiser in numpy: phonemes and a random speaker to a waveform.
+"""A source-filter speech synthesiser in numpy: from phonemes and a speaker to a waveform.
 
-Per 5 ms the phonemes give formants, voicing, frication and aspiration; smoothing makes the
+Phonemes determine formants, voicing, frication and aspiration of every 5 ms; smoothing makes the
 transitions. A pulse train (voice) and white noise are shaped frame by frame in the spectrum:
   Y = V H T + N H (aspiration + breath) + N B frication,
 H = three moving formants, two fixed ones, a nasal zero; T = spectral tilt of the voice; B = the
-band of the friction noise. Phase is that of the sources: only the magnitudes are filtered. Closures
-of stops are silent (a faint low hum when voiced), followed by a burst at the place of articulation;
-nasals murmur low with a zero that depends on the place. About 200 x real time on a core.
+band of the friction noise. Only magnitudes are filtered; the phase is that of the sources. Closures
+of stops are silent (with a faint low hum when voiced), followed by a burst at the place of
+articulation; nasals have a low murmur and a zero that depends on the place. It runs at about 200 x
+real time on one core.
 """
 
 import dataclasses
@@ -15,8 +16,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.fft import irfft, rfft
 
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.phonemes import (
-    AUDIO_HZ,
     NASALS,
     PHONEMES,
     SILENCE,
@@ -28,13 +29,13 @@ from playmate_jax.synthetic.phonemes import (
 _HOP, _WINDOW, _FFT = 80, 320, 512
 _HZ = (np.arange(_FFT // 2 + 1) * AUDIO_HZ / _FFT).astype(np.float32)
 _NASAL_ZERO_HZ = {"m": 1000.0, "n": 1650.0, "ng": 2800.0}
-_LEANING = ("h", SILENCE, "k", "g", "x")  # no place of their own: they take the next sound's shape
+_LEANING = ("h", SILENCE, "k", "g", "x")  # their formants follow those of the next phoneme
 _LOUDNESS_RMS = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Speaker:
-    """One voice. Frequencies in Hz; `tract` scales all formants (1 = the table's male tract)."""
+    """One voice. Frequencies are in Hz; `tract` scales all formants (1: those of the table)."""
 
     pitch_hz: float
     tract: float
@@ -47,11 +48,11 @@ class Speaker:
     friction: float
     dynamics: float
     inhales: float
-    accent: np.ndarray  # (phonemes, 3) personal deviation of every formant
+    accent: np.ndarray  # (phonemes, 3) factors on the formants of every phoneme
 
 
 def sample_speaker(rng: np.random.Generator) -> Speaker:
-    """A random voice: from deep to childlike, clear to breathy, monotone to lively."""
+    """A random voice: from low to childlike, clear to breathy, monotone to lively."""
     pitch_hz = float(np.exp(rng.uniform(np.log(75), np.log(290))))
     tract = 1.0 + 0.22 * np.log2(pitch_hz / 120) + 0.06 * rng.standard_normal()
     return Speaker(
@@ -71,7 +72,7 @@ def sample_speaker(rng: np.random.Generator) -> Speaker:
 
 
 def smooth(x: np.ndarray, width: int) -> np.ndarray:
-    """Hann smoothing of (n,) or (n, channels) over `width` samples, edges held."""
+    """Hann smoothing of (n,) or (n, channels) over `width` samples; edge values are repeated."""
     if width < 2:
         return x
     window = np.hanning(width + 2)[1:-1]
@@ -84,7 +85,7 @@ def smooth(x: np.ndarray, width: int) -> np.ndarray:
 
 @dataclasses.dataclass
 class _Tracks:
-    """Control tracks at 200 Hz, one value per 5 ms frame."""
+    """Control tracks at 200 Hz: one value for every 5 ms."""
 
     formants: np.ndarray
     voicing: np.ndarray
@@ -157,7 +158,7 @@ def _tracks(rng, speaker: Speaker, phonemes: list[Segment], n: int) -> _Tracks:
 
 
 def _pulses(pitch_hz: np.ndarray, n_samples: int) -> np.ndarray:
-    """Unit-power pulse train; each pulse is split over two samples at its fractional time."""
+    """A pulse train of unit power; each pulse is split over the two samples around its time."""
     frames = np.arange(len(pitch_hz))
     phase = np.cumsum(np.interp(np.arange(n_samples) / _HOP, frames, pitch_hz)) / AUDIO_HZ
     at = np.flatnonzero(np.diff(np.floor(phase)) > 0) + 1
@@ -169,7 +170,7 @@ def _pulses(pitch_hz: np.ndarray, n_samples: int) -> np.ndarray:
 
 
 def _resonance(centre_hz, width_hz):
-    """Magnitude of a two-pole resonator, 1 at 0 Hz."""
+    """Magnitude response of a two-pole resonator, 1 at 0 Hz."""
     square = np.asarray(centre_hz, np.float32) ** 2
     return square / np.sqrt(
         (square - _HZ**2) ** 2 + (np.asarray(width_hz, np.float32) * _HZ) ** 2 + 1
@@ -185,7 +186,7 @@ def _frames(x: np.ndarray, n: int) -> np.ndarray:
 def synthesise(
     rng: np.random.Generator, speaker: Speaker, phonemes: list[Segment], seconds: float
 ) -> Float[np.ndarray, " s"]:
-    """Speaks `phonemes`: float32 audio at 16 kHz with RMS 0.1, `seconds` long."""
+    """Synthesises `phonemes` in a voice: float32 audio at 16 kHz, `seconds` long, RMS 0.1."""
     n = int(seconds * AUDIO_HZ / _HOP) + 1
     k = _tracks(rng, speaker, phonemes, n)
     # formants glide over 60-110 ms, amplitudes over 15-20 ms

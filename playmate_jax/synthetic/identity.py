@@ -1,8 +1,8 @@
-"""Who is drawn: the proportions, colours and style of one person, a pure function of (seed, index).
+"""Identities: proportions, colours and style of one synthetic person, from (seed, index) alone.
 
-`Shape` is a flat tuple of numbers, so that compiled code can take it as it is; `Look` holds what is
-not a single number. Lengths are head units (the head is about 1.9 high and 1.35 wide), axes as in
-`expression.py`.
+`Shape` is a flat tuple of numbers, which compiled code can take as an argument; `Look` holds
+everything that is not a single number. Lengths are in head units (the head is about 1.9 high and
+1.35 wide), axes as in `expression.py`.
 """
 
 import colorsys
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 class Shape(NamedTuple):
-    """One person's proportions and switches; every field is a float."""
+    """Proportions and switches of one person; every field is a float, lengths in head units."""
 
     skull_w: float
     skull_h: float
@@ -75,7 +75,7 @@ class Shape(NamedTuple):
     neck_w: float
 
 
-# Uniform ranges; what is missing here is decided in `sample_identity`.
+# Uniform ranges; `sample_identity` determines the other fields.
 RANGES: dict[str, tuple[float, float]] = dict(
     skull_w=(0.63, 0.73), skull_h=(0.78, 0.86), jaw_w=(0.47, 0.61), jaw_h=(0.60, 0.70),
     chin_w=(0.12, 0.23), chin_y=(0.74, 0.84), cheek=(0.02, 0.10), nose_len=(0.21, 0.29),
@@ -99,7 +99,7 @@ IRIS = ((0.20, 0.11, 0.06), (0.36, 0.21, 0.10), (0.36, 0.38, 0.18), (0.25, 0.42,
 
 
 class Look(NamedTuple):
-    """What is not one number: (9, 3) colours, (16,) noise phases, wardrobe and backdrop."""
+    """Appearance of one person: colours (9, 3), noise phases (16,), clothes and backdrop."""
 
     colours: NDArray[np.float32]  # rows: see COLOURS
     phases: NDArray[np.float32]
@@ -114,10 +114,11 @@ COLOURS = ("skin", "hair", "brow", "iris", "lip", "rim", "cloth", "cloth2", "bac
 
 
 class Identity(NamedTuple):
-    """One person: `shape` for geometry and paint, `look` for the rest; named (seed, index)."""
+    """One person, identified by (seed, index): `shape` for geometry and paint, `look` for the
+    rest."""
 
     seed: int
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
     shape: Shape
     look: Look
 
@@ -134,13 +135,13 @@ def _calm(rng: np.random.Generator, saturation: float, low: float, high: float):
 
 @functools.lru_cache(maxsize=256)
 def sample_identity(seed: int, index: int) -> Identity:
-    """The person number `index` of the world `seed`; always the same one."""
+    """Person number `index` of the population `seed`: the same arguments, the same person."""
     rng = np.random.default_rng([seed, index, 0xFACE])
     p = {name: rng.uniform(*bounds) for name, bounds in RANGES.items()}
     some = lambda probability, low=0.0, high=1.0: (  # noqa: E731
         (rng.random() < probability) * rng.uniform(low, high)
     )
-    man = rng.random() < 0.5  # shifts chances only: everything occurs with everybody
+    man = rng.random() < 0.5  # changes probabilities only: every feature can occur with both
     p["bald"] = float(rng.random() < (0.10 if man else 0.01))
     p["buzz"] = float(rng.random() < (0.15 if man else 0.03))
     p["curtain"] = some(0.15 if man else 0.7, 0.55, 1.15)

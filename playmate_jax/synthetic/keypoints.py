@@ -1,4 +1,4 @@
-"""The 21 keypoints of a synthetic person, and where a pose and an expression take them (Eq. 1)."""
+"""The 21 keypoints of a synthetic person, at rest and under a pose and an expression (Eq. 1)."""
 
 import functools
 
@@ -11,7 +11,7 @@ from playmate_jax.synthetic.surface import skin_distance
 
 
 def rotation(pitch_deg, yaw_deg, roll_deg) -> Float[np.ndarray, "*b 3 3"]:
-    """R = (Rz Ry Rx)^T for row vectors (numpy reference of `geometry.head_pose.rotation`)."""
+    """R = (Rz Ry Rx)^T for row vectors, angles in degrees; `geometry.head_pose` has it in JAX."""
     x, y, z = (np.deg2rad(np.asarray(a, np.float64)) for a in (pitch_deg, yaw_deg, roll_deg))
     o, one = np.zeros_like(x), np.ones_like(x)
 
@@ -25,7 +25,8 @@ def rotation(pitch_deg, yaw_deg, roll_deg) -> Float[np.ndarray, "*b 3 3"]:
 
 
 def keypoints(identity: Identity) -> Float[np.ndarray, "21 3"]:
-    """Canonical keypoints x_c of the face at rest, on its surface; order: `KEYPOINT_NAMES`."""
+    """Canonical keypoints x_c on the surface of the face at rest, in head units, in the order of
+    `KEYPOINT_NAMES`."""
     return _keypoints(identity.seed, identity.index).copy()
 
 
@@ -56,7 +57,11 @@ def pose_keypoints(
     units: Float[np.ndarray, "*b 18"],
     pose: Float[np.ndarray, "*b 6"],
 ) -> Float[np.ndarray, "*b 21 3"]:
-    """Eq. 1: x = s (x_c R + delta) + t with delta = units @ BASIS; t_z is 0."""
+    """Eq. 1: x = s (x_c R + delta) + t with delta = units @ BASIS and t_z = 0.
+
+    Args:
+      pose: pitch, yaw, roll in degrees, scale, tx, ty.
+    """
     delta = (units @ BASIS).reshape(*units.shape[:-1], 21, 3)
     rot = rotation(pose[..., 0], pose[..., 1], pose[..., 2])
     t = np.concatenate([pose[..., 4:6], np.zeros_like(pose[..., :1])], -1)

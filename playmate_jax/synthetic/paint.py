@@ -1,7 +1,7 @@
-"""What moves on a face, painted per pixel: eyes and lids, brows and lines, lips, teeth, tongue.
+"""The moving features of a face, painted per pixel: eyes, brows, wrinkles, lips, teeth, tongue.
 
-All curves live in the head's frame after expression (x right, y down), where an edge is one step
-over the width `aa` of a pixel. Sizes follow `expression._MOVES`, so that keypoints lie on their
+All curves are in the head's frame after expression (x right, y down); edges are ramps over the
+width `aa` of a pixel. Displacements follow `expression._MOVES`, so that keypoints stay on their
 features.
 """
 
@@ -14,12 +14,12 @@ from playmate_jax.synthetic.surface import smoothstep
 
 
 class Features(NamedTuple):
-    """Where the features of one frame are; lengths in head units."""
+    """Positions and sizes of the features of one frame, in head units."""
 
     mouth_x: float
     mouth_w: float
     mid: float  # y of the lip line at the centre
-    corner: float  # corners below the centre (both)
+    corner: float  # y of both corners below the centre
     tilt: float  # right corner above the left
     up: float  # upper lip's inner edge above the line
     lo: float  # lower lip's inner edge below it
@@ -53,7 +53,7 @@ _CHEEK = _I["cheek"]
 
 @jit
 def features(e, p):
-    """Units (18,) and shape to the curves of one frame."""
+    """`Features` of one frame from its units e (18,) and the person's `Shape` p."""
     jaw, close, fv = e[_JAW], e[_CLOSE], e[_FV]
     free = (1 - close) * (1 - 0.8 * fv)
     up = (0.01 * jaw + 0.05 * e[_LIP_UP] + 0.008 * e[_ROUND] * jaw) * free + 0.045 * fv
@@ -75,13 +75,14 @@ def features(e, p):
 
 @inlined
 def cover(d, aa):
-    """1 where d < 0, 0 where d > 0, linear over one pixel."""
+    """Coverage of a pixel at signed distance d from an edge: 1 inside, 0 outside, linear over one
+    pixel of width aa."""
     return min(max(0.5 - d / aa, 0.0), 1.0)
 
 
 @inlined
 def mix(r, g, b, colour, scale, w):
-    """Towards `colour * scale` by w."""
+    """The colour (r, g, b) blended with `colour * scale` by the weight w."""
     return (
         r + w * (colour[0] * scale - r),
         g + w * (colour[1] * scale - g),
@@ -91,7 +92,7 @@ def mix(r, g, b, colour, scale, w):
 
 @inlined
 def paint_eye(x, y, aa, r, g, b, f, p, colours):
-    """Sclera, iris, lids, lashes and brow of the eye on this side of the face."""
+    """The colour (r, g, b) at (x, y) with the eye and brow of that side of the face."""
     left = x < 0
     side = -1.0 if left else 1.0
     lid = f.lid_l if left else f.lid_r
@@ -147,7 +148,7 @@ def paint_eye(x, y, aa, r, g, b, f, p, colours):
 
 @inlined
 def paint_frown(x, y, r, g, b, f, p):
-    """Two upright lines between the brows, and lines across a raised forehead."""
+    """The colour (r, g, b) at (x, y) with the wrinkles of a frown or a raised forehead."""
     raised = max(0.5 * (f.brow_l + f.brow_r), 0.0) + 0.7 * max(f.brow_tilt, 0.0)
     if abs(x) > 0.45 or f.frown + raised == 0:
         return r, g, b
@@ -162,7 +163,7 @@ def paint_frown(x, y, r, g, b, f, p):
 
 @inlined
 def paint_mouth(x, y, aa, r, g, b, f, p, colours):
-    """Lips, the line between them, and behind them teeth, tongue and dark."""
+    """The colour (r, g, b) at (x, y) with lips, and between them teeth, tongue and cavity."""
     u = (x - f.mouth_x) / f.mouth_w
     if abs(u) > 1.35 or y < f.mid - 0.28 or y > f.mid + 0.42:
         return r, g, b
@@ -201,7 +202,7 @@ def paint_mouth(x, y, aa, r, g, b, f, p, colours):
         w = 0.9 * cover(top - v + 0.25 * u2 * f.lo, 0.04) * cover((abs(u) - 0.72) * 0.2, 0.05)
         w *= min(f.jaw * 3, 1.0)
         mr, mg, mb = mr + w * (0.72 - mr), mg + w * (0.33 - mg), mb + w * (0.33 - mb)
-        # teeth belong to the bone: the upper row stays, the lower one goes with the jaw
+        # teeth follow the bones: the upper row is fixed, the lower one moves with the jaw
         y_up, y_lo = y - f.teeth_up - 0.018 * bell, y - f.teeth_lo + 0.01 * bell
         notch = 1 - 0.16 * math.exp(-((math.sin(x * 52.0) / 0.22) ** 2))
         rows = cover(y_up, aa)

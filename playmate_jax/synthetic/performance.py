@@ -1,11 +1,11 @@
-"""How a face moves while it speaks: phonemes -> 18 units and the 70 motion numbers at 25 fps.
+"""Facial motion during speech: from phonemes to 18 units and the 70 motion numbers at 25 fps.
 
-Lips: every phoneme pulls each lip unit to its target with a dominance that falls off exponentially
-around it (Cohen & Massaro 1993), at 100 Hz, averaged over the 40 ms of a frame: co-articulation.
-Brows and nods follow accents; blinks come at random and at phrase ends; the eyes jump and rest;
-emotions add their movements (`emotion.py`). The head: nods on accents, a slow drift while speaking,
-roll that leans with yaw. All of it is band-limited (below about 1 Hz, nods 2 Hz): smooth enough to
-be learned.
+Lips: every phoneme pulls each lip unit towards its target with a dominance that decays
+exponentially around it (co-articulation, Cohen & Massaro 1993), computed at 100 Hz and averaged
+over the 40 ms of a frame. Brows and nods follow accents; blinks occur at random and at phrase ends;
+the gaze shifts in saccades; emotions add their movements (`emotion.py`). The head nods on accents,
+drifts slowly during speech, and rolls in proportion to yaw. Head motion is band-limited (below
+about 1 Hz, nods 2 Hz), so that it can be learned.
 """
 
 import numpy as np
@@ -20,13 +20,13 @@ from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, Segment
 _SUBFRAMES = 4  # lips are computed at 100 Hz
 _REACH_S = np.array([0.045, 0.07, 0.07, 0.015, 0.02])  # jaw wide round close fv: lips round early
 _HEAD_STD = np.array([1.5, 2.6, 1.3])  # slow drift of pitch, yaw, roll in degrees
-_BASE_STD = np.array([4.0, 6.0, 3.0])  # how people hold their head
+_BASE_STD = np.array([4.0, 6.0, 3.0])  # mean pitch, yaw, roll of people, in degrees
 _BASE_SCALE, _SCALE_SPREAD, _TRANSLATION_STD = 0.72, 0.03, 0.03
-_GLIMPSE_S = 0.06  # silences shorter than this do not shut the mouth
+_GLIMPSE_S = 0.06  # shorter silences do not close the mouth
 
 
 def lips(phonemes: list[Segment], n: int) -> Float[np.ndarray, "n 5"]:
-    """jaw, wide, round, close, fv of n frames, for a person of average articulation."""
+    """The lip units jaw, wide, round, close, fv of n frames, for average articulation."""
     names = [
         "h" if p.name == SILENCE and p.end - p.start < _GLIMPSE_S else p.name for p in phonemes
     ]
@@ -56,7 +56,8 @@ def lips(phonemes: list[Segment], n: int) -> Float[np.ndarray, "n 5"]:
 
 
 def slow_noise(rng: np.random.Generator, n: int, cutoff_hz: float) -> Float[np.ndarray, " n"]:
-    """Gaussian noise of unit variance with a Gaussian spectrum: -8.7 dB at the cutoff."""
+    """n samples, at 25 fps, of Gaussian noise with unit variance and a Gaussian spectrum, which is
+    -8.7 dB at the cutoff."""
     sigma = FPS / (2 * np.pi * cutoff_hz)
     half = int(4 * sigma) + 1
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
@@ -72,7 +73,8 @@ def _bumps(seconds, centres, heights, width_s) -> np.ndarray:
 
 
 def _prosody(phonemes: list[Segment], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Accents (n,), speaking or not (n,) 0..1, place in the phrase (n,) -1..1 (0 in pauses)."""
+    """Accents (n,), speech activity (n,) in 0..1, position in the phrase (n,) in -1..1 (0 in
+    pauses)."""
     seconds = (np.arange(n) + 0.5) / FPS
     centres = [(p.start + p.end) / 2 for p in phonemes if p.stress > 0.3]
     accent = _bumps(seconds, centres, [p.stress for p in phonemes if p.stress > 0.3], 0.11)
@@ -91,7 +93,8 @@ def _prosody(phonemes: list[Segment], n: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _blinks(rng, phonemes, n: int) -> Float[np.ndarray, " n"]:
-    """Lid closure: 100 ms to shut, 200 ms to open; every 3-4 s, and at half of phrase ends."""
+    """Lid closure by blinks (100 ms to close, 200 ms to open) every 3-4 s and at half of the phrase
+    ends."""
     ends = [p.start for p in phonemes if p.name == SILENCE and p.end - p.start > 0.2]
     at = [x + 0.05 for x in ends if rng.random() < 0.45]
     clock = rng.exponential(3.0)
@@ -107,7 +110,7 @@ def _blinks(rng, phonemes, n: int) -> Float[np.ndarray, " n"]:
 
 
 def _gaze(rng, n: int) -> Float[np.ndarray, "n 2"]:
-    """Mostly at the viewer, with jumps aside for 0.3-1.2 s; two frames of travel."""
+    """Gaze, mostly at the viewer, with saccades aside for 0.3-1.2 s, which take two frames."""
     gaze, t = np.zeros((n, 2)), 0
     here = np.zeros(2)
     while t < n:
@@ -120,7 +123,7 @@ def _gaze(rng, n: int) -> Float[np.ndarray, "n 2"]:
 
 
 def _beats(rng, phonemes, n: int) -> Float[np.ndarray, "n 2"]:
-    """Turns and tilts in degrees on accents; the accent says when, chance says which way."""
+    """Turns and tilts of the head in degrees at accents, in random directions."""
     accents = [p for p in phonemes if p.stress > 0.3]
     centres = [(p.start + p.end) / 2 for p in accents]
     turns = rng.normal(0, 0.9, len(accents)) * [p.stress for p in accents]
@@ -130,7 +133,7 @@ def _beats(rng, phonemes, n: int) -> Float[np.ndarray, "n 2"]:
 
 
 def _head(rng, phonemes, accent, speaking, place, n: int) -> Float[np.ndarray, "n 7"]:
-    """scale, translation (3), pitch, yaw, roll around a base of the person's own."""
+    """Scale, translation (3), pitch, yaw, roll around a base pose drawn for the person."""
     activity = 0.35 + 0.65 * speaking
     drift = np.stack([slow_noise(rng, n, f) for f in (0.35, 0.25, 0.25)], -1)
     small = np.stack([slow_noise(rng, n, 1.0) for _ in range(3)], -1)
@@ -159,13 +162,14 @@ def perform(
     intensity: float = 1.0,
     identity: Float[np.ndarray, " 63"] | None = None,
 ) -> tuple[Float[np.ndarray, "n 70"], Float[np.ndarray, "n 18"]]:
-    """Motion and units of a person saying `phonemes`.
+    """Motion and units of a person who speaks `phonemes`.
 
     Args:
-      emotion: weights of the eight emotions, (8,) or per frame (n, 8), times `intensity`; None:
+      n_frames: number of frames n, at 25 fps.
+      emotion: weights of the eight emotions, (8,) or per frame (n, 8), times `intensity`; None is
         neutral.
-      identity: canonical keypoints (63,); the face decides part of how a person articulates and
-        emotes.
+      identity: canonical keypoints (63,), which determine part of a person's articulation and
+        expression of emotions; None leaves this part out.
     """
     n, u = n_frames, UNIT
     gains, habits = np.zeros((8, 18)), np.zeros(2)
@@ -183,18 +187,18 @@ def perform(
     units[:, u["brow_r"]] += brows * uneven[1] + 0.02 * slow_noise(rng, n, 0.3)
     units[:, u["frown"]] += 0.04 * (1 + slow_noise(rng, n, 0.3))
     units[:, u["smile"]] += 0.05 * slow_noise(rng, n, 0.15)
-    # no part of a face is ever quite still; and what stage 1 never saw move, its head could not
-    # show in stage 2
+    # no part of a face is ever quite still, and stage 2 could not move a unit that never moves in
+    # the data of stage 1
     units[:, u["brow_tilt"]] += 0.06 * slow_noise(rng, n, 0.3)
     for name in ("lip_up", "lip_lo", "cheek"):
         units[:, u[name]] += 0.05 * (1 + slow_noise(rng, n, 0.3))
     units[:, u["asym"]] += 0.05 * rng.standard_normal() * speaking
 
-    # emotion: eased in time, swelling by 15 %, personal in direction and gain
+    # emotion: smoothed in time, varying by 15 %, with the person's own prototypes
     person = personal_prototypes(rng, gains)
     if emotion is not None:
-        wish = np.broadcast_to(np.asarray(emotion, float) * intensity, (n, 8))
-        shown = ease(wish, rng.uniform(0.25, 0.6))
+        track = np.broadcast_to(np.asarray(emotion, float) * intensity, (n, 8))
+        shown = ease(track, rng.uniform(0.25, 0.6))
         swell = np.clip(1 + 0.15 * slow_noise(rng, n, 0.15), 0.5, 1.5)
         units[:, 0] *= 1 + shown @ (JAW_GAIN - 1)
         units += (shown * swell[:, None]) @ person
@@ -202,7 +206,7 @@ def perform(
     for side in ("lid_l", "lid_r"):
         units[:, u[side]] = units[:, u[side]] + blink * (1 - units[:, u[side]])
     units[:, u["gaze_x"] : u["gaze_y"] + 1] += _gaze(rng, n)
-    # an emotion's jaw still shuts for m b p
+    # whatever the emotion adds to the jaw, the mouth closes for m b p
     units[:, 0] *= 1 - 0.6 * np.clip(units[:, u["close"]], 0, 1)
     units = np.clip(units, LOW, HIGH).astype(np.float32)
 

@@ -1,15 +1,13 @@
-"""The sounds of the synthetic world: what each one does to the vocal tract and to the lips.
+"""The phonemes of synthetic speech: their acoustics and their lip shapes.
 
-One table of 38 phonemes (General American vowels plus front rounded vowels and the velar
-fricative). `PHONEMES[name].sound` drives the formant synthesiser, `.lips` the mouth. Vowel formants
-are Peterson & Barney's (1952) means for men; consonants carry the second-formant locus of their
-place of articulation (Delattre, Liberman & Cooper 1955). Diphthongs and affricates are two phonemes
-in a row.
+A table of 38 phonemes (General American vowels, front rounded vowels and the velar fricative).
+`PHONEMES[name].sound` controls the formant synthesiser, `.lips` the mouth. Vowel formants are the
+means for men of Peterson & Barney (1952); consonants have the second-formant locus of their place
+of articulation (Delattre, Liberman & Cooper 1955). Diphthongs and affricates are written as two
+phonemes.
 """
 
 from typing import NamedTuple
-
-AUDIO_HZ = 16_000  # of all sound in the synthetic world
 
 VOWELS = ("iy", "ih", "e", "eh", "ae", "aa", "ah", "ao", "o", "uh", "uw", "er", "ax", "yy", "oe")
 STOPS = ("p", "b", "t", "d", "k", "g")
@@ -20,8 +18,11 @@ SILENCE = "sil"
 
 
 class Segment(NamedTuple):
-    """One spoken phoneme: name, start and end in seconds; of vowels also accent strength in [0, 1]
-    and vocal effort in decibels around the speaker's average."""
+    """One spoken phoneme, from `start` to `end` in seconds.
+
+    Vowels also have a stress (strength of the accent) in [0, 1] and a vocal effort in decibels
+    around the speaker's average.
+    """
 
     name: str
     start: float
@@ -31,7 +32,7 @@ class Segment(NamedTuple):
 
 
 class Sound(NamedTuple):
-    """Source and filter: formants in Hz, source amplitudes, friction noise band, duration."""
+    """Acoustics of a phoneme: formants in Hz, source amplitudes, friction noise band, duration."""
 
     formants: tuple[float, float, float]
     voicing: float = 0.0
@@ -43,7 +44,7 @@ class Sound(NamedTuple):
 
 
 class Lips(NamedTuple):
-    """Targets of the five lip units and how strongly each group holds its target (dominance)."""
+    """Targets of the five lip units, and how strongly each group keeps its target (dominance)."""
 
     jaw: float
     wide: float
@@ -56,7 +57,7 @@ class Lips(NamedTuple):
 
 
 class Phoneme(NamedTuple):
-    """One row of the table."""
+    """One row of the table `PHONEMES`: acoustics and lip shape."""
 
     sound: Sound
     lips: Lips
@@ -125,7 +126,7 @@ PHONEMES = {
 
 
 def merge_silence(phonemes: list[Segment]) -> list[Segment]:
-    """Joins neighbouring silences into one."""
+    """The phonemes with each run of consecutive silences joined into one."""
     merged: list[Segment] = []
     for segment in phonemes:
         if merged and segment.name == merged[-1].name == SILENCE:

@@ -1,6 +1,6 @@
-"""A pool of synthetic frames on disk: drawn once, memory-mapped by training, usable while it grows.
+"""Pools of synthetic frames on disk: rendered once, memory-mapped by training.
 
-A pool is a folder; I identities x F frames, N = size, all arrays indexed [identity, frame]:
+A pool is a folder with arrays of I identities x F frames, indexed [identity, frame]; N = size:
 
     image.npy     (I, F, N, N, 3) uint8     RGB
     face.npy      (I, F, N, N)    uint8     share of the pixel that is face: skin, eyes, lips, ears
@@ -11,14 +11,16 @@ A pool is a folder; I identities x F frames, N = size, all arrays indexed [ident
     units.npy     (I, F, 18)      float32   `expression.UNITS`
     pose.npy      (I, F, 6)       float32   pitch, yaw, roll in degrees, scale, tx, ty
     x_c.npy       (I, 21, 3)      float32   canonical keypoints; delta is units @ BASIS
-    done.npy      (I,)            uint8     1 once all frames of an identity are there
+    done.npy      (I,)            uint8     1 when all frames of an identity are complete
     pool.json     seed, identities, frames, size, version
 
-Identities are drawn in order, so with one process the first `done.sum()` are complete, with several
-processes nearly so: use `open_pool(path).ready()`. All of it follows from (seed, identity); drawing
-again continues where it stopped.
+Each process renders its identities in order: `open_pool(path).ready()` is the number of complete
+ones from the first on, with which training can start before the pool is complete. The content
+depends on (seed, identity) only, and an interrupted pool is continued where it stopped. The pools
+of the demo weights:
 
-    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 2400 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
+    python -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
 """
 
 import argparse
@@ -41,10 +43,11 @@ from playmate_jax.synthetic.expression import HIGH, LOW, sample_expression
 from playmate_jax.synthetic.identity import sample_identity
 from playmate_jax.synthetic.keypoints import keypoints
 
-VERSION = 2  # of the drawing: raise it when images change
+VERSION = 2  # of the renderer: to be raised when images change
 MAP = 64  # side of the position and mask maps
+TEST_SEED = 2  # of the people that figures are measured on, and that nothing is trained on
 
-# Standard deviations of pitch, yaw, roll (degrees), scale, tx, ty; cut at 2.5 of them.
+# Standard deviations of pitch, yaw, roll (degrees), scale, tx, ty; clipped at 2.5 of them.
 POSE_STD = np.array([5.0, 8.0, 4.0, 0.72 * 0.012, 0.03, 0.03])
 POSE_MEAN = np.array([0.0, 0.0, 0.0, 0.72, 0.0, 0.0])
 
@@ -52,13 +55,17 @@ POSE_MEAN = np.array([0.0, 0.0, 0.0, 0.72, 0.0, 0.0])
 def sample_pose(
     rng: np.random.Generator, n: int = 1, strength: float = 1.0
 ) -> Float[np.ndarray, "n 6"]:
-    """Random poses of the demo world: turns of up to 20 degrees occur."""
+    """Random poses: pitch, yaw, roll in degrees (turns of up to 20 occur), scale, tx, ty.
+
+    Args:
+      strength: factor on their standard deviations.
+    """
     g = np.clip(rng.normal(size=(n, 6)), -2.5, 2.5)
     return (POSE_MEAN + strength * POSE_STD * g).astype(np.float32)
 
 
 class Pool(NamedTuple):
-    """The arrays of a pool, memory-mapped; see the module's text for their shapes."""
+    """The arrays of a pool, memory-mapped; the module's docstring lists their shapes."""
 
     image: NDArray[np.uint8]
     face: NDArray[np.uint8]
@@ -70,7 +77,7 @@ class Pool(NamedTuple):
     done: NDArray[np.uint8]
 
     def ready(self) -> int:
-        """How many identities from the first on are complete."""
+        """The number of complete identities, counted from the first."""
         done = np.asarray(self.done)
         return int(len(done) if done.all() else done.argmin())
 
@@ -90,21 +97,25 @@ def _shapes(identities: int, frames: int, size: int) -> dict[str, tuple[tuple[in
 
 
 def open_pool(path: str | os.PathLike, mode: Literal["r", "r+"] = "r") -> Pool:
-    """Memory-map a pool; `mode` as in numpy."""
+    """Opens a pool as memory-mapped arrays.
+
+    Raises:
+      UserError: the folder holds no pool.
+    """
     path = Path(path)
     if not (path / "pool.json").exists():
         raise UserError(
             f"expected a pool of faces, found no pool.json in {path}: make one with "
-            "`python -m playmate_jax.training.demo_pools`"
+            f"`python -m playmate_jax.synthetic.pool {path}`"
         )
     return Pool(**{name: np.load(path / f"{name}.npy", mmap_mode=mode) for name in Pool._fields})
 
 
 def sample_frames(seed: int, index: int, frames: int) -> tuple[NDArray, NDArray]:
-    """Units (frames, 18) and poses (frames, 6) of one identity of a pool.
+    """Random units (frames, 18) and poses (frames, 6) of one identity of a pool.
 
-    A third of the frames also shows an emotion, up to half as strong again as anyone performs it:
-    guidance exaggerates, and the renderer must have seen where that leads.
+    A third of the frames also show an emotion, at up to 1.5 times its usual strength: guidance
+    exaggerates emotions, and a renderer should have been trained on such frames.
     """
     rng = np.random.default_rng([seed, index, 0xF4A3])
     units, pose = sample_expression(rng, frames), sample_pose(rng, frames)
@@ -116,7 +127,7 @@ def sample_frames(seed: int, index: int, frames: int) -> tuple[NDArray, NDArray]
 
 
 def _fill(path: str, seed: int, start: int, stride: int) -> None:
-    """Draw identities start, start + stride, ... that are not done yet."""
+    """Renders the identities start, start + stride, ... that are not done yet."""
     pool = open_pool(path, "r+")
     frames, size = pool.image.shape[1:3]
     for index in range(start, len(pool.done), stride):
@@ -139,14 +150,24 @@ def build_pool(
     size: int = 128,
     processes: int = 1,
 ) -> Pool:
-    """Draw a pool, or what is missing of it."""
+    """Renders a pool, or the missing part of an interrupted one.
+
+    Args:
+      path: its folder.
+      identities, frames: how many people, and frames of each.
+      size: side of the images in pixels.
+      processes: number of processes that render.
+
+    Raises:
+      UserError: the folder holds another pool.
+    """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
     wanted = dict(seed=seed, identities=identities, frames=frames, size=size, version=VERSION)
     card = path / "pool.json"
     if card.exists() and json.loads(card.read_text()) != wanted:
         found = card.read_text()
-        raise UserError(f"expected {wanted}, found {found} in {path}, use another folder")
+        raise UserError(f"expected {wanted}, found {found} in {path}: use another folder")
     if not card.exists():
         for name, (shape, dtype) in _shapes(identities, frames, size).items():
             np.lib.format.open_memmap(path / f"{name}.npy", "w+", dtype, shape)
@@ -164,7 +185,7 @@ def build_pool(
 
 
 def _watch(path: Path, workers) -> None:
-    """A progress line until the workers are through; a worker that failed is an error."""
+    """Shows progress until the workers end; raises an error if one of them failed."""
     pool, begin = open_pool(path), time.time()
     first = int(np.asarray(pool.done).sum())
     while any(worker.is_alive() for worker in workers):
@@ -175,12 +196,12 @@ def _watch(path: Path, workers) -> None:
         print(line, end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     if failed := [worker.exitcode for worker in workers if worker.exitcode]:
-        raise RuntimeError(f"drawing stopped with exit codes {failed}")
+        raise RuntimeError(f"rendering stopped with exit codes {failed}")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `build_pool`."""
-    parser = argparse.ArgumentParser(description="Draw a pool of faces to train from.")
+    """Command line: renders a pool with `build_pool`."""
+    parser = argparse.ArgumentParser(description="Render a pool of synthetic faces to train on.")
     parser.add_argument("path")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--identities", type=int, default=2400)

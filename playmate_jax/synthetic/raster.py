@@ -1,16 +1,23 @@
-"""Triangles to samples: posed vertices, normals and a depth buffer. Compiled code without state."""
+"""Rasterisation: posed vertices, normals, depth buffer; compiled functions without state."""
 
 import math
 
 from playmate_jax.synthetic.compiled import jit
 from playmate_jax.synthetic.deform import displacement
 
-REST_SCALE = 0.72  # of the pose at which shoulders and the foot of the neck stand still
+REST_SCALE = 0.72  # scale of the fixed pose of shoulders and base of the neck
 
 
 @jit
 def place_vertices(mesh, camera, e, p, samples, posed, screen):
-    """Rest vertices to `posed` (head's frame, with expression) and `screen` (samples, and z)."""
+    """Fills `posed` with the vertices after expression, in the head's frame, and `screen` with
+    their x, y in samples and z.
+
+    Args:
+      e: units (18,).
+      p: the person's `Shape`.
+      samples: side of the image in samples.
+    """
     half, rot = 0.5 * samples, camera.rot
     for i in range(mesh.rest.shape[0]):
         x, y, z = mesh.rest[i, 0], mesh.rest[i, 1], mesh.rest[i, 2]
@@ -30,7 +37,7 @@ def place_vertices(mesh, camera, e, p, samples, posed, screen):
 
 @jit
 def vertex_normals(posed, triangles, normals):
-    """Area-weighted normals in the head's frame, pointing out of the sheet."""
+    """Fills `normals` (v, 3) with area-weighted normals in the head's frame, pointing outwards."""
     normals[:] = 0
     for k in range(triangles.shape[0]):
         a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]
@@ -45,7 +52,8 @@ def vertex_normals(posed, triangles, normals):
 
 @jit
 def rasterise(screen, triangles, depth, owner):
-    """Depth buffer: `owner` (samples, samples) gets the nearest triangle of every sample, or -1."""
+    """Fills `owner` (samples, samples) with the nearest triangle at every sample, or -1, using
+    `depth` as buffer."""
     size = depth.shape[0]
     depth[:] = 1e9
     owner[:] = -1

@@ -1,8 +1,8 @@
-"""The colour of every pixel of one frame: light, paint and what stands behind.
+"""The colour of every pixel of one frame: lighting, paint, clothes and backdrop.
 
-Compiled code without state; see `draw.py` for the interface. A pixel is the mean of n x n samples.
-Where all of them show the same part and nothing is painted, the first one speaks for all: half the
-time is saved.
+Compiled functions without state; see `draw.py` for the interface. A pixel is the mean of n x n
+samples. Where all of them show the same part and no painted feature, only the first one is
+evaluated, which saves half of the time.
 """
 
 import math
@@ -26,7 +26,7 @@ BACKDROP, CLOTHES, THROAT, HAIR, FACE = 0, 1, 2, 3, 4  # what a pixel shows
 
 
 class Paints(NamedTuple):
-    """What one person is painted with, at one size."""
+    """Textures and colours of one person, for one image size."""
 
     texture: NDArray[np.float32]  # of the sheet: RGB and hair
     back: NDArray[np.float32]  # (h, w, 3)
@@ -36,7 +36,7 @@ class Paints(NamedTuple):
 
 
 class Posed(NamedTuple):
-    """The vertices of one frame."""
+    """The vertices of one frame, and the triangle visible at each sample."""
 
     head: NDArray[np.float32]  # (v, 3) in the head's frame, after expression
     normals: NDArray[np.float32]  # (v, 3) in the head's frame
@@ -45,7 +45,7 @@ class Posed(NamedTuple):
 
 
 class Camera(NamedTuple):
-    """x = scale (q rot) + (tx, ty)."""
+    """The projection of a point q of the head: x = scale (q rot) + (tx, ty)."""
 
     rot: NDArray[np.float64]
     scale: float
@@ -54,7 +54,7 @@ class Camera(NamedTuple):
 
 
 class Lamp(NamedTuple):
-    """Direction towards the light, and halfway to the eye."""
+    """Unit vectors towards the light (l), and halfway between light and viewer (h)."""
 
     lx: float
     ly: float
@@ -66,7 +66,7 @@ class Lamp(NamedTuple):
 
 @jit
 def lamp(p):
-    """The light of one person's room."""
+    """The `Lamp` of the person with the `Shape` p."""
     norm = 1 / math.sqrt(p.light_x**2 + p.light_y**2 + 1)
     lx, ly, lz = p.light_x * norm, p.light_y * norm, -norm
     norm = 1 / math.sqrt(lx * lx + ly * ly + (lz - 1) ** 2)
@@ -115,7 +115,8 @@ def _blend(values, a, b, c, wa, wb, wc, k):
 
 @inlined
 def _head_colour(u, v, x, y, z, aa, f, p, paints):
-    """Texture of the sheet with the features of the frame on it; RGB, hair, and whether painted."""
+    """Colour of a point of the sheet with the frame's features painted on it: RGB, share of hair,
+    and whether a feature was painted."""
     texture, colours = paints.texture, paints.colours
     rows, columns = texture.shape[:2]
     gx, gy = u * (columns - 1), v * (rows - 1)
@@ -130,7 +131,7 @@ def _head_colour(u, v, x, y, z, aa, f, p, paints):
             b += w * texture[i + di, j + dj, 2]
             hairy += w * texture[i + di, j + dj, 3]
     painted = z < -0.25 and hairy < 0.999
-    # a pixel is up to four texels wide: is there a hairline among them?
+    # a pixel can be four texels wide: the hairline may lie within it
     up, down = texture[max(i - 4, 0), j, 3], texture[min(i + 4, rows - 1), j, 3]
     left, right = texture[i, max(j - 4, 0), 3], texture[i, min(j + 4, columns - 1), 3]
     border = max(up, down, left, right, hairy) - min(up, down, left, right, hairy) > 0.01

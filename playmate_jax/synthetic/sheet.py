@@ -21,7 +21,8 @@ COLUMNS = 10
 def contact_sheet(
     seed: int = 0, size: int = 128, people: int = 2, clips: int = 3
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """`people` rows of different persons, `clips` rows of one each, two rows of single units."""
+    """An image with `people` rows of different people, `clips` rows of one person each in random
+    expressions and poses, and two rows of single units; tiles are `size` pixels wide."""
     rng = np.random.default_rng(seed)
     rest, still = np.zeros((1, len(UNITS)), np.float32), POSE_MEAN[None]
     rows = [
@@ -42,7 +43,7 @@ def contact_sheet(
 
 
 def save_sheet(path: str | os.PathLike, **options) -> None:
-    """Write `contact_sheet(**options)` as an image file."""
+    """Writes `contact_sheet(**options)` as an image file, always in PNG format."""
     ok, data = cv2.imencode(".png", contact_sheet(**options)[..., ::-1])
     assert ok
     with open(path, "wb") as file:
@@ -50,10 +51,8 @@ def save_sheet(path: str | os.PathLike, **options) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `save_sheet`."""
-    parser = argparse.ArgumentParser(
-        description="Draw a contact sheet of the synthetic-face world."
-    )
+    """Command line: writes a contact sheet with `save_sheet`."""
+    parser = argparse.ArgumentParser(description="Render a contact sheet of synthetic faces.")
     parser.add_argument("path")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=128)

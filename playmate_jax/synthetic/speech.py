@@ -1,9 +1,9 @@
 """Speech with known timing: `utterance(seed, index, seconds, voice)`.
 
-Two synthesisers: our formant synthesiser (`formant`, always there) and espeak-ng (`espeak`, where
-installed; `espeak_held_out` uses languages and voice variants that training never hears). `mix` is
-60 % formant, 40 % espeak: a model trained on one voice alone loses 0.1 of lip correlation on the
-other.
+There are two synthesisers: our formant synthesiser (`formant`, always available) and espeak-ng
+(`espeak`, where installed; `espeak_held_out` uses languages and voice variants that are never used
+for training). `mix` is 60 % formant and 40 % espeak: a model trained on one synthesiser only loses
+0.1 of lip correlation on the other.
 """
 
 import dataclasses
@@ -13,28 +13,32 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic import espeak, formant
 from playmate_jax.synthetic.babble import babble
 from playmate_jax.synthetic.effort import with_effort
 from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, Segment, merge_silence
 
-AUDIO_HZ = formant.AUDIO_HZ
 VOICES = ("formant", "espeak", "espeak_held_out", "mix")
 _ESPEAK_SHARE = 0.4
-_WORDLESS_SHARE = 0.03  # clips in which nobody speaks
+_WORDLESS_SHARE = 0.03  # share of clips without speech
 
 
 class Utterance(NamedTuple):
-    """Mono float32 audio at 16 kHz, and its phonemes in order, without gaps."""
+    """Speech: mono float32 audio at 16 kHz, and its phonemes in order, without gaps."""
 
     audio: Float[np.ndarray, " s"]
     phonemes: list[Segment]
 
 
 def utterance(seed: int, index: int, seconds: float, voice: str = "mix") -> Utterance:
-    """Speech number `index` of the stream `seed`; the same arguments give the same samples."""
+    """Speech number `index` of the stream `seed`; the same arguments give the same samples.
+
+    Raises:
+      UserError: `voice` is not one of `VOICES`, or espeak-ng is needed and not installed.
+    """
     if voice not in VOICES:
-        raise UserError(f"expected a voice out of {', '.join(VOICES)}, found {voice!r}")
+        raise UserError(f"expected a voice among {', '.join(VOICES)}, found {voice!r}: choose one")
     rng = np.random.default_rng((seed, index, 1))
     if voice == "mix":
         voice = "espeak" if rng.random() < _ESPEAK_SHARE and espeak.available() else "formant"
@@ -60,8 +64,7 @@ _DEMO = (
 
 
 def demo_utterance() -> Utterance:
-    """Five seconds of one pleasant voice saying a sentence: the speech that ships with the
-    package."""
+    """The bundled speech: a sentence of five seconds in one fixed formant voice."""
     rng = np.random.default_rng(20)
     speaker = formant.sample_speaker(rng)
     speaker = dataclasses.replace(

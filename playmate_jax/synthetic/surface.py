@@ -1,8 +1,9 @@
-"""The head as triangles: skull, jaw, nose and hair in one star-shaped sheet; ears, neck, long hair.
+"""The head as a triangle mesh: skull, jaw, nose and hair in one star-shaped sheet; ears, neck, long
+hair.
 
-The sheet is found once per identity by marching rays into a union of ellipsoids; expression then
-moves its vertices (`displacement`), so that a frame costs no marching. All positions are canonical:
-head units, x right, y down, z away from the viewer, the nose towards -z.
+The sheet is computed once per identity by marching rays into a union of ellipsoids; expression then
+displaces its vertices (`deform.displacement`), so that frames need no ray marching. All positions
+are canonical: head units, x right, y down, z away from the viewer, the nose towards -z.
 """
 
 import math
@@ -14,18 +15,18 @@ from numpy.typing import NDArray
 from playmate_jax.synthetic.compiled import inlined, jit
 from playmate_jax.synthetic.identity import Identity, Shape
 
-COLUMNS, ROWS = 112, 84  # of the sheet: azimuth x elevation, denser towards the face
-CENTRE = (0.0, 0.05, 0.05)  # from which the sheet is star-shaped
+COLUMNS, ROWS = 112, 84  # vertices of the sheet: azimuth x elevation, denser towards the face
+CENTRE = (0.0, 0.05, 0.05)  # the sheet is star-shaped around it
 HEAD, EAR, NECK, CURTAIN, BUN = 0, 1, 2, 3, 4  # parts
 
 
 class Mesh(NamedTuple):
-    """Vertices at rest and how they are joined."""
+    """The triangle mesh of one person at rest, in head units."""
 
     rest: NDArray[np.float32]  # (v, 3)
     uv: NDArray[np.float32]  # (v, 2) column and row in the sheet, [0, 1]; other parts: their own
-    rigid: NDArray[np.float32]  # (v,) 1 follows the head, 0 stands still (foot of the neck)
-    face: NDArray[np.float32]  # (v,) 1 moved by expression
+    rigid: NDArray[np.float32]  # (v,) 1 follows the head, 0 is fixed (base of the neck)
+    face: NDArray[np.float32]  # (v,) 1 is moved by expression
     triangles: NDArray[np.int32]  # (n, 3)
     part: NDArray[np.int32]  # (n,)
     skin: NDArray[np.float32]  # (ROWS, COLUMNS + 1, 3) the sheet without hair
@@ -33,7 +34,7 @@ class Mesh(NamedTuple):
 
 @inlined
 def smoothstep(x, low, high):
-    """0 below low, 1 above high, smooth between."""
+    """A smooth step: 0 for x below low, 1 above high, cubic in between."""
     u = min(max((x - low) / (high - low), 0.0), 1.0)
     return u * u * (3 - 2 * u)
 
@@ -56,7 +57,7 @@ def _union(a, b, k):
 
 @jit
 def skin_distance(x, y, z, p):
-    """Approximate signed distance to the head at rest, with nose and sockets."""
+    """Approximate signed distance of a point to the skin at rest of `Shape` p, in head units."""
     x = abs(x)
     d = _ellipsoid(x, y, z, 0.0, -0.16, 0.10, p.skull_w, p.skull_h, 0.80)
     d = _union(d, _ellipsoid(x, y, z, 0.0, 0.26, -0.12, p.jaw_w, p.jaw_h, 0.58), 0.2)
@@ -83,7 +84,7 @@ def skin_distance(x, y, z, p):
 
 @jit
 def hair_depth(x, y, z, p, phases):
-    """How far a point of the scalp lies above the hairline, in head units (negative: bare skin)."""
+    """Distance of a point of the skin above the hairline, in head units; negative on bare skin."""
     ax = abs(x)
     azimuth = math.atan2(ax, 0.1 - z)
     front = -0.74 + 0.20 * p.hairline + 0.05 * p.part * x / 0.5
@@ -98,7 +99,7 @@ def hair_depth(x, y, z, p, phases):
 
 @jit
 def beard_cover(x, y, z, p, phases):
-    """Density of beard, moustache and goatee at a point of the face at rest, [0, 1]."""
+    """Density in [0, 1] of beard, moustache and goatee at a point of the face at rest."""
     ax, v = abs(x), y - p.mouth_y
     lips = math.exp(-(((x / (p.mouth_w * 0.95)) ** 2 + ((v - 0.015) / 0.075) ** 2) ** 2))
     line = smoothstep(y - 0.24 - 0.7 * max(0.44 - ax, 0.0), 0.0, 0.14)
@@ -186,7 +187,7 @@ def _extras(p: Shape, phases: NDArray) -> list[tuple[int, NDArray, NDArray]]:
 
 
 def build_mesh(identity: Identity) -> Mesh:
-    """The triangles of one person at rest."""
+    """The triangle mesh of one person at rest."""
     p, phases = identity.shape, identity.look.phases
     s, t = np.linspace(-1, 1, COLUMNS + 1), np.linspace(-1, 1, ROWS)
     azimuths = np.pi * (0.45 * s + 0.55 * s**3)

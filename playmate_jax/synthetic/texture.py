@@ -1,7 +1,7 @@
-"""What does not move on a head: skin tone, freckles, beard, hair strands, baked once per identity.
+"""The static texture of a head: skin tone, freckles, beard, hair strands, baked once per identity.
 
-The texture lies on the sheet of `surface.py` (columns x rows of the lattice), RGB in [0, 1] and, as
-a fourth channel, how much of a texel is hair.
+It covers the sheet of `surface.py` (columns x rows of the lattice); its channels are RGB in [0, 1]
+and the share of hair.
 """
 
 import math
@@ -18,7 +18,7 @@ HEIGHT, WIDTH = 256, 448
 
 @inlined
 def noise(x, y, ph, f):
-    """Cheap smooth noise in [-1, 1]."""
+    """Smooth pseudo-random noise in [-1, 1] at (x, y), with phases ph and frequency f."""
     return 0.25 * (
         math.sin(f * x + ph[0] + math.sin(0.7 * f * y + ph[1]))
         + math.sin(1.1 * f * y + ph[2] + math.sin(0.8 * f * x + ph[3]))
@@ -29,7 +29,7 @@ def noise(x, y, ph, f):
 
 @jit
 def face_shade(x, y, p, tip):
-    """Darkening by sockets, folds, nostrils and the hollow under the lower lip, [0, 1)."""
+    """Darkening in [0, 1) at (x, y) by sockets, folds, nostrils and the hollow below the lips."""
     ax = abs(x)
     socket = ((ax - p.eye_x) / 0.17) ** 2 + ((y - p.eye_y) / 0.12) ** 2
     dark = 0.16 * p.shadow * math.exp(-socket * socket)
@@ -112,7 +112,7 @@ def _bake(skin_grid, p, ph, colours, out):
 
 
 def bake_texture(identity: Identity, mesh: Mesh) -> NDArray[np.float32]:
-    """(HEIGHT, WIDTH, 4) float32: colour and hairiness of the head at rest."""
+    """The texture of one person's head: RGB and share of hair, (HEIGHT, WIDTH, 4) float32."""
     out = np.empty((HEIGHT, WIDTH, 4), np.float32)
     _bake(mesh.skin, identity.shape, identity.look.phases, identity.look.colours, out)
     return out

@@ -31,7 +31,7 @@ class Checkpoints:
         )
 
     def latest(self) -> int | None:
-        """The newest complete step, or None."""
+        """The newest step that was saved whole, or None."""
         return self._manager.latest_step()
 
     def save(self, step: int, state: State, about: Mapping[str, Any]) -> None:
@@ -49,7 +49,8 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def restore(self, step: int, like: State) -> tuple[State, dict[str, Any]]:
-        """The state at `step`, placed as `like` (shapes with shardings), what was said of it."""
+        """The state at `step`, placed as `like` (shapes with shardings), and what was saved about
+        it."""
         restored = self._manager.restore(
             step,
             args=ocp.args.Composite(
@@ -59,6 +60,6 @@ class Checkpoints:
         return restored["state"], restored["about"]
 
     def close(self) -> None:
-        """Waits for what is being written."""
+        """Waits until everything is written, and lets go of the folder."""
         self._manager.wait_until_finished()
         self._manager.close()

@@ -48,11 +48,11 @@ def run_config(
     if stage.export is not None and not done.interrupted:
         weights = Path(workdir) / "weights"
         stage.export(done.state, weights)
-        said: dict[str, Any] = {"run": run_record(path, workdir, config.seed, overrides or {})}
+        metadata: dict[str, Any] = {"run": run_record(path, workdir, config.seed, overrides or {})}
         # Weights that these began from or contain.
         if earlier := getattr(config, "stage1", "") or getattr(config, "start", ""):
-            said["before"] = load_weights(earlier)[2]
-        add_to_card(weights, said)
+            metadata["before"] = load_weights(earlier)[2]
+        add_to_card(weights, metadata)
     return done
 
 

@@ -3,8 +3,8 @@
 `train(stage, workdir, total_steps)` continues whatever `workdir` holds: a run that was stopped and
 resumed ends bit for bit where an uninterrupted one does (tests/training/test_loop.py), because the
 key and the batch of step n depend on (seed, n) alone and the state is saved whole. A changed
-configuration (more steps stretch the learning rate's schedule) is allowed, and said. Written into
-`workdir`: checkpoints/, metrics.jsonl.
+configuration (more steps stretch the learning rate's schedule) is allowed, and reported. Written
+into `workdir`: checkpoints/, metrics.jsonl and the same for TensorBoard.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -28,12 +28,14 @@ from playmate_jax.configuration import differences
 from playmate_jax.errors import UserError
 from playmate_jax.parallel.mesh import data_mesh, place_batch, replicated
 from playmate_jax.training.checkpoint import Checkpoints
-from playmate_jax.training.stage import Stage, State
+from playmate_jax.training.run_log import RunLog
+from playmate_jax.training.stage import Batch, Metrics, Stage, State
 
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """How often the loop looks up from its work. Zero turns an interval off."""
+    """How often the loop reports, evaluates and saves, in steps or minutes; zero turns an interval
+    off. `keep` checkpoints stay, the newest."""
 
     log_every: int = 50
     eval_every: int = 0
@@ -43,16 +45,27 @@ class LoopConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
-    """Where a run ended."""
+class Trained(Generic[State]):
+    """Where a run ended: its state after `step` steps, and whether a signal ended it early."""
 
     state: State
     step: int
     interrupted: bool
 
 
+@runtime_checkable
+class Positioned(Protocol):
+    """Batches whose position travels in the checkpoint, such as data/batches.py's."""
+
+    def get_state(self) -> dict[str, Any]:
+        """The position, in plain values."""
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on at a position; raises UserError for one in other data."""
+
+
 def train(
-    stage: Stage,
+    stage: Stage[State, Batch],
     workdir: str | Path,
     total_steps: int,
     *,
@@ -60,7 +73,7 @@ def train(
     loop: LoopConfig = LoopConfig(),
     mesh: Mesh | None = None,
     quiet: bool = False,
-) -> Trained:
+) -> Trained[State]:
     """Runs `stage` up to `total_steps` in `workdir`, resuming what is there.
 
     SIGTERM and SIGINT save a checkpoint after the running step and return with `interrupted=True`.
@@ -79,7 +92,7 @@ def train(
     key = jax.random.key(seed)
     init = jax.jit(stage.init, out_shardings=everywhere)
 
-    def update(state: State, batch: Any, step: Any) -> tuple[State, Any]:
+    def update(state: State, batch: Batch, step: jax.Array) -> tuple[State, Metrics]:
         return stage.step(state, batch, jax.random.fold_in(key, step))
 
     update = jax.jit(update, donate_argnums=0, out_shardings=(everywhere, everywhere))
@@ -112,7 +125,7 @@ def train(
     # ------------------------------------------------------------------ data
     batches = stage.batches(seed, start)
     if about.get("data") is not None:
-        if not hasattr(batches, "set_state"):
+        if not isinstance(batches, Positioned):
             raise UserError(
                 f"expected the data that {workdir} began with, found data without a position: "
                 "use the same, or a new workdir"
@@ -120,7 +133,7 @@ def train(
         batches.set_state(about["data"])
 
     def save(step: int) -> None:
-        position = batches.get_state() if hasattr(batches, "get_state") else None
+        position = batches.get_state() if isinstance(batches, Positioned) else None
         checkpoints.save(
             step,
             state,
@@ -135,10 +148,10 @@ def train(
         )
 
     # ------------------------------------------------------------------ loop
-    log = _Log(workdir, stage.name, start, total_steps, quiet)
-    pending: list[Any] = []
+    log = RunLog(workdir, stage.name, start, total_steps, quiet)
+    pending: list[Metrics] = []
     step, last_logged, saved_at, interrupted = start, start, time.monotonic(), False
-    with _StopSignals() as stop:
+    with log, _StopSignals() as stop:
         while step < total_steps:
             state, metrics = update(state, place_batch(mesh, next(batches)), np.int32(step))
             pending.append(metrics)
@@ -157,7 +170,7 @@ def train(
                 step == total_steps or (loop.eval_every and step % loop.eval_every == 0)
             )
             if due_save or due_eval or step - last_logged >= loop.log_every:
-                log.steps(last_logged, step, _mean(pending, last_logged, step))
+                log.steps(step, _mean(pending, last_logged, step))
                 pending, last_logged = [], step
             if due_save:
                 save(step)
@@ -174,7 +187,7 @@ def train(
     return Trained(state, step, interrupted)
 
 
-def _mean(pending: list[Any], first: int, last: int) -> dict[str, float]:
+def _mean(pending: list[Metrics], first: int, last: int) -> dict[str, float]:
     """Means over the steps since the last look; a metric that is not finite stops the run."""
     rows = jax.device_get(pending)
     means = {k: float(np.mean([row[k] for row in rows])) for k in rows[0]}
@@ -182,52 +195,6 @@ def _mean(pending: list[Any], first: int, last: int) -> dict[str, float]:
     if bad:
         raise FloatingPointError(f"{', '.join(bad)} not finite in steps {first + 1}..{last}")
     return means
-
-
-class _Log:
-    """metrics.jsonl and the progress line."""
-
-    def __init__(self, workdir: Path, name: str, start: int, total: int, quiet: bool):
-        self.path, self.name, self.total, self.quiet = (
-            workdir / "metrics.jsonl",
-            name,
-            total,
-            quiet,
-        )
-        if self.path.exists():  # steps after the checkpoint will be run again: keep one line each
-            kept = [x for x in self.path.read_text().splitlines() if json.loads(x)["step"] <= start]
-            self.path.write_text("".join(x + "\n" for x in kept))
-        self.clock, self.clock_step, self.compiled = time.monotonic(), start, False
-
-    def record(self, step: int, values: Mapping[str, float], **more: float) -> None:
-        row = dict(step=step, **{k: float(v) for k, v in values.items()}, **more)
-        with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        if not self.quiet:
-            text = "  ".join(f"{k} {float(v):.4g}" for k, v in values.items())
-            print(f"{self.name} {step}/{self.total}  {text}", file=sys.stderr, flush=True)
-
-    def steps(self, first: int, step: int, metrics: Mapping[str, float]) -> None:
-        seconds = max(time.monotonic() - self.clock, 1e-9)
-        rate = (step - self.clock_step) / seconds
-        self.record(
-            step,
-            metrics,
-            steps_per_s=round(rate, 4),
-            eta_min=round((self.total - step) / rate / 60, 2),
-            unix_s=round(time.time(), 1),
-        )
-        if not self.quiet:
-            print(
-                f"  {rate:.2f} steps/s, {(self.total - step) / rate / 60:.1f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
-        self.forget_clock(step)
-
-    def forget_clock(self, step: int) -> None:
-        """Evals and saves must not count as slow steps."""
-        self.clock, self.clock_step = time.monotonic(), step
 
 
 class _StopSignals:

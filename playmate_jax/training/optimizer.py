@@ -61,15 +61,22 @@ def matching(params: optax.Params, pattern: str) -> optax.Params:
     )
 
 
-def scaled_by_name(updates: optax.Updates, rates: tuple[tuple[str, float], ...]) -> optax.Updates:
-    """Each update times the factor of the first pattern that its name matches, else 1."""
+def scaled_by_name(rates: tuple[tuple[str, float], ...]) -> optax.GradientTransformation:
+    """Each update times the factor of the first pattern that its name matches, else 1.
 
-    def factor(name: str) -> float:
-        return next((rate for pattern, rate in rates if re.search(pattern, name)), 1.0)
+    The parts of the partition remember nothing, so their empty state is made anew at every step:
+    the optimiser's memory has the same form with rates and without, in checkpoints too.
+    """
 
-    return jax.tree_util.tree_map_with_path(
-        lambda path, update: factor(path_name(path)) * update, updates
+    def label(path: tuple, _: jax.Array) -> int:
+        name = path_name(path)
+        return next((n for n, (pattern, _) in enumerate(rates) if re.search(pattern, name)), -1)
+
+    by_name = optax.partition(
+        {-1: optax.identity(), **{n: optax.scale(rate) for n, (_, rate) in enumerate(rates)}},
+        lambda updates: jax.tree_util.tree_map_with_path(label, updates),
     )
+    return optax.stateless(lambda updates, _: by_name.update(updates, by_name.init(updates))[0])
 
 
 def optimizer(config: OptimizerConfig, total_steps: int) -> optax.GradientTransformation:
@@ -85,6 +92,6 @@ def optimizer(config: OptimizerConfig, total_steps: int) -> optax.GradientTransf
             )
         )
     if config.rates:
-        parts.append(optax.stateless(lambda updates, _: scaled_by_name(updates, config.rates)))
+        parts.append(scaled_by_name(config.rates))
     parts.append(optax.scale_by_learning_rate(schedule(config, total_steps)))
     return optax.chain(*parts)

@@ -10,26 +10,31 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
 
-Params = Any
-State = Any
-Batch = Any
-Metrics = Mapping[str, jax.Array]
+# Arrays by name: {"block_1": {"query": {"kernel": (256, 256)}}}. A name that stands for itself is
+# for mypy alone: while the tests run, it cannot be resolved in other modules.
+if TYPE_CHECKING:
+    Params: TypeAlias = Mapping[str, "jax.Array | Params"]
+else:
+    Params: TypeAlias = Mapping[str, Any]
+Metrics = Mapping[str, jax.Array]  # scalars
+State = TypeVar("State")  # any pytree of arrays: TrainState, Stage2State, FaceSpaceState
+Batch = TypeVar("Batch")  # a TypedDict that names its arrays: MotionBatch, SyntheticPairBatch
 
 
 @dataclasses.dataclass(frozen=True)
-class Stage:
+class Stage(Generic[State, Batch]):
     """What the loop needs to know of a training run.
 
     Args:
         name: a noun for the progress line.
-        init: key -> state, any pytree of arrays (jitted by the loop).
+        init: key -> state (jitted by the loop).
         step: (state, batch, key) -> (state, scalar metrics). Pure; jitted with the state donated.
             The key is `fold_in(seed, step)`, so that a resumed run draws what an uninterrupted one
             would have drawn.
@@ -64,7 +69,7 @@ class TrainState:
 
     @classmethod
     def create(cls, params: Params, tx: optax.GradientTransformation) -> TrainState:
-        """A fresh state. The EMA is a copy: donated buffers must not be shared."""
+        """The state before a run; the EMA is a copy: donated buffers must not be shared."""
         return cls(
             params=params,
             ema=jax.tree.map(jnp.copy, params),
@@ -75,7 +80,8 @@ class TrainState:
     def updated(
         self, tx: optax.GradientTransformation, gradients: Params, ema_decay: float
     ) -> TrainState:
-        """One optimiser step, then the EMA (while young with less memory)."""
+        """One optimiser step, then the EMA. Its decay is min(`ema_decay`, (1 + n) / (10 + n)) at
+        step n, so that the first random weights are soon forgotten."""
         updates, opt_state = tx.update(gradients, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
         decay = jnp.minimum(ema_decay, (1.0 + self.count) / (10.0 + self.count))

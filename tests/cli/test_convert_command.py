@@ -30,7 +30,7 @@ def vgg19(tmp_path):
     return torch_files.write(tmp_path / "vgg19.pth", tiny_state("vgg19"))
 
 
-def test_what_the_source_is_is_found_out_and_every_layer_is_shown(vgg19, tmp_path, capsys):
+def test_the_format_is_detected_and_every_layer_is_shown(vgg19, tmp_path, capsys):
     assert run(["convert", str(vgg19), str(tmp_path / "out"), "--verify"]) == 0
     out, err = capsys.readouterr()
     assert f"{vgg19}: vgg19, 100% of the names match" in out
@@ -43,7 +43,7 @@ def test_what_the_source_is_is_found_out_and_every_layer_is_shown(vgg19, tmp_pat
     assert (tmp_path / "out" / "card.json").exists()
 
 
-def test_the_family_may_be_said_and_the_way_back_is_a_file(vgg19, tmp_path, capsys):
+def test_the_family_may_be_given_and_the_way_back_is_a_file(vgg19, tmp_path, capsys):
     out, back = str(tmp_path / "out"), tmp_path / "back.safetensors"
     assert run(["convert", "vgg19", str(vgg19), out, "--quiet", "--dtype", "bfloat16"]) == 0
     assert capsys.readouterr().err == ""
@@ -71,13 +71,13 @@ def test_every_fault_has_a_line(vgg19, tmp_path, capsys):
     torch_files.write(vgg19, state)
     assert run(["convert", str(vgg19), str(tmp_path / "out")]) == 2
     err = capsys.readouterr().err.splitlines()
-    told = [line.strip() for line in err if line.startswith("  ")]
-    assert "- features.0.bias" in told and "+ features.zero.bias" in told
-    assert "! features.2.bias holds values that are not finite" in told
+    listed = [line.strip() for line in err if line.startswith("  ")]
+    assert "- features.0.bias" in listed and "+ features.zero.bias" in listed
+    assert "! features.2.bias holds values that are not finite" in listed
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["x"], "expected SOURCE and OUT"),
         (["nothing.pth", "out"], "expected a checkpoint at nothing.pth, found none"),
@@ -85,9 +85,9 @@ def test_every_fault_has_a_line(vgg19, tmp_path, capsys):
         (["a", "b", "--to", "tensorflow"], "invalid choice"),
     ],
 )
-def test_words_that_make_no_sense_are_refused(words, told, capsys):
+def test_wrong_arguments_are_refused(words, message, capsys):
     assert run(["convert", *words]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_memory_stays_under_two_and_a_half_times_the_checkpoint(tmp_path):

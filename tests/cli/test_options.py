@@ -95,10 +95,10 @@ def test_stopped_training_ends_a_script_of_several_stages(trained, tmp_path, cap
     trained.interrupted = True
     options = ["--workdir", str(tmp_path / "run"), "--export", str(tmp_path / "out")]
     assert run(["train", "c.py", *options]) == 130
-    assert "goes on from here" in capsys.readouterr().err
+    assert "resumes from here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_an_override_without_a_value_is_told(trained, capsys, tmp_path):
+def test_an_override_without_a_value_is_refused(trained, capsys, tmp_path):
     assert run(["train", "c.py", "--workdir", str(tmp_path), "--set", "seed"]) == 2
     assert "FIELD=VALUE" in capsys.readouterr().err

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from playmate_jax.data import across, face_space
-from playmate_jax.data.frame_pairs import decoded
+from playmate_jax.data.frame_pairs import PairBatch, decoded
 from playmate_jax.errors import UserError
+from tests.data.made_up_records import assert_batch
 
 
 def told(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +27,10 @@ def test_a_pair_shows_two_images_of_one_clip_with_their_motion(portrait_records)
         np.testing.assert_array_equal(batch[f"landmarks_{name}"][:, 7, 1], image)
     np.testing.assert_array_equal(batch["identity"][:, 0], clips)
     assert batch["has_landmarks"].all() and batch["source"].dtype == np.uint8
+
+
+def test_a_batch_is_what_its_type_says(portrait_records):
+    assert_batch(next(face_space(portrait_records, 8)), PairBatch)
 
 
 def test_across_a_couple_another_person_drives(portrait_records):

@@ -5,10 +5,12 @@ import pytest
 
 from playmate_jax.data import Windows, stage1, stage2
 from playmate_jax.data.mixture import mixture_statistics, open_mixture
+from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EMOTIONS, EXPRESSION, POSE
 from playmate_jax.motion.normalization import clip_pose_statistics
 from playmate_jax.motion.windows import WindowConfig
+from tests.data.made_up_records import assert_batch
 
 PLAIN = Windows(audio=True)
 
@@ -19,19 +21,12 @@ def told(batches, batch) -> np.ndarray:
     return np.rint(speech[..., :2]).astype(int)
 
 
-def test_shapes_are_those_that_training_takes(talking_records):
+def test_a_batch_is_what_its_type_says(talking_records):
     batch = next(stage1(talking_records, 4, windows=PLAIN))
-    shapes = {name: (array.shape, array.dtype.name) for name, array in batch.items()}
-    assert shapes == {
-        "motion": ((4, 100, 70), "float32"),
-        "previous_motion": ((4, 10, 70), "float32"),
-        "speech": ((4, 110, 6), "float32"),
-        "audio": ((4, 110 * 640), "int16"),
-        "identity": ((4, 63), "float32"),
-        "emotion": ((4, 110, 8), "float32"),
-        "valid": ((4, 100), "bool"),
-        "has_previous": ((4,), "bool"),
-    }
+    assert_batch(batch, MotionBatch)
+    assert batch["motion"].shape == (4, 100, 70) and batch["previous_motion"].shape[1] == 10
+    assert batch["speech"].shape[2] == 6 and batch["audio"].shape == (4, 110 * 640)
+    assert "audio" not in next(stage1(talking_records, 4))
 
 
 def test_speech_sound_and_motion_of_a_window_are_of_the_same_frames(talking_records):
@@ -90,6 +85,18 @@ def test_stage_2_sees_labelled_clips_with_their_intensity(talking_records):
     assert set(clips) == {1, 3, 5, 7}
     wanted = 0.75 * np.eye(len(EMOTIONS))[clips][:, None].repeat(110, 1)
     np.testing.assert_array_equal(batch["emotion"], wanted.astype(np.float32))
+
+
+def test_emotions_that_change_within_a_clip_come_frame_by_frame(talking_records):
+    """Records of synthetic people say what each frame asks for."""
+    emotions = [np.arange(len(r["motion"]))[:, None] * np.ones(8) for r in talking_records]
+    records = [
+        dict(r, truth={"emotions": e.astype(np.float32)}) for r, e in zip(talking_records, emotions)
+    ]
+    batches = stage2(records, 32)
+    batch = next(batches)
+    frames = told(batches, batch)[..., 1]
+    np.testing.assert_array_equal(batch["emotion"], frames[..., None] * np.ones(8))
 
 
 def test_clips_without_a_label_ask_for_no_emotion(talking_records):

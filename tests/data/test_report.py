@@ -12,7 +12,7 @@ import pytest
 
 from playmate_jax.cli import run
 from playmate_jax.data.records import Dropped
-from playmate_jax.data.report import drops, faces, moving, plots, write_report
+from playmate_jax.data.report import drops, faces, moving, pitch, plots, write_report
 from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import LIP_KEYPOINTS
 from tests.data.made_up_folders import line_of, varied_clips, with_motion, write_prepared
@@ -81,6 +81,32 @@ def test_every_quality_score_has_its_threshold_and_what_it_dropped(page):
     assert page.count("rect", "beyond") == 3
     # of face_px the one dropped for its yaw; of yaw_deg the two dropped for their size: one bin
     assert page.count("rect", "other") == 2
+
+
+@pytest.mark.parametrize("pitch_hz", [95, 220])
+def test_the_pitch_of_a_voice_is_that_of_its_voiced_frames(pitch_hz):
+    rng, t = np.random.default_rng(0), np.arange(4 * 16_000) / 16_000
+    # harmonics that fall by 6 dB an octave, as a voice's do, for half of each second; then breath
+    voice = sum(np.sin(2 * np.pi * pitch_hz * k * t) / k for k in range(1, 15))
+    sound = np.where(t % 1 < 0.5, 0.1 * voice, 0.01 * rng.standard_normal(len(t)))
+    found = pitch.median_pitch_hz((32767 * sound).astype(np.int16))
+    assert found == pytest.approx(pitch_hz, rel=0.006)  # pYIN's grid: a tenth of a semitone
+
+
+def test_silence_and_moments_have_no_pitch():
+    for samples in (32_000, 640, 0):
+        assert np.isnan(pitch.median_pitch_hz(np.zeros(samples, np.int16)))
+
+
+def test_a_histogram_shows_the_pitch_of_a_few_voices(prepared, tmp_path, monkeypatch):
+    heard = iter(range(100, 200, 5))
+    monkeypatch.setattr(pitch, "CLIPS", 5)
+    monkeypatch.setattr(pitch, "median_pitch_hz", lambda audio: float(next(heard)))
+    page = Page(write_report(prepared, tmp_path / "page.html"))
+    assert "pitch of the voice, Hz (medians of 5 clips)" in page.text
+    assert "median 110, 90 % from 101 to 119" in page.text  # of 100, 105, ... 120
+    monkeypatch.setattr(pitch, "median_pitch_hz", lambda audio: np.nan)
+    assert "pitch of the voice" not in Page(write_report(prepared, tmp_path / "page.html")).text
 
 
 def test_drops_are_counted_by_stage_and_kind_of_reason(page):

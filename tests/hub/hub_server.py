@@ -79,8 +79,8 @@ class Handler(BaseHTTPRequestHandler):
                 found["lfs"] = {"sha256": sha256(content), "size": size, "pointerSize": 130}
             siblings.append(found)
         licence = {"license": self.server.hub.licence}
-        told = {"id": repository, "sha": COMMIT, "siblings": siblings, "cardData": licence}
-        body = json.dumps(told).encode()
+        info = {"id": repository, "sha": COMMIT, "siblings": siblings, "cardData": licence}
+        body = json.dumps(info).encode()
         return self._answer(200, {"Content-Type": "application/json"}, body)
 
     def _file(self, repository, revision, name):

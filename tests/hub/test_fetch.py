@@ -45,25 +45,25 @@ def test_only_what_the_table_names_is_downloaded(hub, tiny):
 
 
 def test_the_licence_is_shown_before_anything_is_asked_of_the_hub(hub, tiny):
-    said = []
-    fetch.get("tiny", endpoint=hub.url, say=lambda text: said.append((text, len(hub.asked))))
-    text, asked = said[0]
+    messages = []
+    fetch.get("tiny", endpoint=hub.url, say=lambda text: messages.append((text, len(hub.asked))))
+    text, asked = messages[0]
     assert "MIT" in text and "owner/tiny" in text and asked == 0
 
 
 def test_another_licence_at_the_source_is_said_and_kept(hub, tiny):
-    hub.licence, said = "cc-by-nc-4.0", []
-    directory = fetch.get("tiny", endpoint=hub.url, say=said.append)
-    assert any("cc-by-nc-4.0" in text for text in said)
+    hub.licence, messages = "cc-by-nc-4.0", []
+    directory = fetch.get("tiny", endpoint=hub.url, say=messages.append)
+    assert any("cc-by-nc-4.0" in text for text in messages)
     assert bundles.read_card(directory)["licence_stated_by_source"] == "cc-by-nc-4.0"
 
 
 def test_what_is_there_is_not_fetched_again(hub, tiny):
-    directory, said = get(hub), []
+    directory, messages = get(hub), []
     before = (directory / "params.safetensors").stat().st_mtime_ns
     hub.asked.clear()
-    assert fetch.get("tiny", endpoint=hub.url, say=said.append) == directory
-    assert hub.asked == [] and "already there" in said[0]
+    assert fetch.get("tiny", endpoint=hub.url, say=messages.append) == directory
+    assert hub.asked == [] and "already there" in messages[0]
     assert (directory / "params.safetensors").stat().st_mtime_ns == before
 
 
@@ -129,9 +129,9 @@ def test_a_revision_of_ones_own_is_taken_as_the_hub_has_it(hub, tiny):
 
 def test_without_a_pin_the_newest_commit_is_said_and_recorded(hub, tiny, monkeypatch):
     monkeypatch.setitem(PUBLISHED, "tiny", dataclasses.replace(tiny, revision=""))
-    said = []
-    directory = fetch.get("tiny", endpoint=hub.url, say=said.append)
-    assert any(COMMIT in text for text in said)
+    messages = []
+    directory = fetch.get("tiny", endpoint=hub.url, say=messages.append)
+    assert any(COMMIT in text for text in messages)
     assert bundles.read_card(directory)["revision"] == COMMIT
 
 
@@ -171,22 +171,22 @@ def test_a_renamed_repository_is_followed(hub, tiny, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"repository": "owner/none"}, "owner/none.*found none"),
         ({"revision": "f" * 40}, "no such revision"),
         ({"files": (fetch.PUBLISHED["joyvasa"].files)}, r"motion_generator/\*.pt"),
     ],
 )
-def test_what_the_hub_does_not_have_is_told(hub, tiny, monkeypatch, change, told):
+def test_what_the_hub_does_not_have_is_reported(hub, tiny, monkeypatch, change, message):
     monkeypatch.setitem(PUBLISHED, "tiny", dataclasses.replace(tiny, **change))
     monkeypatch.setattr(fetch, "find_spec", lambda name: True)  # torch or not is another question
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         get(hub)
     assert leftovers() == []
 
 
-def test_no_connection_is_told(hub, tiny):
+def test_no_connection_is_reported(hub, tiny):
     with pytest.raises(UserError, match="expected to fetch owner/tiny"):
         fetch.get("tiny", endpoint="http://127.0.0.1:9", say=lambda text: None)
 
@@ -239,7 +239,7 @@ def test_a_missing_library_names_the_extra(hub, tiny, monkeypatch):
         get(hub)
 
 
-def test_missing_torch_is_told_before_the_download(hub, tiny, monkeypatch):
+def test_missing_torch_is_reported_before_the_download(hub, tiny, monkeypatch):
     joyvasa = PUBLISHED["joyvasa"].files  # .pt, which torch alone reads
     monkeypatch.setitem(PUBLISHED, "tiny", dataclasses.replace(tiny, files=joyvasa))
     monkeypatch.setattr(fetch, "find_spec", lambda name: None)

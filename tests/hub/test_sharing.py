@@ -53,7 +53,7 @@ def test_a_generators_speech_encoder_comes_with_it(cached, tiny_weights, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("weights", "generator", "told"),
+    ("weights", "generator", "message"),
     [
         ("joyvasa", None, "a renderer"),
         ("liveportrait", "liveportrait", "motion generator"),
@@ -62,8 +62,8 @@ def test_a_generators_speech_encoder_comes_with_it(cached, tiny_weights, tmp_pat
         ("livportrait", None, "did you mean 'liveportrait'"),
     ],
 )
-def test_what_is_missing_is_told_with_what_to_do(cached, weights, generator, told):
-    with pytest.raises(UserError, match=told):
+def test_what_is_missing_is_reported_with_what_to_do(cached, weights, generator, message):
+    with pytest.raises(UserError, match=message):
         bundles.find_parts(weights, generator)
 
 
@@ -73,12 +73,12 @@ def test_a_renderer_alone_reenacts_and_says_what_speech_needs(cached, tmp_path):
     write_motion(tmp_path / "m.npz", MotionClip(np.full((3, 70), 0.5, np.float32), 25.0))
     made = animator.reenact(portrait, tmp_path / "m.npz", crop=False)
     assert len(list(made)) == 3 and list(made.facts["weights"]) == ["renderer"]
-    told = "playmate weights get joyvasa' and '--generator joyvasa"
-    with pytest.raises(UserError, match=told):
+    message = "playmate weights get joyvasa' and '--generator joyvasa"
+    with pytest.raises(UserError, match=message):
         animator.animate(portrait, np.zeros(3000, np.float32), crop=False)
 
 
-def test_every_published_name_is_told_how_to_get_it(tmp_path, monkeypatch):
+def test_every_published_name_comes_with_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for name in PUBLISHED:
         with pytest.raises(UserError, match=f"playmate weights get {name}"):
@@ -173,7 +173,7 @@ def test_paths_are_not_taken_for_repositories():
     assert download.split_id("me/mine-1.0@v2") == ("me/mine-1.0", "v2")
 
 
-def test_speech_encoders_are_told_from_generators_by_kind(tmp_path):
+def test_speech_encoders_are_distinguished_from_generators_by_kind(tmp_path):
     for kind, part in (("renderer", "renderer"), ("joyvasa", "generator"), ("hubert", "speech")):
         (tmp_path / "config.json").write_text(json.dumps({"kind": kind}))
         assert bundles.part_of(tmp_path) == part

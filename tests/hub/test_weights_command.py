@@ -32,7 +32,7 @@ def test_shipped_weights_are_not_removed(command):
     assert code == 2 and "ships with the package" in err and bundles.find_folder("demo").is_dir()
 
 
-def test_names_that_are_not_there_are_told_with_the_nearest(command, tiny):
+def test_names_that_are_not_there_are_reported_with_the_nearest(command, tiny):
     code, _, err = command("get", "liveportrate")
     assert code == 2 and "did you mean 'liveportrait'?" in err
     command("get", "tiny")

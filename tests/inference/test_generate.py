@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.configuration import to_values
+from playmate_jax.data.motion_data import MotionData
 from playmate_jax.errors import UserError
 from playmate_jax.inference import generate as generate_module
 from playmate_jax.inference.generate import (
@@ -20,7 +21,7 @@ from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion, init_generator
 from playmate_jax.motion.layout import POSE
 from playmate_jax.motion.windows import WindowConfig
-from playmate_jax.training.motion_clips import clip_statistics, random_clips
+from tests.data.made_up_records import random_records
 
 CONFIG = MotionModelConfig(
     generator=MotionDenoiserConfig(
@@ -47,7 +48,7 @@ def model():
         ),
         "emotion": shaken(jax.jit(lambda k: init_emotion(CONFIG, k))(jax.random.key(1))),
     }
-    return MotionModel(CONFIG, params, clip_statistics(random_clips(0)))
+    return MotionModel(CONFIG, params, MotionData(random_records(0)).statistics)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.configuration import to_values
+from playmate_jax.data.motion_data import MotionData
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import save_weights
 from playmate_jax.inference import playmate_generator
@@ -18,9 +19,11 @@ from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.speech_encoders import LogMel
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config, shapes
 from playmate_jax.motion.normalization import Statistics
-from playmate_jax.training.motion_clips import clip_statistics, random_clips
+from tests.data.made_up_records import random_records
 
-OF_STAGE_1 = MotionModel(MotionModelConfig(), {"generator": {}}, clip_statistics(random_clips(0)))
+OF_STAGE_1 = MotionModel(
+    MotionModelConfig(), {"generator": {}}, MotionData(random_records(0)).statistics
+)
 
 
 def test_an_emotion_is_not_silently_ignored_by_weights_of_stage_1_alone():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from playmate_jax.models.log_mel import LogMelConfig, log_mel, n_frames
-from playmate_jax.models.speech import SAMPLES_PER_FRAME
+from playmate_jax.models.log_mel import LogMelConfig, _mel_filters, log_mel, n_frames
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 
 def babble(seconds=2.0, seed=0):
@@ -21,6 +21,17 @@ def test_a_started_frame_counts(samples):
     assert features.shape == (-(-samples // SAMPLES_PER_FRAME), 96)
     assert n_frames(samples) == len(features)
     assert np.isfinite(features).all() and features.dtype == np.float32
+
+
+@pytest.mark.parametrize("bands", [24, 48])
+def test_the_filter_bank_is_librosas(bands):
+    librosa = pytest.importorskip("librosa", reason="an extra: prepare")
+    wanted = librosa.filters.mel(
+        sr=16_000, n_fft=512, n_mels=bands, fmin=60, fmax=7600, htk=True, norm=None
+    )
+    found = _mel_filters(bands, 60.0, 7600.0)
+    assert found.dtype == wanted.dtype == np.float32
+    np.testing.assert_allclose(found.T, wanted, atol=6e-8)  # half a step of float32 below 1
 
 
 def test_level_does_not_matter():

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from playmate_jax.models.speech import SAMPLES_PER_FRAME, SpeechEncoder, at_video_rate
+from playmate_jax.models.speech import SpeechEncoder, at_video_rate
 from playmate_jax.models.speech_encoders import LogMel
+from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 
 def test_neighbouring_pairs_are_averaged_and_an_odd_row_stands_alone():

@@ -5,8 +5,9 @@ import json
 import jax
 import numpy as np
 import pytest
+from scipy.fft import dct
 
-from playmate_jax.models.mfcc import mfcc
+from playmate_jax.models.mfcc import LIFTS, _mel_filters, mfcc
 from playmate_jax.models.syncnet import FRAMES, SyncNet, SyncNetConfig, shapes
 
 TINY = SyncNetConfig((2, 4, 4, 4, 4, 8), (3, 4, 4, 4, 4, 8), 6, 12, image_size=96)
@@ -36,6 +37,27 @@ def test_cepstra_are_the_recorded_ones():
 def test_cepstra_are_the_recorded_ones_to_the_last_row(shared):
     file = shared / "reference" / "golden" / "mfcc_python_speech_features.json"
     np.testing.assert_allclose(mfcc(two_tones()), json.loads(file.read_text())["mfcc"], atol=6e-7)
+
+
+def test_the_filter_bank_is_librosas_with_corners_on_bins(monkeypatch):
+    filters = pytest.importorskip("librosa", reason="an extra: prepare").filters
+    corners = filters.mel_frequencies(28, fmin=0, fmax=8000, htk=True)
+    on_bins = np.floor(513 * corners / 16_000) * 16_000 / 512  # python_speech_features' rounding
+    monkeypatch.setattr(filters, "mel_frequencies", lambda *args, **kwargs: on_bins)
+    wanted = filters.mel(
+        sr=16_000, n_fft=512, n_mels=26, fmin=0, fmax=8000, htk=True, norm=None, dtype=np.float64
+    )
+    np.testing.assert_allclose(_mel_filters().T, wanted, atol=1e-12)  # float64
+
+
+def test_the_cosines_and_their_lifter_are_librosas():
+    librosa = pytest.importorskip("librosa", reason="an extra: prepare")
+    spectra = np.log(np.random.default_rng(0).uniform(1, 2, (26, 50)))
+    # librosa counts the lifter's sine from 1, python_speech_features from 0
+    plain = librosa.feature.mfcc(S=spectra, n_mfcc=13, dct_type=2, norm="ortho")
+    lifter = 1 + 11 * np.sin(np.pi * np.arange(13) / 22)
+    found = dct(spectra.T, type=2, norm="ortho")[:, :13] * LIFTS
+    np.testing.assert_allclose(found, plain.T * lifter, atol=1e-12)  # float64
 
 
 @pytest.mark.parametrize(("samples", "rows"), [(0, 0), (1, 1), (400, 1), (401, 2), (561, 3)])

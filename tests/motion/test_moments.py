@@ -38,7 +38,7 @@ def test_joining_is_associative_up_to_rounding(parts):
 
 
 def test_one_order_gives_one_result(parts):
-    """Whoever measured the parts, and when: joined in one order they are the same bits."""
+    """Merged in one order they give the same bits, whichever process measured the parts."""
     measured = [Moments.of(part) for part in parts]
     late = {i: Moments.of(parts[i]) for i in random.Random(0).sample(range(4), 4)}
     assert same(Moments.merged(measured), Moments.merged(late[i] for i in range(4)))

@@ -11,8 +11,8 @@ from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.data.shards import Record
 from playmate_jax.errors import UserError
 from playmate_jax.motion.moments import Moments
-from playmate_jax.prepare.encoding import Made
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.ledger import EncodedClip
+from playmate_jax.prepare.plan import Source
 
 WAIT = "FAKE_WAIT_S"  # in the environment: how long a clip takes
 
@@ -52,8 +52,8 @@ def load_light_encoder(kinds, speech_size, image_size):
     return lambda clip: light(clip, kinds)
 
 
-def light(clip: Clip, kinds) -> Made:
-    """`Made` without TFDS and JAX, which take seconds to import."""
+def light(clip: Clip, kinds) -> EncodedClip:
+    """`EncodedClip` without TFDS and JAX, which take seconds to import."""
     row = (clip.id, len(clip.motion), len(clip.frames), clip.speaker, clip.emotion)
     parts = {
         "expression": clip.motion[:, :63],
@@ -61,7 +61,7 @@ def light(clip: Clip, kinds) -> Made:
         "speech": clip.features,
         "identity": clip.identity[None],
     }
-    return Made(
+    return EncodedClip(
         {"id": clip.id, "split": clip.split, "speaker": clip.speaker, "seconds": 3.0},
         {kind: Record(f"{kind} {clip.id}".encode() + clip.motion.tobytes(), row) for kind in kinds},
         {name: Moments.of(rows).to_json() for name, rows in parts.items()},

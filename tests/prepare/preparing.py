@@ -11,8 +11,8 @@ from pathlib import Path
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from playmate_jax.cli import run
-from playmate_jax.prepare import isolation, preparation, tasks  # noqa: F401  (imported once)
-from playmate_jax.prepare.source import Listing
+from playmate_jax.prepare import preparation, tasks  # noqa: F401  (imported once)
+from playmate_jax.prepare.plan import Listing
 from tests.prepare.fake_makers import FakeConfig, load_light_encoder, sources
 
 KINDS = ("talking_clips", "portrait_pairs")

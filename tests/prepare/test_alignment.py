@@ -9,7 +9,7 @@ import pytest
 
 from playmate_jax.data.records import Clip
 from playmate_jax.media import write_wav
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Source
 from tests.prepare.conftest import video_frame
 
 HALF_FRAME_S = 0.02

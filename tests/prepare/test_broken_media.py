@@ -9,8 +9,8 @@ import pytest
 from benchmarks import fuzz_media
 from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.prepare.config import PrepareConfig
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.quality import QualityConfig
-from playmate_jax.prepare.source import Source
 from tests.prepare.conftest import speech_like, video_frame
 
 

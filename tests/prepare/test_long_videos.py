@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from playmate_jax.data.records import Clip
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Source
 from tests.prepare.conftest import speech_like, video_frame
 
 

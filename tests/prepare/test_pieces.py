@@ -7,8 +7,8 @@ import pytest
 
 from playmate_jax.faces.scenes import SceneFrame
 from playmate_jax.prepare.pieces import Piece, pieces, speaker
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.silences import Samples, loudness_db, quietest
-from playmate_jax.prepare.source import Source
 from tests.faces.conftest import PointLandmarker, face_of_points
 from tests.prepare.conftest import SIZE, video_frame
 
@@ -118,6 +118,15 @@ def test_loudness_is_in_decibels_of_full_scale():
     sine = np.sin(2 * np.pi * 1000 * np.arange(6400) / 16000).astype(np.float32)
     assert loudness_db(sine) == pytest.approx(np.full(10, -3.01), abs=0.01)  # 1 / 2 of power
     assert loudness_db(np.zeros(1300, np.float32)).tolist() == [-100, -100]
+
+
+def test_loudness_is_that_of_librosa():
+    librosa = pytest.importorskip("librosa", reason="an extra: prepare")
+    audio = np.random.default_rng(0).normal(0, 0.1, 640 * 50).astype(np.float32)
+    audio[640 * 20 : 640 * 25] = 0
+    rms = librosa.feature.rms(y=audio, frame_length=640, hop_length=640, center=False)[0]
+    wanted = 20 * np.log10(np.maximum(rms, 1e-5))
+    np.testing.assert_allclose(loudness_db(audio), wanted, atol=1e-4)  # librosa sums in float32
 
 
 def test_the_quietest_place_is_late_where_all_is_alike():

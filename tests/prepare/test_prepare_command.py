@@ -34,7 +34,7 @@ def test_real_records_are_read_by_tfds_and_grain(tmp_path, monkeypatch):
 
     from playmate_jax.data.record_source import open_records
     from playmate_jax.data.statistics import SetStatistics, read_statistics
-    from playmate_jax.prepare.encoding import load_encoder
+    from playmate_jax.prepare.ledger import load_encoder
     from tests.prepare.fake_makers import clip
 
     listed = sources(6)
@@ -129,7 +129,7 @@ def remote_output(self, root: str) -> None:
 
 @pytest.mark.slow
 def test_a_task_that_failed_may_be_tried_again_in_the_same_process(tmp_path, monkeypatch):
-    job = tasks.Job(str(tmp_path / "out"), FakeConfig(), KINDS, 4, 8)
+    job = tasks.Job(str(tmp_path / "out"), FakeConfig().maker, KINDS, 4, 8)
     (task,) = plan(sources(1))
     (place,) = pipeline.write_plan(Output(job.out), [task])
     results = iter([UserError("expected a store, found none"), {"clips": [], "dropped": []}])
@@ -137,20 +137,20 @@ def test_a_task_that_failed_may_be_tried_again_in_the_same_process(tmp_path, mon
     def do(job, task):
         if isinstance(result := next(results), UserError):
             raise result
-        with tasks.WorkerState.of(job).children.lend():
+        with tasks.WorkerState.of(job).pool.lend():
             return result
 
     monkeypatch.setattr(tasks, "do", do)
     remote = pipeline.DoTask(job, quiet=False)
     with pytest.raises(UserError, match="expected a store"):
         list(remote.process(place))
-    assert tasks.WorkerState.of(job).children.stopped is None
+    assert tasks.WorkerState.of(job).pool.stopped is None
     assert list(remote.process(place)) == [{"clips": [], "dropped": []}]
 
 
 def test_worker_processes_give_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    from playmate_jax.prepare.encoding import load_encoder
+    from playmate_jax.prepare.ledger import load_encoder
 
     substitute(monkeypatch.setattr, sources(9), encoder=load_encoder)
     assert prepare(tmp_path / "a") == 0

@@ -11,7 +11,7 @@ from playmate_jax.data.records import SPLITS
 from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import EMOTIONS, Emotion
 from playmate_jax.prepare import readers
-from playmate_jax.prepare.readers import emotions, identifiers, splits, tree
+from playmate_jax.prepare.readers import assignment, emotions, tree
 from tests.prepare import made_up
 
 
@@ -125,7 +125,7 @@ def test_listings_are_the_same_from_run_to_run_and_cross_processes(tmp_path):
 
 def test_ids_are_unique_and_fit_for_a_file_name():
     names = ["a", "a/b", "a--b", "a b", "a-b", "é", "è", "a", ".x", "", "-q", "x" * 400, "x" * 401]
-    ids = identifiers.identify(names)
+    ids = assignment.identify(names)
     assert len(set(ids)) == len(names)
     for id in ids:
         assert id == id.encode("ascii", "ignore").decode() and 0 < len(id) <= 120
@@ -135,12 +135,12 @@ def test_ids_are_unique_and_fit_for_a_file_name():
 
 def test_an_id_stays_when_other_files_come():
     names = ["anna/take 1", "ben", "é"]
-    assert identifiers.identify(names) == identifiers.identify([*names, "ö", "carl"])[:3]
+    assert assignment.identify(names) == assignment.identify([*names, "ö", "carl"])[:3]
 
 
 def test_no_speaker_is_in_two_splits_and_shares_are_near_90_5_5(tmp_path):
     speakers = [f"speaker {i}" for i in range(5000)]
-    found = splits.assign("mead", speakers, {})
+    found = assignment.assign("mead", speakers, {})
     assert found.keys() == set(speakers)
     counts = {split: list(found.values()).count(split) for split in SPLITS}
     # Binomial: 250 +- 15.4; five deviations.
@@ -148,8 +148,8 @@ def test_no_speaker_is_in_two_splits_and_shares_are_near_90_5_5(tmp_path):
 
 
 def test_a_speaker_stays_in_his_split_when_others_come():
-    few = [f"s{i}" for i in range(splits.FEW)]
-    before, after = splits.assign("x", few, {}), splits.assign("x", [*few, "new"], {})
+    few = [f"s{i}" for i in range(assignment.FEW)]
+    before, after = assignment.assign("x", few, {}), assignment.assign("x", [*few, "new"], {})
     assert before == {speaker: after[speaker] for speaker in few}
 
 
@@ -158,23 +158,23 @@ def test_a_speaker_stays_in_his_split_when_others_come():
 )
 def test_places_by_hash_are_the_same_on_every_machine(speaker, split):
     """By `printf mead/M003 | sha256sum`: 8ec3, 117c and 06f4; 5 % end at 0ccc, 10 % at 1999."""
-    assert splits.by_hash("mead", speaker) == split
+    assert assignment.by_hash("mead", speaker) == split
 
 
 def test_other_data_sets_place_the_same_name_anew():
     speakers = [f"s{i}" for i in range(200)]
-    assert splits.assign("a", speakers, {}) != splits.assign("b", speakers, {})
+    assert assignment.assign("a", speakers, {}) != assignment.assign("b", speakers, {})
 
 
 def test_few_speakers_all_train():
-    speakers = [f"s{i}" for i in range(splits.FEW - 1)]
-    assert set(splits.assign("folder", speakers, {}).values()) == {"train"}
+    speakers = [f"s{i}" for i in range(assignment.FEW - 1)]
+    assert set(assignment.assign("folder", speakers, {}).values()) == {"train"}
 
 
 def test_published_splits_are_kept_and_get_nobody_by_hash():
     speakers = [f"s{i}" for i in range(500)]
     official = {"s1": "test", "elsewhere": "test"}
-    found = splits.assign("x", speakers, official)
+    found = assignment.assign("x", speakers, official)
     assert [s for s in speakers if found[s] == "test"] == ["s1"]
     assert "validation" in found.values() and "elsewhere" not in found
 

@@ -122,7 +122,7 @@ def test_a_complete_folder_is_left_alone(tmp_path, quiet, capsys):
 def test_a_broken_shard_is_made_again(tmp_path, quiet, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:  # all but the end
-        patch.setattr("playmate_jax.prepare.ledger.finish", lambda job, summaries: None)
+        patch.setattr("playmate_jax.prepare.tasks.finish", lambda job, summaries: None)
         patch.setattr(Output, "clear_work", lambda self: None)
         assert prepare(out) == 2  # nothing is kept, as it seems
     (first, *_) = sorted((out / "talking_clips/1.0.0").glob("*train*"))

@@ -6,8 +6,8 @@ import pytest
 from playmate_jax.data.records import Clip, Dropped
 from playmate_jax.metrics.sync import Sync
 from playmate_jax.models.syncnet import SyncNetConfig
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.quality import QualityConfig
-from playmate_jax.prepare.source import Source
 from tests.prepare.conftest import LENIENT, speech_like, video_frame
 
 T = 80

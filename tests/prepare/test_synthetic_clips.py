@@ -10,8 +10,9 @@ import pytest
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
 from playmate_jax.motion.layout import EXPRESSION, SCALE, TRANSLATION
-from playmate_jax.prepare.source import Source
-from playmate_jax.prepare.synthetic import SyntheticConfig, encode_jpeg
+from playmate_jax.prepare.crops import jpeg
+from playmate_jax.prepare.plan import Source
+from playmate_jax.prepare.synthetic import SyntheticConfig
 from playmate_jax.synthetic.draw import draw_with_truth
 from playmate_jax.synthetic.identity import sample_identity
 from playmate_jax.synthetic.keypoints import keypoints
@@ -34,7 +35,7 @@ def test_images_show_the_motion_of_their_rows_on_the_face_the_clip_tells():
     pose = np.concatenate([motion[:, 67:70], motion[:, SCALE], motion[:, TRANSLATION][:, :2]], -1)
     truth = draw_with_truth(identity, clip.truth["units"][clip.rows], pose, 64)
     np.testing.assert_allclose(truth["delta"].reshape(-1, 63), motion[:, EXPRESSION], atol=1e-6)
-    assert clip.frames == tuple(encode_jpeg(image) for image in truth["image"])
+    assert clip.frames == tuple(jpeg(image) for image in truth["image"])
     decoded = [cv2.imdecode(np.frombuffer(f, np.uint8), 1)[..., ::-1] for f in clip.frames]
     assert np.abs(decoded - truth["image"].astype(float)).mean() < 4  # of 255: JPEG at 64 x 64
 
@@ -67,6 +68,22 @@ def test_the_emotion_is_true_of_every_frame():
     assert 0.4 <= clip.intensity <= 1
     calm = clip_of(dataclasses.replace(CONFIG, emotional=False, frames=1), 1)
     assert (calm.emotion, calm.intensity) == (-1, 0)
+
+
+def test_emotions_may_change_within_a_clip():
+    """The label is the first emotion; the truth says what each frame asks for."""
+    config = dataclasses.replace(
+        CONFIG, varied=True, identities=24, hours=24 * 4 / 3600, seconds=4, frames=1, image_size=16
+    )
+    clips = [clip_of(config, number) for number in range(24)]
+    tracks = [clip.truth["emotions"] for clip in clips]
+    changing = [np.ptp(track, axis=0).max() > 0 for track in tracks]
+    blended = [(track > 0).sum(1).max() > 1 for track in tracks]
+    # of 24 clips a third changes and a fifth blends: 8 +- 2.3, 5 +- 2
+    assert 2 <= sum(changing) <= 15 and 1 <= sum(blended) <= 11
+    for clip, track in zip(clips, tracks, strict=True):
+        assert clip.emotion == int(clip.id.split("-")[1]) % 8
+        assert clip.intensity == pytest.approx(track.sum(1).max())
 
 
 def test_people_share_the_clips_and_keep_to_one_split():

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.effort import jaw_gain, with_effort
 from playmate_jax.synthetic.performance import lips
-from playmate_jax.synthetic.phonemes import AUDIO_HZ, VOWELS, Segment
+from playmate_jax.synthetic.phonemes import VOWELS, Segment
 
 JAW, CLOSE = 0, 3
 
 
-def spoken(n=40):
-    """The same syllable n times, 100 ms a sound, said by an even voice."""
+def even_speech(n=40):
+    """The same syllable n times, 100 ms a sound, spoken by an even voice."""
     phonemes = [
         Segment(name, 0.1 * i, 0.1 * (i + 1), 0.4 * (name == "aa"))
         for i, name in enumerate(["m", "aa"] * n)
@@ -26,20 +27,20 @@ def level_db(audio, p):
 
 
 @pytest.fixture(scope="module")
-def said():
-    audio, phonemes = spoken()
+def spoken():
+    audio, phonemes = even_speech()
     return audio, phonemes, *with_effort(np.random.default_rng(3), audio, phonemes)
 
 
-def test_the_words_and_the_loudness_stay(said):
-    audio, phonemes, louder, efforts = said
+def test_the_words_and_the_loudness_stay(spoken):
+    audio, phonemes, louder, efforts = spoken
     assert [p[:4] for p in efforts] == [p[:4] for p in phonemes]
     assert louder.dtype == np.float32 and len(louder) == len(audio)
     assert np.sqrt(np.mean(louder**2)) == pytest.approx(np.sqrt(np.mean(audio**2)), rel=1e-4)
 
 
-def test_a_vowel_is_as_loud_as_its_effort(said):
-    _, _, louder, efforts = said
+def test_a_vowel_is_as_loud_as_its_effort(spoken):
+    _, _, louder, efforts = spoken
     vowels = [p for p in efforts if p.name in VOWELS]
     levels = [level_db(louder, p) for p in vowels]
     wish = [p.effort for p in vowels]
@@ -48,8 +49,8 @@ def test_a_vowel_is_as_loud_as_its_effort(said):
     assert all(p.effort == 0 for p in efforts if p.name == "m")
 
 
-def test_louder_vowels_open_the_jaw_and_lips_still_meet(said):
-    _, phonemes, _, efforts = said
+def test_louder_vowels_open_the_jaw_and_lips_still_meet(spoken):
+    _, phonemes, _, efforts = spoken
     n = int(phonemes[-1].end * 25)
     even, varied = lips(phonemes, n), lips(efforts, n)
     middles = [(int((p.start + p.end) / 2 * 25), p.effort) for p in efforts if p.name == "aa"]

@@ -1,7 +1,5 @@
 """Faces that speak: lips follow the sounds, heads and emotions live, everything is repeatable."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ from playmate_jax.synthetic.phonemes import BILABIALS, Segment
 JAW, WIDE, ROUND, CLOSE = (UNIT[name] for name in ("jaw", "wide", "round", "close"))
 
 
-def said(*names_and_seconds):
+def spoken(*names_and_seconds):
     segments, clock = [], 0.0
     for name, seconds in zip(names_and_seconds[::2], names_and_seconds[1::2], strict=True):
         segments.append(Segment(name, clock, clock + seconds, 0.0))
@@ -53,7 +51,7 @@ def test_mouths_are_shut_in_silence(performances):
 def test_the_mouth_takes_the_shape_of_the_vowel():
     shapes = {}
     for vowel in ("iy", "aa", "uw"):
-        phonemes, n = said("sil", 0.4, vowel, 0.6, "sil", 0.4)
+        phonemes, n = spoken("sil", 0.4, vowel, 0.6, "sil", 0.4)
         shapes[vowel] = performance.lips(phonemes, n)[n // 2]
     assert shapes["aa"][0] > 0.8 > 0.4 > shapes["iy"][0]
     assert shapes["iy"][1] > 0.7 and shapes["uw"][1] < -0.6
@@ -61,15 +59,15 @@ def test_the_mouth_takes_the_shape_of_the_vowel():
 
 
 def test_lips_round_before_a_round_vowel_is_heard():
-    phonemes, n = said("sil", 0.4, "iy", 0.3, "t", 0.08, "uw", 0.4)
-    after, _ = said("sil", 0.4, "iy", 0.3, "t", 0.08, "iy", 0.4)
+    phonemes, n = spoken("sil", 0.4, "iy", 0.3, "t", 0.08, "uw", 0.4)
+    after, _ = spoken("sil", 0.4, "iy", 0.3, "t", 0.08, "iy", 0.4)
     t = round(0.74 * FPS)  # inside the t, whose own lips do not care
     rounding = performance.lips(phonemes, n)[t, 2] - performance.lips(after, n)[t, 2]
     assert rounding > 0.3
 
 
 def test_an_accent_opens_wider():
-    plain, n = said("sil", 0.3, "eh", 0.2, "sil", 0.3)
+    plain, n = spoken("sil", 0.3, "eh", 0.2, "sil", 0.3)
     accented = [p._replace(stress=1.0) if p.name == "eh" else p for p in plain]
     assert performance.lips(accented, n)[:, 0].max() > 1.1 * performance.lips(plain, n)[:, 0].max()
 
@@ -178,7 +176,7 @@ def test_emotion_swells_and_starts_softly():
 
 
 def test_lips_still_close_for_bilabials_when_surprised():
-    phonemes, n = said("sil", 0.3, "aa", 0.2, "m", 0.12, "aa", 0.2, "sil", 0.3)
+    phonemes, n = spoken("sil", 0.3, "aa", 0.2, "m", 0.12, "aa", 0.2, "sil", 0.3)
     wish = np.eye(8)[EMOTIONS.index("surprised")]
     units = performance.perform(np.random.default_rng(0), phonemes, n, wish)[1]
     assert units[round(0.56 * FPS), CLOSE] > 0.9
@@ -204,15 +202,3 @@ def test_tracks_ask_for_the_named_emotion_and_stay_in_range():
         assert track.min() >= 0 and track.sum(1).max() <= 1 + 1e-6
     constant = emotion.sample_track(np.random.default_rng(0), 100, 3, varied=False)
     assert np.ptp(constant, axis=0).max() == 0 and (constant > 0).any(0).sum() == 1
-
-
-def test_a_pool_holds_the_clips(tmp_path):
-    kw = dict(seconds=1, voice="formant", features=lambda a: a[::640, None])
-    clips.build_clip_pool(tmp_path / "pool", 7, 2, keep_audio=True, **kw)
-    clip = clips.clip(7, 1, **kw)
-    load = lambda name: np.load(tmp_path / "pool" / f"{name}.npy")  # noqa: E731
-    assert np.array_equal(load("motion")[1], clip["motion"])
-    np.testing.assert_allclose(load("units")[1], clip["units"], atol=1e-3)  # stored in half
-    assert load("features").dtype == np.float16 and load("audio").dtype == np.int16
-    stored = json.loads((tmp_path / "pool" / "phonemes.json").read_text())[1]
-    assert [p[0] for p in stored] == [p.name for p in clip["phonemes"]]

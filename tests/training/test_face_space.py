@@ -2,23 +2,26 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from playmate_jax.configuration import from_values
+from playmate_jax.data.synthetic_pairs import SyntheticPairBatch, SyntheticPairs
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
 from playmate_jax.hub.weights import check_tree, load_weights
+from playmate_jax.losses import face_space as losses_of_faces
 from playmate_jax.losses import reconstruction as losses
 from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.synthetic.expression import BASIS, UNIT
 from playmate_jax.synthetic.keypoints import pose_keypoints
 from playmate_jax.synthetic.pool import build_pool
-from playmate_jax.training import face_space, load_config, train
+from playmate_jax.training import load_config, train
 from playmate_jax.training.loop import LoopConfig
-from playmate_jax.training.synthetic_pairs import SyntheticPairs
+from tests.data.made_up_records import assert_batch
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +54,14 @@ def shrunk(pool):
 def test_shipped_configuration_shrunk_trains_saves_resumes_and_exports(pool, tmp_path):
     config = shrunk(pool)
     loop = LoopConfig(log_every=1, checkpoint_minutes=0, checkpoint_every=1)
-    stage = dataclasses.replace(config.stage(), evals={})
-    whole = train(stage, tmp_path / "a", 3, loop=loop, quiet=True)
+    stage = config.stage()
+    once = dataclasses.replace(stage, step=chex.assert_max_traces(stage.step, n=1))
+    whole = train(once, tmp_path / "a", 3, loop=loop, quiet=True)
+    chex.assert_tree_all_finite(whole.state)
+    stage = dataclasses.replace(stage, evals={})
     train(stage, tmp_path / "b", 2, loop=loop, quiet=True)
     rest = train(stage, tmp_path / "b", 3, loop=loop, quiet=True)
-    for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(rest.state), strict=True):
-        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    chex.assert_trees_all_equal(whole.state, rest.state)
     stage.export(rest.state, tmp_path / "weights")
     values, params, card = load_weights(tmp_path / "weights")
     assert values.pop("kind") == "renderer" and values.pop("crop")["scale"] == 2.23
@@ -84,25 +89,31 @@ def test_batches_follow_from_seed_and_number(pool):
     for _ in range(3):
         next(first)
     a, b = next(first), next(later)
-    assert a.keys() == b.keys() and a["image_more"].shape == (2, 64, 64, 3)
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name])
+    assert a["image_more"].shape == (2, 64, 64, 3)
+    chex.assert_trees_all_equal(a, b)
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_a_batch_is_what_its_type_says(pool, more):
+    batch = next(SyntheticPairs(pool).batches(0, 0, 2, more=more))
+    assert_batch(batch, SyntheticPairBatch)
+    assert ("image_more" in batch) == (more > 0)
 
 
 def test_motion_loss_is_zero_at_the_truth_and_counts_a_shut_lid(pool):
     batch = SyntheticPairs(pool).pairs(np.array([0]), np.array([0]), np.array([1]))
-    truth = face_space.motion_truth(batch)
-    loss, metrics = face_space.motion_loss(truth, truth)
+    truth = losses_of_faces.motion_truth(batch)
+    loss, metrics = losses_of_faces.motion_loss(truth, truth)
     np.testing.assert_allclose(loss, 0.0, atol=1e-6)
     moved = truth["delta"] + 0.5 * BASIS[UNIT["lid_l"]].reshape(21, 3)
-    loss, metrics = face_space.motion_loss(dict(truth, delta=moved), truth)
+    loss, metrics = losses_of_faces.motion_loss(dict(truth, delta=moved), truth)
     np.testing.assert_allclose(metrics["m_lid"], 0.25, atol=1e-4)  # 0.5 on one lid of two
 
 
 def test_true_keypoints_are_equation_1_of_the_pool(pool):
     pairs = SyntheticPairs(pool)
     batch = pairs.pairs(np.array([2]), np.array([1]), np.array([2]))
-    found = face_space.true_keypoints(batch)
+    found = losses_of_faces.true_keypoints(batch)
     for frame, x in zip((1, 2), found, strict=True):
         told = pairs.pool.units[2, frame], pairs.pool.pose[2, frame]
         wanted = pose_keypoints(pairs.pool.x_c[2], *told)

@@ -4,11 +4,14 @@ import dataclasses
 import json
 import os
 import signal
+import struct
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from playmate_jax.errors import UserError
 from playmate_jax.training import LoopConfig, Stage, TrainState, train
@@ -45,10 +48,6 @@ def toy(total_steps=12, poison_at=None, on_batch=lambda n: None):
     return Stage("toy", init, step, batches, {"test": lambda s: {"count": int(s.count)}})
 
 
-def leaves(state):
-    return [np.asarray(x) for x in jax.tree.leaves(state)]
-
-
 def test_resume_equals_uninterrupted_run_bit_for_bit(tmp_path):
     whole = train(toy(), tmp_path / "a", 12, loop=LOOP, quiet=True)
 
@@ -60,8 +59,7 @@ def test_resume_equals_uninterrupted_run_bit_for_bit(tmp_path):
     assert half.interrupted and half.step == 7
     rest = train(toy(), tmp_path / "b", 12, loop=LOOP, quiet=True)
     assert rest.step == 12 and not rest.interrupted
-    for a, b in zip(leaves(whole.state), leaves(rest.state), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(whole.state, rest.state)
 
 
 def test_each_step_is_logged_once_after_a_resume(tmp_path):
@@ -77,7 +75,41 @@ def test_nan_names_the_steps_and_is_never_saved(tmp_path):
     with pytest.raises(FloatingPointError, match=r"loss not finite in steps 5\.\.8"):
         train(toy(poison_at=5), tmp_path, 12, loop=LOOP, quiet=True)
     resumed = train(toy(), tmp_path, 12, loop=LOOP, quiet=True)
-    assert all(np.isfinite(x).all() for x in leaves(resumed.state))
+    chex.assert_tree_all_finite(resumed.state)
+
+
+def test_a_run_compiles_its_step_once(tmp_path):
+    stage = toy()
+    once = dataclasses.replace(stage, step=chex.assert_max_traces(stage.step, n=1))
+    train(once, tmp_path, 12, loop=LOOP, quiet=True)
+
+
+def scalars(workdir) -> dict[str, dict[int, float]]:
+    """What TensorBoard would show: name -> step -> value, of all files but for what is purged."""
+    found: dict[str, dict[int, float]] = {}
+    for path in sorted(workdir.glob("events.out.tfevents.*")):
+        data = path.read_bytes()
+        while data:
+            (size,) = struct.unpack("<Q", data[:8])
+            event = Event.FromString(data[12 : 12 + size])
+            data = data[16 + size :]
+            if event.session_log.status == SessionLog.START:
+                for values in found.values():
+                    for step in [step for step in values if step >= event.step]:
+                        del values[step]
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+def test_tensorboard_shows_what_metrics_jsonl_says_after_a_resume_too(tmp_path):
+    train(toy(), tmp_path, 6, loop=LOOP, quiet=True)
+    train(toy(), tmp_path, 12, loop=LOOP, quiet=True)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    for name, values in scalars(tmp_path).items():
+        wanted = {row["step"]: row[name] for row in rows if name in row}
+        assert values == pytest.approx(wanted, rel=1e-6)  # events hold float32
+    assert {"loss", "test/count"} == scalars(tmp_path).keys()
 
 
 def test_another_seed_is_refused(tmp_path):
@@ -117,3 +149,27 @@ def test_schedule_warms_up_holds_and_ends_at_zero():
     assert float(rate(10)) == float(rate(49)) == 2.0
     np.testing.assert_allclose(float(rate(75)), 1.0, atol=1e-6)
     assert float(rate(100)) == 0.0
+
+
+def test_rates_scale_the_steps_of_the_first_name_that_matches():
+    """One step of Adam moves every number by the learning rate, times the rate of its name."""
+    params = {name: {"kernel": jnp.ones((2, 3))} for name in ("head_exp", "head_t", "trunk")}
+    rates = ((r"^head_exp/", 0.1), (r"^head_", 0.5))
+    config = OptimizerConfig(learning_rate=0.01, warmup_share=0.1, clip_norm=1e9, rates=rates)
+    tx = optimizer(config, 10)
+    updates, _ = tx.update(jax.tree.map(jnp.ones_like, params), tx.init(params), params)
+    found = {name: float(-update["kernel"].mean()) for name, update in updates.items()}
+    # Adam's first update is g / (|g| + eps): 1 to 1e-8
+    wanted = {"head_exp": 0.001, "head_t": 0.005, "trunk": 0.01}
+    assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def test_rates_change_nothing_about_what_the_optimiser_remembers():
+    """A checkpoint's optimiser has one form, so older ones stay readable."""
+    params = {"a": {"kernel": jnp.ones(3)}}
+    forms = []
+    for rates in ((), (("a", 0.5),)):
+        state = optimizer(OptimizerConfig(rates=rates), 10).init(params)
+        forms.append([jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(state)])
+    plain, scaled = forms
+    assert [name.replace("[3]", "[2]") for name in scaled] == plain

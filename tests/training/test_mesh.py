@@ -7,17 +7,16 @@ import textwrap
 
 PROGRAM = textwrap.dedent(
     """
-    import sys, jax, numpy as np
+    import sys, chex, jax
     sys.path.insert(0, "tests/training")
-    from test_loop import toy, leaves, LOOP
+    from test_loop import toy, LOOP
     from playmate_jax.training import train
     from playmate_jax.parallel.mesh import data_mesh
     assert len(jax.devices()) == 8
     mesh = data_mesh(jax.devices()[:1])
     one = train(toy(), sys.argv[1] + "/1", 6, loop=LOOP, mesh=mesh, quiet=True)
     all_ = train(toy(), sys.argv[1] + "/8", 6, loop=LOOP, quiet=True)
-    for a, b in zip(leaves(one.state), leaves(all_.state), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    chex.assert_trees_all_close(one.state, all_.state, rtol=1e-5, atol=1e-7)
     """
 )
 

@@ -1,52 +1,64 @@
 """Stages 1 and 2 on random clips of a tiny size."""
 
 import dataclasses
+import json
+from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from playmate_jax.configs import demo_stage1
+from playmate_jax.configuration import from_values
+from playmate_jax.data.motion_batch import MotionBatch
+from playmate_jax.data.motion_data import MotionData
+from playmate_jax.data.speech_noise import SpeechNoise
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.generate import load_motion_model
 from playmate_jax.losses.motion import LossConfig, motion_loss
+from playmate_jax.losses.readouts import ReadoutConfig, readout
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
-from playmate_jax.motion.layout import EXPRESSION
+from playmate_jax.motion.layout import EYE_KEYPOINTS, LIP_KEYPOINTS
 from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.synthetic.expression import BASIS, UNITS
 from playmate_jax.training.experiment import load_config
 from playmate_jax.training.loop import LoopConfig, train
-from playmate_jax.training.motion_clips import (
-    SpeechNoise,
-    WindowBatches,
-    clip_statistics,
-    open_clips,
-    random_clips,
-    training_windows,
-)
 from playmate_jax.training.optimizer import OptimizerConfig
-from playmate_jax.training.stage1 import READ_UNITS, Stage1Config, stage1, unit_readout
+from playmate_jax.training.stage1 import Stage1Config, stage1
 from playmate_jax.training.stage2 import Stage2Config, partition, stage2
+from tests.data.made_up_records import assert_batch, random_records
 
 WINDOW = WindowConfig(16, 4)
-WINDOWS = training_windows(WINDOW, SpeechNoise())
 MODEL = MotionModelConfig(
     generator=MotionDenoiserConfig(
         speech_size=8, width=16, condition_width=8, layers=1, heads=2, feed_forward=16,
         kernel_size=3, dropout=0.0, prediction="x0", window=WINDOW,
     )
 )  # fmt: skip
-LOSS = LossConfig(velocity_weight=1.0, pose_velocity_weight=1.0, readout_weight=0.1)
+READOUT = demo_stage1.config().loss.readout
+LOSS = LossConfig(
+    velocity_weight=1.0, pose_velocity_weight=1.0, readout_weight=0.1, readout=READOUT
+)
 FAST = OptimizerConfig(learning_rate=3e-3)
 QUIET = LoopConfig(checkpoint_minutes=0)
 
 
 @pytest.fixture(scope="module")
 def clips():
-    return random_clips(0, n=5, frames=60, features=8)
+    return MotionData(random_records(0, n=5, frames=60, features=8))
+
+
+@pytest.fixture(scope="module")
+def batch(clips):
+    """A window, as stage 1 sees it."""
+    config = Stage1Config(steps=1, clips="")
+    with clips.batches(clips.statistics, 1, config.windows(WINDOW))(0, 0) as batches:
+        return jax.tree.map(jnp.asarray, next(batches))
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +81,6 @@ def trained(clips, tmp_path_factory):
 
 
 def test_stage_1_learns(trained):
-    import json
-
     rows = [json.loads(x) for x in (trained / "stage1" / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["loss"] < 1.6 and {"diffusion", "velocity", "readout"} <= rows[-1].keys()
 
@@ -79,8 +89,8 @@ def test_in_stage_2_no_bit_of_stage_1_changes(trained):
     _, before, _ = load_weights(trained / "stage1" / "weights")
     _, after, _ = load_weights(trained / "stage2" / "weights")
     assert jax.tree.structure(before["generator"]) == jax.tree.structure(after["generator"])
-    jax.tree.map(np.testing.assert_array_equal, before["generator"], after["generator"])
-    jax.tree.map(np.testing.assert_array_equal, before["statistics"], after["statistics"])
+    for name in ("generator", "statistics"):
+        chex.assert_trees_all_equal(before[name], after[name])
 
 
 def test_stage_2_trains_the_controller(trained):
@@ -100,33 +110,44 @@ def test_a_rule_that_freezes_nothing_is_an_error():
         partition({"a": {"b": np.zeros(1)}}, "^generator/")
 
 
-def test_batch_n_depends_on_seed_and_n_alone(clips):
-    batches = WindowBatches(clips, clip_statistics(clips), 3, WINDOWS)
-    straight = batches(7, 0)
-    for _ in range(3):
-        next(straight)
-    resumed = next(batches(7, 3))
-    jax.tree.map(np.testing.assert_array_equal, next(straight), resumed)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_batch_is_what_its_type_says_before_and_inside_the_step(number, clips, trained, tmp_path):
+    """Keys, shapes and dtypes of `MotionBatch`, for the pipeline's arrays and the step's tracers;
+    and a whole run compiles its step once."""
+    stage = a_stage(number, clips, trained)
+    seen = []
+
+    def step(state, batch, key):
+        seen.append(batch)
+        assert_batch(batch, MotionBatch)
+        return stage.step(state, batch, key)
+
+    with stage.batches(0, 0) as batches:
+        assert_batch(next(batches), MotionBatch)
+    chex.clear_trace_counter()  # it counts by name, and the name is taken by the other stage
+    once = dataclasses.replace(stage, step=chex.assert_max_traces(step, n=1))
+    done = train(once, tmp_path, 4, loop=QUIET, quiet=True)
+    assert len(seen) == 1 and done.step == 4
+    chex.assert_tree_all_finite(done.state)
 
 
-def test_windows_line_up_with_their_speech(clips):
-    marked = dataclasses.replace(
-        clips,
-        features=np.broadcast_to(np.arange(60.0)[None, :, None], clips.features.shape),
-        emotion=np.broadcast_to(np.arange(60.0)[None, :, None], clips.emotion.shape),
-    )
-    batch = next(WindowBatches(marked, clip_statistics(clips), 8, WINDOWS)(0, 0))
-    frames = batch["emotion"][..., 0]
-    same = clip_statistics(clips).normalized_speech(frames[..., None] * np.ones(8))
-    np.testing.assert_allclose(batch["speech"], same, atol=1e-4)
-    inside = np.diff(frames, axis=1)
-    assert set(np.unique(inside)) <= {0.0, 1.0}
-    assert (batch["has_previous"] == (frames[:, 0] != frames[:, 4])).all()
+def a_stage(number, clips, trained, **changes):
+    """A shipped configuration of stage 1 or 2, on a tiny model."""
+    if number == 1:
+        return stage1(dataclasses.replace(shipped("demo_stage1"), model=MODEL, **changes), clips)
+    _, params, _ = load_weights(trained / "stage1" / "weights")
+    emotion = EmotionConfig(heads=2, condition_width=8)
+    config = dataclasses.replace(shipped("demo_stage2"), emotion=emotion, **changes)
+    return stage2(config, MODEL, params, clips)
 
 
-def test_a_folder_without_clips_is_told(tmp_path):
-    with pytest.raises(UserError, match="features"):
-        open_clips(str(tmp_path))
+def shipped(name):
+    return load_config(Path(__file__).parents[2] / "configs" / f"{name}.py")
+
+
+def test_a_folder_without_clips_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="expected a prepared data set"):
+        Stage1Config(steps=1, clips=str(tmp_path)).stage()
 
 
 @pytest.mark.parametrize(
@@ -140,37 +161,28 @@ def test_a_folder_without_clips_is_told(tmp_path):
         "paper_stage2",
     ],
 )
-def test_shipped_configurations_load(name, request):
-    config = load_config(request.config.rootpath / "configs" / f"{name}.py")
+def test_shipped_configurations_load_and_are_plain_values(name):
+    config = shipped(name)
     assert config.steps > 0
+    values = json.loads(json.dumps(config.description()))
+    assert from_values(type(config), {**values, "workers": config.workers}) == config
+    assert len(json.dumps(values["loss"])) < 1000  # names of readings, no matrix
 
 
-@pytest.mark.parametrize("name", ["demo_stage1", "demo_stage2"])
-def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(
-    name, clips, trained, tmp_path, request
-):
-    config = load_config(request.config.rootpath / "configs" / f"{name}.py")
-    config = dataclasses.replace(config, steps=3, batch_size=2)
-    if name == "demo_stage1":
-        stage = stage1(dataclasses.replace(config, model=MODEL), clips)
-    else:
-        _, params, _ = load_weights(trained / "stage1" / "weights")
-        emotion = EmotionConfig(heads=2, condition_width=8)
-        stage = stage2(dataclasses.replace(config, emotion=emotion), MODEL, params, clips)
+@pytest.mark.parametrize("number", [1, 2])
+def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(number, clips, trained, tmp_path):
+    stage = a_stage(number, clips, trained, steps=3, batch_size=2)
     whole = train(stage, tmp_path / "a", 3, loop=QUIET, quiet=True)
     train(stage, tmp_path / "b", 2, loop=QUIET, quiet=True)
     rest = train(stage, tmp_path / "b", 3, loop=QUIET, quiet=True)
-    jax.tree.map(np.testing.assert_array_equal, whole.state, rest.state)
+    chex.assert_trees_all_equal(whole.state, rest.state)
 
 
 @pytest.mark.parametrize("limit", [1.0, 5.0])
-def test_a_window_counts_by_its_signal_to_noise_ratio(clips, limit):
+def test_a_window_counts_by_its_signal_to_noise_ratio(clips, batch, limit):
     """One window: its loss is `limit`-clamped SNR times the plain one, in every part."""
-    batch = jax.tree.map(
-        jnp.asarray, next(WindowBatches(clips, clip_statistics(clips), 1, WINDOWS)(0, 0))
-    )
     params = {"generator": init_generator(MODEL.generator, jax.random.key(0))}
-    readout = unit_readout(clip_statistics(clips), clips)
+    units = readout(READOUT, clips.statistics.motion, clips.expressions)
     bars = np.asarray(MODEL.schedule.build().alphas_bar)
     counted = dataclasses.replace(LOSS, snr_limit=limit)
     weights = []
@@ -178,8 +190,8 @@ def test_a_window_counts_by_its_signal_to_noise_ratio(clips, limit):
         key = jax.random.key(seed)
         step = int(jax.random.randint(jax.random.split(key, 4)[0], (1,), 0, len(bars))[0])
         weight = np.clip(bars[step] / (1 - bars[step]), 1, limit)
-        plain, one = motion_loss(LOSS, MODEL, params, batch, key, readout)
-        total, other = motion_loss(counted, MODEL, params, batch, key, readout)
+        plain, one = motion_loss(LOSS, MODEL, params, batch, key, units)
+        total, other = motion_loss(counted, MODEL, params, batch, key, units)
         for name in ("diffusion", "velocity", "readout"):
             assert float(other[name]) == pytest.approx(weight * float(one[name]), rel=1e-4)
         assert float(other["expression_error"]) == pytest.approx(float(one["expression_error"]))
@@ -189,11 +201,37 @@ def test_a_window_counts_by_its_signal_to_noise_ratio(clips, limit):
 
 def test_units_are_read_in_their_own_std(clips):
     """A clip's units, read from its normalised motion, have the weights as their std."""
-    statistics = clip_statistics(clips)
-    delta = clips.motion[:, ::5, EXPRESSION].reshape(-1, 63)
-    normalized = delta / np.asarray(statistics.motion.expression_std)
-    read = (normalized @ unit_readout(statistics, clips).matrix).std(0)
-    np.testing.assert_allclose(read, list(READ_UNITS.values()), rtol=1e-4)
+    statistics = clips.statistics.motion
+    normalized = clips.expressions / np.asarray(statistics.expression_std)
+    read = normalized @ readout(READOUT, statistics, clips.expressions).matrix
+    np.testing.assert_allclose(read.std(0), [w for _, w in READOUT.weights], rtol=1e-4)
+
+
+def test_in_liveportraits_space_lips_and_eyes_are_read_alone(clips):
+    """The readout of a configuration that names none: coordinates of the keypoints of lips and
+    eyes in their own std, and no event."""
+    statistics = clips.statistics.motion
+    found = readout(ReadoutConfig(), statistics, clips.expressions)
+    read = (clips.expressions / np.asarray(statistics.expression_std)) @ found.matrix
+    lips, eyes = 3 * len(LIP_KEYPOINTS), 3 * len(EYE_KEYPOINTS)
+    np.testing.assert_allclose(read.std(0), [1.0] * lips + [0.5] * eyes, rtol=1e-4)
+    others = sorted(set(range(21)) - {*LIP_KEYPOINTS, *EYE_KEYPOINTS})
+    assert not found.matrix.reshape(21, 3, -1)[others].any()
+    frame = jnp.ones((1, 1, 63))
+    assert float(found.frame_weights(frame, event_weight=4.0)[0, 0, 0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (ReadoutConfig("syntetic_faces"), "mean 'synthetic_faces'"),
+        (ReadoutConfig("synthetic_faces", (("jow", 1.0),)), "mean 'jaw'"),
+        (ReadoutConfig(event="close"), "readings of liveportrait out of lips, eyes, found 'close'"),
+    ],
+)
+def test_a_reading_that_is_not_there_is_an_error(config, message, clips):
+    with pytest.raises(UserError, match=message):
+        readout(config, clips.statistics.motion, clips.expressions)
 
 
 def test_speech_noise_reaches_its_share_of_windows_and_its_level():
@@ -209,11 +247,11 @@ def test_speech_noise_reaches_its_share_of_windows_and_its_level():
 
 def test_the_event_of_the_readout_is_lips_that_meet(clips):
     """The event is read from normalised motion: 0 at rest, 1 where lips meet."""
-    statistics = clip_statistics(clips)
-    readout = unit_readout(statistics, clips)
-    mean, std = statistics.motion.expression_mean, statistics.motion.expression_std
+    statistics = clips.statistics.motion
+    found = readout(READOUT, statistics, clips.expressions)
+    mean, std = statistics.expression_mean, statistics.expression_std
     for closed in (0.0, 0.4, 1.0):
         expression = closed * BASIS[UNITS.index("close")]
         frame = jnp.asarray((expression - mean) / std, jnp.float32)[None, None]
-        counts = readout.counts(frame, event_weight=4.0)
-        assert float(counts[0, 0, 0]) == pytest.approx(1 + 4 * closed, abs=1e-3)
+        weights = found.frame_weights(frame, event_weight=4.0)
+        assert float(weights[0, 0, 0]) == pytest.approx(1 + 4 * closed, abs=1e-3)

@@ -4,11 +4,13 @@ import dataclasses
 import json
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
 
 from playmate_jax.data.mixture import mixture_statistics, open_mixture
+from playmate_jax.data.motion_data import MotionData
 from playmate_jax.data.records import Clip
 from playmate_jax.data.shards import ShardWriter, shard_name, write_checksums, write_metadata
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
@@ -22,7 +24,6 @@ from playmate_jax.motion.normalization import Statistics
 from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.optimizer import OptimizerConfig
-from playmate_jax.training.prepared_clips import PreparedClips
 from playmate_jax.training.stage1 import Stage1Config
 from playmate_jax.training.stage2 import Stage2Config
 
@@ -84,7 +85,7 @@ def test_stage_1_resumes_as_if_uninterrupted(config, tmp_path):
     whole = train(config.stage(), tmp_path / "a", 3, loop=QUIET, quiet=True)
     train(config.stage(), tmp_path / "b", 2, loop=QUIET, quiet=True)
     rest = train(config.stage(), tmp_path / "b", 3, loop=QUIET, quiet=True)
-    jax.tree.map(np.testing.assert_array_equal, whole.state, rest.state)
+    chex.assert_trees_all_equal(whole.state, rest.state)
 
 
 def test_another_number_of_workers_is_no_other_configuration(config, tmp_path, capsys):
@@ -151,7 +152,7 @@ def test_data_of_two_encoders_are_not_mixed(tmp_path):
     told(roots[0], "hubert")
     told(roots[1], "wav2vec2")
     with pytest.raises(UserError, match="hubert and wav2vec2"):
-        _ = PreparedClips(",".join(roots)).speech
+        _ = MotionData(",".join(roots)).speech
 
 
 def test_statistics_are_the_stored_ones_merged(folders, capsys):
@@ -159,7 +160,7 @@ def test_statistics_are_the_stored_ones_merged(folders, capsys):
     found = mixture_statistics(parts)
     assert (found.clips, found.frames) == (7, 30 + 50 + 70 + 90 + 150)
     assert capsys.readouterr().err == ""
-    found = PreparedClips(",".join(folders)).statistics
+    found = MotionData(",".join(folders)).statistics
     clips = [a_clip(n, 30 + 20 * n) for n in range(4)] + [a_clip(n, 50) for n in range(4, 7)]
     speech = np.concatenate([clip.features for clip in clips]).astype(np.float64)
     np.testing.assert_allclose(found.speech_mean, speech.mean(0), atol=1e-6)
@@ -168,9 +169,9 @@ def test_statistics_are_the_stored_ones_merged(folders, capsys):
 def test_what_was_not_stored_is_measured_once(tmp_path, capsys):
     clips = [a_clip(n, 40) for n in range(3)]
     folder = prepared(tmp_path / "tfds", clips, stored=False)
-    measured = PreparedClips(folder).statistics.to_tree()
+    measured = MotionData(folder).statistics.to_tree()
     assert "measuring its clips" in capsys.readouterr().err
-    stored = PreparedClips(prepared(tmp_path / "whole", clips)).statistics.to_tree()
-    jax.tree.map(np.testing.assert_array_equal, measured, stored)
-    assert PreparedClips(folder).speech_size == SPEECH
+    stored = MotionData(prepared(tmp_path / "whole", clips)).statistics.to_tree()
+    chex.assert_trees_all_equal(measured, stored)
+    assert MotionData(folder).speech_size == SPEECH
     assert "measuring" not in capsys.readouterr().err

@@ -36,7 +36,7 @@ class Group:
 
 
 def group_drops(dropped: Iterable[Dropped]) -> list[Group]:
-    """All drops in groups, the largest first."""
+    """Groups drops by stage and kind of reason, the largest group first."""
     groups: dict[tuple[str, str], Group] = {}
     common: dict[tuple[str, str], list[str]] = {}  # particulars that all of a group share
     for drop in dropped:

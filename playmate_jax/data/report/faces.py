@@ -1,7 +1,7 @@
-"""Contact sheets: which clips are shown, and their faces small, with the mesh over them.
+"""Contact sheets: the clips that are shown, and small images of their faces under the mesh.
 
-Clips are drawn by a hash of their id, so that the same set always shows the same faces and sets
-that differ in one clip show nearly the same; speakers come once each before any comes twice.
+Clips are chosen by a hash of their id, so that the same set always shows the same faces and sets
+that differ in one clip show nearly the same; every speaker comes once before any comes twice.
 """
 
 import base64
@@ -48,8 +48,8 @@ class Face:
     Attributes:
       image: a data URI.
       lines, dots: SVG paths of the mesh, the image being `GRID` x `GRID`; "" without landmarks.
-      caption: what stands under it.
-      says: what is said when it is pointed at.
+      caption: the text under it.
+      says: its tooltip.
     """
 
     image: str
@@ -71,7 +71,7 @@ def draw_order(ids: Sequence[str], speakers: Sequence[str]) -> list[int]:
 
 
 def faces_of(record: Mapping[str, Any], places: Iterable[int], caption: str = "") -> list[Face]:
-    """Some of a record's images; without a `caption` each is told by its time."""
+    """Images of a record at `places` among its frames; captions are `caption`, or their times."""
     found = []
     for k in places:
         image = cv2.imdecode(np.frombuffer(record["frames"][k], np.uint8), cv2.IMREAD_COLOR)

@@ -1,4 +1,4 @@
-"""What the page shows of motion: angles, energy of keypoint groups, and clips over time."""
+"""Plots of motion: head angles, energy of keypoint groups, and single clips over time."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ from jaxtyping import Float
 from playmate_jax.data.report.plots import Plot, Tick, axis, band, curve, histogram, span
 from playmate_jax.motion.layout import (
     ANGLES,
+    AUDIO_HZ,
     EXPRESSION,
     EYE_KEYPOINTS,
     FPS,
     KEYPOINTS,
     LIP_KEYPOINTS,
+    SAMPLES_PER_FRAME,
 )
 
 ANGLE_NAMES = ("pitch", "yaw", "roll")
@@ -31,32 +33,33 @@ PARTS = 2  # of a frame, in the outline of the sound
 
 
 def energy(motion: Float[np.ndarray, "t 70"]) -> dict[str, float]:
-    """How far each group's keypoints are from their mean over the clip (root mean square)."""
+    """Root mean square distance of each group's keypoints from their mean over the clip."""
     points = motion[:, EXPRESSION].reshape(-1, KEYPOINTS, 3).astype(np.float64)
     moved = np.square(points - points.mean(0)).sum(-1).mean(0)
     return {name: float(np.sqrt(moved[list(keys)].mean())) for name, keys in GROUPS.items()}
 
 
 def stillness(motion: Float[np.ndarray, "t 70"]) -> str:
-    """What never moves, or ""."""
+    """Which of lips and head never move, as a phrase; "" if both do."""
     lips_still = energy(motion)["lips"] < STILL_EXPRESSION
     head_still = bool((motion[:, ANGLES].std(0) < STILL_DEG).all())
     return " and ".join(["the lips"] * lips_still + ["the head"] * head_still)
 
 
 class Movement:
-    """Sums up the motion of clips: `add` each, then read the plots."""
+    """Collects the motion of clips: `add` each, then take the plots."""
 
     def __init__(self) -> None:
         self.angles: list[np.ndarray] = []
         self.energies: list[dict[str, float]] = []
 
     def add(self, motion: Float[np.ndarray, "t 70"]) -> None:
+        """Adds the motion of one clip to the plots."""
         self.angles.append(motion[:, ANGLES].astype(np.float32))
         self.energies.append(energy(motion))
 
     def plots_of_pose(self) -> list[Plot]:
-        """Three histograms of frames on one axis."""
+        """Histograms of pitch, yaw and roll over frames, on one axis."""
         angles = np.concatenate(self.angles) if self.angles else np.zeros((0, 3), np.float32)
         limits = span([angles.ravel()])
         return [
@@ -65,7 +68,7 @@ class Movement:
         ]
 
     def plots_of_expression(self) -> list[Plot]:
-        """Three histograms of clips on one axis."""
+        """Histograms of the energy of each keypoint group over clips, on one axis."""
         values = {name: np.array([e[name] for e in self.energies]) for name in GROUPS}
         limits = (0.0, span(values.values())[1])
         return [histogram(name, {"kept": v}, limits) for name, v in values.items()]
@@ -73,7 +76,7 @@ class Movement:
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """One clip over time; curves as points of SVG polylines, the sound as those of a polygon."""
+    """One clip over time: curves as points of SVG polylines, the sound as points of a polygon."""
 
     caption: str
     angles: tuple[tuple[str, str], ...]
@@ -86,7 +89,7 @@ class Trace:
 
 
 def trace_of(record: Mapping[str, Any], caption: str, shown_s: int = SHOWN_S) -> Trace:
-    """The first seconds: angles, heights of the lips' keypoints, the sound's outline.
+    """The first seconds of a record: angles, heights of lip keypoints, outline of the sound.
 
     Angles are about the clip's medians, so that all three fit one axis; so are the lips.
     """
@@ -103,15 +106,15 @@ def trace_of(record: Mapping[str, Any], caption: str, shown_s: int = SHOWN_S) ->
         ticks,
         tuple(curve(column, -reach, reach, length) for column in lips.T),
         f"\N{PLUS-MINUS SIGN}{reach:.2g}",
-        band(envelope(record["audio"][: shown_s * 16000]), length * PARTS),
+        band(envelope(record["audio"][: shown_s * AUDIO_HZ]), length * PARTS),
         tuple(Tick(100 * s / shown_s, f"{s} s") for s in range(0, shown_s + 1, 2)),
         100 * len(motion) / length,
     )
 
 
 def envelope(audio: np.ndarray) -> Float[np.ndarray, "n"]:
-    """Root mean square of every half frame, 1 being as loud as the loudest hundredth."""
-    size = 640 // PARTS
+    """Root mean square of every half frame, as a share of the 99th percentile, at most 1."""
+    size = SAMPLES_PER_FRAME // PARTS
     sound = audio[: len(audio) // size * size].reshape(-1, size).astype(np.float64)
     level = np.sqrt(np.square(sound).mean(1))
     loud = np.percentile(level, 99) if level.size else 0.0

@@ -1,4 +1,4 @@
-"""The page: what a survey found, in the shape that the template draws."""
+"""The page: a survey as the values that the template shows."""
 
 import json
 import os
@@ -46,13 +46,13 @@ def write_report(
     output: str | os.PathLike | None = None,
     progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
 ) -> Path:
-    """Writes the page about a prepared folder and returns where it is.
+    """Writes the page about a prepared folder and returns its path.
 
     Args:
       output: the file; None: report.html in the folder. An earlier one is replaced.
 
     Raises:
-      UserError: it is no prepared folder, or the page cannot be written.
+      UserError: the folder is no finished preparation, or the page cannot be written.
     """
     folder = Path(folder)
     output = Path(output) if output else folder / NAME
@@ -72,7 +72,7 @@ def write_report(
 
 
 def render(found: Survey) -> str:
-    """The page as text: the same survey gives the same page."""
+    """The page as HTML text; the same survey gives the same text."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -105,6 +105,7 @@ def _context(found: Survey) -> dict[str, Any]:
         expression=found.movement.plots_of_expression() if found.looked_at else [],
         traces=found.traces,
         duration=histogram("length, seconds", {"kept": clips.seconds}, bins=30),
+        pitch=_pitch(found),
         tables=_tables(found),
         emotions=_emotions(found.clips),
         quality=_quality(found),
@@ -127,8 +128,8 @@ def _context(found: Survey) -> dict[str, Any]:
 def _subtitle(found: Survey) -> str:
     kinds = " and ".join(records.name for records in found.sets) or "no data set"
     origins = Counter(found.clips.datasets).most_common()
-    told = ", ".join(f"{name} ({count:,})" for name, count in origins[:ROWS])
-    return f"{kinds}; clips of {told}" if told else kinds
+    named = ", ".join(f"{name} ({count:,})" for name, count in origins[:ROWS])
+    return f"{kinds}; clips of {named}" if named else kinds
 
 
 def _motion_note(found: Survey) -> str:
@@ -137,9 +138,18 @@ def _motion_note(found: Survey) -> str:
     return f"Of {'all clips' if found.looked_at >= count else which}."
 
 
+def _pitch(found: Survey) -> Plot | None:
+    """A histogram of the median pitch of a few clips; None if no voice was heard in them."""
+    pitches = np.array(found.pitches_hz)
+    if not np.isfinite(pitches).any():
+        return None
+    title = f"pitch of the voice, Hz (medians of {len(pitches)} clips)"
+    return histogram(title, {"kept": pitches[np.isfinite(pitches)]}, bins=24)
+
+
 def _tables(found: Survey) -> list[dict[str, Any]]:
     clips = found.clips
-    languages = ["not told" if not name else name for name in clips.languages]
+    languages = [name or "unknown" for name in clips.languages]
     tables = [dict(title="language", rows=_counts(languages))]
     if len(set(clips.datasets)) > 1:
         tables.append(dict(title="source data set", rows=_counts(clips.datasets)))
@@ -230,8 +240,8 @@ def _group(group) -> dict[str, Any]:
 
 
 def _scores(quality: Mapping[str, float]) -> str:
-    told = [f"{name.replace('_', ' ')} {number(v)}" for name, v in sorted(quality.items())]
-    return " · ".join(told)
+    scores = [f"{name.replace('_', ' ')} {number(v)}" for name, v in sorted(quality.items())]
+    return " · ".join(scores)
 
 
 def _value(value: Any) -> str:

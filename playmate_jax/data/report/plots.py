@@ -1,4 +1,4 @@
-"""Plots as numbers: what the page's template draws as SVG, in hundredths of the plot's box.
+"""Plots as numbers for the page's template, which draws them as SVG, in hundredths of their box.
 
 x runs to the right and y down, both 0 to 100; text stands beside the SVG as HTML, so that a plot
 may be stretched to any width and its labels stay legible. Colours are names of classes of the
@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 BINS = 36
-# Classes of colours, and what is said of them.
+# Classes of colours, and their part of a tooltip.
 SAID = {"kept": "", "beyond": ", dropped beyond the threshold", "other": ", dropped otherwise"}
 
 
 class Bar(NamedTuple):
-    """A rectangle, the class of its colour and what is said when it is pointed at."""
+    """A rectangle of a histogram, the class of its colour, and its tooltip."""
 
     x: float
     y: float
@@ -29,7 +29,7 @@ class Bar(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A place on an axis, and its label."""
+    """A place on an axis, 0 to 100, and its label."""
 
     at: float
     text: str
@@ -37,14 +37,14 @@ class Tick(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Plot:
-    """One small plot.
+    """One small histogram, ready to be drawn.
 
     Attributes:
-      title: what is counted, with its unit.
-      bars: a histogram's.
+      title: the quantity on the horizontal axis, with its unit.
+      bars: from left to right, stacked.
       ticks: of the horizontal axis.
       top: the count at the upper edge.
-      noun: what is counted.
+      noun: what the counts count.
       lines: vertical lines, such as thresholds.
       summary: a line of figures under it.
     """
@@ -59,7 +59,7 @@ class Plot:
 
 
 def number(value: float, step: float = 0.0) -> str:
-    """A number for people: thousands apart, no more digits than `step` (or 3 figures) asks for."""
+    """A number as text, with thousands separators and the digits of `step`, or 3 figures."""
     if not math.isfinite(value):
         return str(value)
     if not step:
@@ -114,7 +114,7 @@ def histogram(
     noun: str = "clips",
     bins: int = BINS,
 ) -> Plot:
-    """Counts of values, series stacked upon each other; what lies outside is in the end bins.
+    """A histogram of series stacked on each other; values beyond the axis are in the end bins.
 
     Args:
       series: values by the class of their colour; the first is at the bottom.

@@ -1,4 +1,4 @@
-"""What someone should look at before training on a set, in plain sentences, the worst first."""
+"""Remarks on a data set before training: what to check, in plain sentences, the worst first."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ FEW = 20  # clips of a class, or a tenth of the largest class
 MANY_DROPS = 0.3  # of everything
 FAR, FAR_SHARE = 8.0, 0.25  # from the median: in scaled median deviations, and in medians
 ENOUGH = 20  # clips that tell what is usual
-NAMED = 3  # ids told in a sentence
+NAMED = 3  # ids named in a sentence
 
 
 class Remark(NamedTuple):
@@ -26,7 +26,7 @@ class Remark(NamedTuple):
 
 
 def remarks_of(found: Survey) -> list[Remark]:
-    """Everything worth a sentence; at least one."""
+    """All remarks on a survey, the worst first; at least one."""
     every = [
         *_of_sizes(found), *_of_splits(found), *_of_records(found), *_of_labels(found),
         *_of_quality(found), *_of_drops(found),
@@ -50,7 +50,7 @@ def _of_sizes(found: Survey) -> Iterator[Remark]:
     for records in found.sets:
         if len(records) != count:
             yield Remark(
-                "wrong", f"{records.name} holds {len(records):,} records, but clips.jsonl tells of "
+                "wrong", f"{records.name} holds {len(records):,} records, but clips.jsonl has "
                 f"{count:,}: prepare the folder again."
             )  # fmt: skip
     repeated = [name for name, times in Counter(found.clips.ids).items() if times > 1]
@@ -73,7 +73,9 @@ def _of_splits(found: Survey) -> Iterator[Remark]:
     if missing and found.clips.ids:
         yield Remark("look", f"No clip is in the split {' or '.join(missing)}.")
     if len(set(found.clips.speakers)) == 1:
-        yield Remark("look", "There is one speaker alone: nothing here tells voices apart.")
+        yield Remark(
+            "look", "There is one speaker alone: a model learns no other voice from this set."
+        )
 
 
 def _of_records(found: Survey) -> Iterator[Remark]:

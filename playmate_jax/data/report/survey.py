@@ -1,8 +1,8 @@
-"""What is in a prepared folder: everything the page tells, gathered in one pass.
+"""The content of a prepared folder: all that the page shows, gathered in one pass.
 
 Labels, speakers, lengths and scores are those of all clips (clips.jsonl, a line each, kept as
-columns of numbers). Motion and sound are looked at in at most `SAMPLE` records, evenly spread;
-faces and curves are of a few. Memory and the page stay small at any number of clips.
+columns of numbers). Motion and sound are read from at most `SAMPLE` records, evenly spread; faces,
+curves and pitch are of a few. Memory and the page stay small at any number of clips.
 """
 
 import dataclasses
@@ -25,13 +25,14 @@ from playmate_jax.data.prepared import (
 )
 from playmate_jax.data.record_faults import faults_of
 from playmate_jax.data.records import NO_EMOTION, Dropped
+from playmate_jax.data.report import pitch
 from playmate_jax.data.report.drops import Group, group_drops
 from playmate_jax.data.report.faces import Face, draw_order, faces_of
 from playmate_jax.data.report.moving import SHOWN_S, Movement, Trace, stillness, trace_of
 from playmate_jax.motion.layout import EMOTIONS, FPS
 
 SAMPLE = 2000  # records whose motion is looked at
-COLUMNS, STRIPS, TRACES = 8, 4, 6  # faces of a row, rows through time, clips drawn as curves
+COLUMNS, STRIPS, TRACES = 8, 4, 6  # faces in a row, rows through time, clips as curves
 UNLABELLED_FACES = 4 * COLUMNS
 Progress = Callable[[str, int, int], None]
 
@@ -53,7 +54,7 @@ class Clips:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """Faces under one heading, and what is told beside them."""
+    """Faces under one heading, and the text beside it."""
 
     title: str
     about: str
@@ -69,6 +70,7 @@ class Survey:
       faults: (id, what is wrong) of them.
       still: (id, what never moves) of them.
       dropped_quality: scores of everything dropped.
+      pitches_hz: median pitch of a few clips; NaN where nothing is voiced.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Survey:
     people: list[Sheet]
     strips: list[Sheet]
     traces: list[Trace]
+    pitches_hz: list[float]
 
     @property
     def thresholds(self) -> dict[str, dict[str, float]]:
@@ -97,7 +100,7 @@ class Survey:
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings in settings as (dotted name, value)."""
+    """Pairs of dotted name and value for nested settings."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{above}{name}.")
@@ -106,18 +109,18 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 
 
 def survey(folder: Path, progress: Progress) -> Survey:
-    """Reads a prepared folder.
+    """Reads a prepared folder; `progress` is called with phase, done and total.
 
     Raises:
-      UserError: it is none.
+      UserError: the folder is no finished preparation.
     """
-    wish, sets = read_build_spec(folder), data_sets(folder)
+    build_spec, sets = read_build_spec(folder), data_sets(folder)
     clips = _clips(read_lines(folder / CLIPS))
     scores = _Scores()
     drops = group_drops(_dropped(read_lines(folder / DROPPED), scores))
     found = Survey(
-        folder.resolve().name, wish, sets,
-        clips, drops, scores.columns(), 0, Movement(), [], [], [], [], [],
+        folder.resolve().name, build_spec, sets,
+        clips, drops, scores.columns(), 0, Movement(), [], [], [], [], [], [],
     )  # fmt: skip
     moving = next((s for s in sets if s.name != "portrait_pairs" and len(s)), None)
     with_image = next((s for s in sets if s.name != "talking_clips" and len(s)), None)
@@ -180,6 +183,7 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
     usual = np.median(lengths)
     order.sort(key=lambda n: lengths[places[n]] < usual)  # stable: the longer half first
     traced = {places[n] for n in order[:TRACES]}
+    voices = {places[n] for n in order[: pitch.CLIPS]}
     longest_s = max(lengths[k] for k in traced) / FPS
     shown_s = min(SHOWN_S, 2 * math.ceil(longest_s / 2))
     for done, k in enumerate(places, 1):
@@ -187,6 +191,8 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
         progress("motion", done, count)
         if faults := faults_of(record):
             found.faults.append((record["id"], "; ".join(faults)))
+        if k in voices:
+            found.pitches_hz.append(pitch.median_pitch_hz(record["audio"]))
         motion = record["motion"]
         if not (len(motion) and np.isfinite(motion).all()):
             continue
@@ -194,7 +200,7 @@ def _look_at_motion(found: Survey, records: DataSet, progress: Progress) -> None
         if what := stillness(motion):
             found.still.append((record["id"], what))
         if k in traced:
-            caption = " \N{MIDDLE DOT} ".join(filter(None, _told(record)))
+            caption = " \N{MIDDLE DOT} ".join(filter(None, _id_and_about(record)))
             found.traces.append(trace_of(record, caption, shown_s))
     found.looked_at = count
 
@@ -222,12 +228,12 @@ def _look_at_faces(found: Survey, records: DataSet, progress: Progress) -> None:
     for k in strips:
         record = records[k]
         shown = np.unique(np.linspace(0, images[k] - 1, COLUMNS).round().astype(int)).tolist()
-        found.strips.append(Sheet(*_told(record), faces_of(record, shown)))
+        found.strips.append(Sheet(*_id_and_about(record), faces_of(record, shown)))
         progress("faces", done := done + 1, total)
 
 
-def _told(record: Mapping[str, Any]) -> tuple[str, str]:
-    """The id of a record, and whose it is in which mood."""
+def _id_and_about(record: Mapping[str, Any]) -> tuple[str, str]:
+    """The id of a record, and its speaker and emotion as text."""
     about = [record["speaker"]] * (not record["id"].startswith(record["speaker"]))
     if (emotion := record["emotion"]) != NO_EMOTION:
         about.append(f"{EMOTIONS[emotion]} {record['intensity']:.2g}")

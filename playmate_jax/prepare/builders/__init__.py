@@ -5,6 +5,6 @@
 
 These are TFDS's own `tfds build`, with all its options; `tfds build
 playmate_jax/prepare/builders/drawn_faces.py` does the same where `tfds` starts: the command of TFDS
-4.9.10 needs TensorFlow and mlcroissant for that, although nothing of building does. What they
-write, `data.record_source.open_records` and `tfds.data_source` read alike.
+4.9.10 needs TensorFlow and mlcroissant for that, although building needs neither. Both
+`data.record_source.open_records` and `tfds.data_source` read the result.
 """

@@ -1,4 +1,4 @@
-"""`tfds build` of one of the data sets here, without TensorFlow; see the package's text."""
+"""`tfds build` of a data set of this package, without TensorFlow; see the package's docstring."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from playmate_jax.errors import UserError, nearest
 
 
 def main(args: build.Args) -> int:
-    """Builds what the command line asks for."""
+    """Builds the data set of the command line with TFDS; returns the exit code."""
     try:
         args.execute()
     except UserError as error:

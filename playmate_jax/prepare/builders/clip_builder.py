@@ -1,8 +1,8 @@
-"""What the three builders share: where clips come from, and how a finished folder explains itself.
+"""The base of the three TFDS builders: the source of clips, and metadata of a finished folder.
 
-A configuration either draws its clips (`drawn`) or takes those that `playmate prepare` has written
-under --manual_dir: several prepared folders become one, sharded anew. Any other configuration can
-be given as JSON:
+A configuration either renders synthetic clips (`drawn`) or takes those that `playmate prepare` has
+written under --manual_dir: several prepared folders become one, sharded anew. Any other
+configuration can be given as JSON:
 
     --config '{"name": "tiny", "drawn": {"identities": 4, "hours": 0.01}}'
     --config '{"name": "prepared_log_mel", "speech_size": 96}'
@@ -36,13 +36,13 @@ from playmate_jax.data.shards import (
 from playmate_jax.data.statistics import STATISTICS_FILE, SetStatistics, statistics_text
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.synthetic import SyntheticConfig
 
 Example = tuple[str, dict[str, Any]]  # its name and its record
 CLIPS_A_SHARD = 128  # TFDS holds one shard in memory: at most 0.4 GB, of clips of 30 s
 
-# As many numbers a frame as wav2vec2 gives: what the paper's configuration takes.
+# 768 speech features a frame, as wav2vec2 has: the dimension of the paper's configuration.
 STANDARD = SyntheticConfig(speech=LogMelConfig(bands=48, subframes=16))
 SMALL = SyntheticConfig(identities=40, hours=1 / 30, seconds=3, frames=12)
 
@@ -52,8 +52,8 @@ class ClipConfig(tfds.core.BuilderConfig):
     """Where the clips of a data set come from.
 
     Attributes:
-      drawn: the people to draw, as a configuration or as its fields; None: prepared clips.
-      speech_size, image_size: of prepared clips; drawn ones say it themselves.
+      drawn: the synthetic people, as a configuration or as its fields; None: prepared clips.
+      speech_size, image_size: of prepared clips; those of synthetic clips follow from `drawn`.
     """
 
     drawn: SyntheticConfig | Mapping[str, Any] | None = None
@@ -84,7 +84,7 @@ class ClipBuilder(  # type: ignore[call-arg]  # what TFDS's own __init_subclass_
 ):
     """Writes clips as ArrayRecord; a subclass is named after the kind of its data set.
 
-    Shard by shard, because the builder that TFDS shuffles for needs TensorFlow above 1 GB.
+    It writes shard by shard: a builder whose clips TFDS shuffles needs TensorFlow above 1 GB.
     """
 
     VERSION = tfds.core.Version(VERSION)
@@ -126,7 +126,8 @@ class ClipBuilder(  # type: ignore[call-arg]  # what TFDS's own __init_subclass_
         return {split: _shards(_read, numbered) for split, numbered in every.items()}
 
     def _draw(self, sources: Sequence[Source]) -> Iterator[Example]:
-        draw = _DrawOne(self.builder_config.drawn, self.name != "talking_clips")
+        images = self.name != "talking_clips"
+        draw = functools.partial(_draw_one, self.builder_config.drawn, images)
         for clip in self._map(draw, sources):
             yield clip.id, record_of(self.name, clip)
 
@@ -141,7 +142,7 @@ class ClipBuilder(  # type: ignore[call-arg]  # what TFDS's own __init_subclass_
 def _shards(
     make: Callable[[Sequence[Any]], Iterator[Example]], items: Sequence[Any]
 ) -> list[Callable[[], Iterator[Example]]]:
-    """What makes the examples of each shard."""
+    """A function for each shard that gives its examples."""
     parts = [items[i : i + CLIPS_A_SHARD] for i in range(0, len(items), CLIPS_A_SHARD)]
     return [functools.partial(make, part) for part in parts]
 
@@ -165,15 +166,10 @@ def _workers(count: int | None) -> Iterator[Callable[..., Iterator]]:
         yield pool.imap
 
 
-@dataclasses.dataclass(frozen=True)
-class _DrawOne:
-    config: SyntheticConfig
-    images: bool
-
-    def __call__(self, source: Source) -> Clip:
-        (clip,) = self.config.maker(self.images)(source)
-        assert isinstance(clip, Clip)
-        return clip
+def _draw_one(config: SyntheticConfig, images: bool, source: Source) -> Clip:
+    (clip,) = config.maker(images)(source)
+    assert isinstance(clip, Clip)
+    return clip
 
 
 def find_prepared(folder: Path, kind: str) -> dict[str, list[Records]]:
@@ -215,7 +211,7 @@ def check_sizes(records: Records, config: ClipConfig) -> None:
 
 
 def complete(folder: Path, kind: str, splits: Iterable[str]) -> None:
-    """Adds to a folder that TFDS has built what `playmate prepare` would have added."""
+    """Adds index, statistics and checksums to a folder that TFDS has built, as `prepare` does."""
     index: dict[str, list[dict[str, list]]] = {}
     statistics: dict[str, SetStatistics] = {}
     for split in splits:

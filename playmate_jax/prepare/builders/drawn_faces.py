@@ -1,4 +1,4 @@
-"""Synthetic talking faces and the truth behind them: the standard set for throughput experiments.
+"""Synthetic talking faces with ground truth: the standard data set for throughput experiments.
 
     python -m playmate_jax.prepare.builders drawn_faces --config small      (half a minute)
     python -m playmate_jax.prepare.builders drawn_faces --config standard   (half an hour)
@@ -10,7 +10,7 @@ from playmate_jax.prepare.builders.clip_builder import SMALL, STANDARD, ClipBuil
 
 
 class DrawnFaces(ClipBuilder):
-    """3000 people and 5 hours of speech, or a little of it."""
+    """3000 synthetic people and 5 hours of speech, or 40 people and 2 minutes."""
 
     BUILDER_CONFIGS = [
         ClipConfig(

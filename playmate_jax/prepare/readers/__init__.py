@@ -2,9 +2,9 @@
 
     listing = read("mead", "/data/MEAD", views="front,left_30")
 
-A reader says what each file is; here every source gets its id (unique, stable, fit for a file name)
-and its split (no speaker is in two), in the order of ids. What does not depend on the data set is
-decided here and nowhere else.
+A reader lists what each file is; here every source gets its id (unique, stable, fit for a file
+name) and its split (no speaker is in two), and sources are sorted by id. All rules that do not
+depend on the data set are here.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ import os
 
 from playmate_jax.data.records import SPLITS
 from playmate_jax.errors import UserError, nearest
+from playmate_jax.prepare.plan import Listing
 from playmate_jax.prepare.readers import (
     acappella,
     avspeech,
@@ -21,11 +22,9 @@ from playmate_jax.prepare.readers import (
     mafw,
     mead,
 )
-from playmate_jax.prepare.readers.identifiers import identify
+from playmate_jax.prepare.readers.assignment import assign, identify
 from playmate_jax.prepare.readers.reader import Reader
-from playmate_jax.prepare.readers.splits import assign
 from playmate_jax.prepare.readers.tree import scan
-from playmate_jax.prepare.source import Listing
 
 READERS: dict[str, Reader] = {
     "avspeech": avspeech.READER,
@@ -39,12 +38,12 @@ READERS: dict[str, Reader] = {
 
 
 def read(name: str, root: str | os.PathLike, *, split: str | None = None, **options) -> Listing:
-    """All that can be prepared in a folder.
+    """Lists the sources of a data set in a folder.
 
     Args:
-      name: of the data set, out of `READERS`.
+      name: of the data set, one of `READERS`.
       root: its folder.
-      split: puts everything into this one split (a set that is for testing alone, say).
+      split: puts everything into this split (for a data set that is used for testing alone).
       options: of its reader, `READERS[name].options`; None means not given.
 
     Raises:
@@ -80,7 +79,7 @@ def read(name: str, root: str | os.PathLike, *, split: str | None = None, **opti
     for source, id in zip(found.sources, ids, strict=True):
         where = split or splits[source.speaker]
         sources.append(dataclasses.replace(source, id=id, split=where, root=tree.root))
-    return Listing(sorted(sources, key=lambda source: source.id), dropped)
+    return Listing(sorted(sources, key=lambda source: source.id), dropped, found.official)
 
 
 def describe() -> str:

@@ -18,10 +18,9 @@ import json
 import math
 
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark, table
-from playmate_jax.prepare.readers.tree import Tree, by_stem
-from playmate_jax.prepare.readers.youtube import whole_videos
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Listing, Source
+from playmate_jax.prepare.readers.reader import Missing, Reader, nothing, remark, table
+from playmate_jax.prepare.readers.tree import Tree, by_stem, whole_videos
 
 UNSEEN = "test_unseen"
 TABLES = ("full_dataset.csv", "train.csv", "val_seen.csv", "test_seen.csv", f"{UNSEEN}.csv")
@@ -29,8 +28,8 @@ SPLITS = "splits.json"
 _COLUMNS = {"ID", "Init", "Fin"}
 
 
-def read(tree: Tree) -> Found:
-    """All rows whose clip or video is there."""
+def read(tree: Tree) -> Listing:
+    """Sources for all rows of the tables whose clip or video exists."""
     rows, unseen, bad = _rows(tree)
     if not rows:
         return nothing(tree, f"there is no {TABLES[0]} with times in the columns ID, Init and Fin")
@@ -55,18 +54,18 @@ def read(tree: Tree) -> Found:
                 language=(row.get("Language") or "").strip(),
             )
         )
-    dropped = missing.told(tree, len(rows))
+    dropped = missing.drops(tree, len(rows))
     if bad:
         reason = f"{len(bad):,} rows have no span in minutes.seconds"
         dropped += remark(tree, "bad-rows", reason, bad)
-    return Found(sources, official, dropped)
+    return Listing(sources, dropped, official)
 
 
 def seconds(text: str) -> float:
-    """Of minutes.seconds: "5.11" and "5.1" are 311 and 310.
+    """Seconds of a time written minutes.seconds: 311 for "5.11", 310 for "5.1".
 
     Raises:
-      ValueError: this is no such time.
+      ValueError: the text is no such time.
     """
     value = float(text)
     if not 0 <= value < math.inf:

@@ -18,17 +18,16 @@ import operator
 import re
 from collections.abc import Iterator
 
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark, table
-from playmate_jax.prepare.readers.tree import Tree, stem
-from playmate_jax.prepare.readers.youtube import whole_videos
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Listing, Source
+from playmate_jax.prepare.readers.reader import Missing, Reader, nothing, remark, table
+from playmate_jax.prepare.readers.tree import Tree, stem, whole_videos
 
 TABLES = {"avspeech_train.csv": "", "avspeech_test.csv": "test"}
 _CUT = re.compile(r"([A-Za-z0-9_-]{11})_(\d+(?:\.\d+)?)[_-](\d+(?:\.\d+)?)")
 
 
-def read(tree: Tree) -> Found:
-    """All rows whose video is there."""
+def read(tree: Tree) -> Listing:
+    """Sources for all rows of the tables whose clip or video exists."""
     cut = _cut_files(tree)
     whole = {video: tree.path(file) for video, file in whole_videos(tree).items()}
     present = {video: video for video in (*whole, *(video for video, _, _ in cut))}
@@ -65,10 +64,10 @@ def read(tree: Tree) -> Found:
                     face=(face[0], face[1]),
                 )
             )
-    dropped = missing.told(tree, total)
+    dropped = missing.drops(tree, total)
     if bad:
         dropped += remark(tree, "bad-rows", f"{len(bad):,} rows are not 'id,start,end,x,y'", bad)
-    return Found(_once(sources), official, dropped)
+    return Listing(_once(sources), dropped, official)
 
 
 def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
@@ -87,7 +86,7 @@ def _once(sources: list[Source]) -> list[Source]:
 
 
 def _cut_files(tree: Tree) -> dict[tuple[str, int, int], str]:
-    """Paths by video, start and end in ms: however many digits their names give the seconds."""
+    """Paths by video, start and end in ms: with any number of decimals in their names."""
     found: dict[tuple[str, int, int], str] = {}
     for file in tree.videos():
         if named := _CUT.fullmatch(stem(file)):

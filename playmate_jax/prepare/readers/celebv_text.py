@@ -15,8 +15,8 @@ Its traps, by the project's README, download script and issues 5, 16 and 17:
     name are in the order of time.
   - The clips that are passed around are silent, with the sound in a second download (`ID_N.wav`).
 
-Emotions are told in sentences, not as labels, and often change within a clip. A clip gets one where
-all of its sentences name the same; otherwise it has none, and the listing counts them. Speakers
+Emotions are described in sentences, not as labels, and often change within a clip. A clip gets one
+if all of its sentences name the same; otherwise it has none, and the listing counts them. Speakers
 have no names: all of one video is one speaker. No split is published.
 """
 
@@ -28,19 +28,18 @@ from collections import defaultdict
 
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.emotions import CELEBV_TEXT
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, nothing, remark
-from playmate_jax.prepare.readers.tree import SOUNDS, Tree, by_stem, stem, suffix
-from playmate_jax.prepare.readers.youtube import whole_videos
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.readers.reader import Missing, Reader, nothing, remark
+from playmate_jax.prepare.readers.tree import SOUNDS, Tree, by_stem, stem, suffix, whole_videos
 
 TABLE = "celebvtext_info.json"
 _Point = tuple[float, float]
 _Box = tuple[float, float, float, float]
 
 
-def read(tree: Tree) -> Found:
-    """All clips that are there, cut or in their whole video."""
+def read(tree: Tree) -> Listing:
+    """Sources for all clips of the table that exist, cut or in their whole video."""
     table = tree.named(TABLE)
     if not table:
         return nothing(tree, f"there is no {TABLE}")
@@ -89,14 +88,14 @@ def read(tree: Tree) -> Found:
                     intensity=float(emotion != NO_EMOTION),
                 )
             )
-    dropped = missing.told(tree, sum(map(len, clips.values())))
+    dropped = missing.drops(tree, sum(map(len, clips.values())))
     if bad:
         reason = f"{len(bad):,} clips of {TABLE} lack a video, a span or a face"
         dropped += remark(tree, "bad-entries", reason, bad)
     if several:
         reason = f"{len(several):,} clips change their emotion and are kept without one"
         dropped += remark(tree, "no-emotion", reason, several, stage="label")
-    return Found(sources, dropped=dropped)
+    return Listing(sources, dropped)
 
 
 def _load(path: str) -> dict[str, list[dict]]:
@@ -158,7 +157,7 @@ def _numbered(files: list[str]) -> dict[str, list[str]]:
 
 
 def _in_order(name: str, files: list[str], entries: int) -> list[str]:
-    """A file an entry of this name: by the numbers after it, or none where that tells nothing."""
+    """A file for each entry of this name, by the number after the name; "" if that is ambiguous."""
     plain = [file for file in files if stem(file) == name]
     numbered = [file for file in files if stem(file) != name]
     if entries == 1 and plain:

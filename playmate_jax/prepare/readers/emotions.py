@@ -1,7 +1,7 @@
-"""Emotion labels of the data sets and of classifiers, each told as our `Emotion`: tables alone.
+"""Emotion labels of the data sets and of classifiers as our `Emotion`: tables alone.
 
-Every house has its own names and its own order. A label that is not here has no class: its clip is
-kept without an emotion, and the listing says how many there were. `None` marks labels that are
+Each has its own names and its own order. A label that is not here has no class: its clip is kept
+without an emotion, and the listing says how many there were. `None` marks labels that are
 known and have no class among the eight.
 
 Sources: MEAD's folders and the README of its code (uniBruce/Mead); MAFW's README and the columns of

@@ -1,34 +1,34 @@
 """A plain folder of videos, with or without a table of what they are.
 
 Every video under the folder is a source. `labels.csv` in it (or the file that `labels` names) may
-tell more: see `labels.py`. Files without a row there are used as they are.
+have labels: see `labels.py`. Files without a row there are used as they are.
 
-A file is a speaker of its own unless the table says otherwise. Where one person speaks in several
-files the table should say so: splits part speakers by these names.
+A file is a speaker of its own unless the table says otherwise. If one person speaks in several
+files the table should say so: splits separate speakers by these names.
 """
 
 import os
 from collections import Counter
 
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.labels import COLUMNS, Label, read_labels
-from playmate_jax.prepare.readers.reader import Found, Reader
+from playmate_jax.prepare.readers.reader import Reader
 from playmate_jax.prepare.readers.tree import Tree
-from playmate_jax.prepare.source import Source
 
 TABLE = "labels.csv"
 
 
-def read(tree: Tree, labels: str | os.PathLike | None = None) -> Found:
-    """All videos. `labels`: the table, if it is not labels.csv in the folder."""
+def read(tree: Tree, labels: str | os.PathLike | None = None) -> Listing:
+    """Sources for all videos; `labels`: the table, if it is not labels.csv in the folder."""
     if labels is None and TABLE in tree.files:
         labels = tree.path(TABLE)
     videos = tree.videos()
-    told, dropped = read_labels(labels, tree, videos) if labels else ({}, [])
+    rows, dropped = read_labels(labels, tree, videos) if labels else ({}, [])
     sources: list[Source] = []
     official: dict[str, str] = {}
     for file, name in _names(videos).items():
-        for label in told.get(file, [Label()]):
+        for label in rows.get(file, [Label()]):
             speaker = label.speaker or name
             if label.split:
                 other = official.setdefault(speaker, label.split)
@@ -39,7 +39,7 @@ def read(tree: Tree, labels: str | os.PathLike | None = None) -> Found:
                     )
             sources.append(
                 Source(
-                    id=name if len(told.get(file, ())) < 2 else f"{name}_{label.start_s:g}",
+                    id=name if len(rows.get(file, ())) < 2 else f"{name}_{label.start_s:g}",
                     path=tree.path(file),
                     dataset="folder",
                     speaker=speaker,
@@ -50,11 +50,11 @@ def read(tree: Tree, labels: str | os.PathLike | None = None) -> Found:
                     language=label.language,
                 )
             )
-    return Found(sources, official, dropped)
+    return Listing(sources, dropped, official)
 
 
 def _names(files: list[str]) -> dict[str, str]:
-    """File -> its name without extension, where that tells it apart."""
+    """Names of files: without the extension, if they are unique then."""
     names = {file: os.path.splitext(file)[0] for file in files}
     times = Counter(names.values())
     return {file: file if times[name] > 1 else name for file, name in names.items()}
@@ -62,7 +62,7 @@ def _names(files: list[str]) -> dict[str, str]:
 
 READER = Reader(
     title="videos of your own: any folder, with labels or without",
-    licence="Yours to know.",
+    licence="That of your videos.",
     layout=f"""\
 anything.mp4, .mov, .mkv, .webm, ...      videos, in any folders
 {TABLE}                                who and what is in each, if wanted""",

@@ -16,7 +16,7 @@ text files are missing, cut clips alone are read.
 Crops hold at the listed height alone, which goes with them (`Source.box_height`); some spans have
 none, and one height is 0.
 
-Speakers are told by the name without its last digits (JohnKasich0 to JohnKasich3 are one), and two
+Speakers are known by the name without its last digits (JohnKasich0 to JohnKasich3 are one), and two
 names of one video are one person. Radio1 to Radio59 are people without a name: all count as one, so
 that none of them is in two splits. No split is published; the Playmate paper takes all of HDTF for
 testing, which the option `split` does.
@@ -27,10 +27,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from playmate_jax.prepare.readers.reader import Found, Missing, Reader, remark, table
-from playmate_jax.prepare.readers.tree import Tree, by_stem
-from playmate_jax.prepare.readers.youtube import video_id, whole_videos
-from playmate_jax.prepare.source import Source
+from playmate_jax.prepare.plan import Listing, Source
+from playmate_jax.prepare.readers.reader import Missing, Reader, remark, table
+from playmate_jax.prepare.readers.tree import Tree, by_stem, video_id, whole_videos
 
 PARTS = ("RD", "WDA", "WRA")
 _CUT = re.compile(r"(?:(?:RD|WDA|WRA)_)?(?P<name>\D.*?)_\d{1,3}")
@@ -60,12 +59,12 @@ class Span:
     height: int | None
 
 
-def read(tree: Tree) -> Found:
-    """All spans whose clip or video is there."""
+def read(tree: Tree) -> Listing:
+    """Sources for all spans of the tables whose clip or video exists."""
     files, downloads = by_stem(tree.videos()), whole_videos(tree)
     spans = [span for part in PARTS for span in _spans(tree, part)]
     if not spans:
-        return Found(list(_unannotated(tree, files)))
+        return Listing(list(_unannotated(tree, files)))
     speakers = _speakers(spans)
     sources, bad, missing = [], [], Missing()
     for span in spans:
@@ -90,14 +89,14 @@ def read(tree: Tree) -> Found:
                     box_height=None if cut else span.height,
                 )
             )
-    dropped = missing.told(tree, len(spans))
+    dropped = missing.drops(tree, len(spans))
     if bad:
         dropped += remark(tree, "bad-spans", f"{len(bad):,} spans are not mm:ss-mm:ss", bad)
-    return Found(sources, dropped=dropped)
+    return Listing(sources, dropped)
 
 
 def speaker_of(name: str) -> str:
-    """Who speaks, by a video's name: it numbers the videos of one person."""
+    """The speaker of a video: its name without the number at its end."""
     return name.rstrip("0123456789") or name
 
 
@@ -141,7 +140,7 @@ def _seconds(text: str) -> tuple[float, float] | None:
 
 
 def _box(crop: list[str], height: list[str]):
-    """Left, top, right, bottom, and the height they hold at; twice None where that is not told."""
+    """Left, top, right, bottom, and the image height they refer to; None, None if unknown."""
     try:
         (left, width, top, tall), (of,) = map(float, crop), map(int, height)
     except ValueError:

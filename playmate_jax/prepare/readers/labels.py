@@ -6,8 +6,8 @@
 
 `file` is relative to the folder. All other columns may be missing or empty. Emotions are the eight
 of `motion.layout`; one without an intensity has 1. `start` and `end` are seconds; a file may have
-several rows, for several spans. What is wrong is told with its line; a row whose file is not there
-is left out and listed.
+several rows, for several spans. Errors name their line; a row whose file does not exist is left out
+and listed.
 """
 
 import csv
@@ -30,7 +30,7 @@ _EXPLAINED = 20  # rows without a file that get a suggestion: it is slow among v
 
 @dataclass(frozen=True)
 class Label:
-    """A row: what is said of a file, or of a span of it; `split` is "" where it is not said."""
+    """A row of the table: labels of a file, or of a span of it; `split` is "" if not given."""
 
     line: int = 0
     emotion: int = NO_EMOTION
@@ -45,13 +45,13 @@ class Label:
 def read_labels(
     table: str | os.PathLike, tree: Tree, files: Sequence[str]
 ) -> tuple[dict[str, list[Label]], list[Dropped]]:
-    """File -> its rows, and the rows that name no file.
+    """Reads the table: the rows of each file, and drops for rows whose file does not exist.
 
     Raises:
       UserError: the table cannot be read, has an unknown column or a wrong value, or names none of
         the files.
     """
-    told: dict[str, list[Label]] = defaultdict(list)
+    rows: dict[str, list[Label]] = defaultdict(list)
     dropped: list[Dropped] = []
     known = {unicodedata.normalize("NFC", file): file for file in files}
     for line, row in _rows(table):
@@ -68,13 +68,13 @@ def read_labels(
                 )
             )
         else:
-            told[file].append(label)
-    if dropped and not told:
+            rows[file].append(label)
+    if dropped and not rows:
         raise UserError(
             f"expected files of '{tree.root}' in '{table}', found none: "
             f"{dropped[0].reason} (line {dropped[0].source.rpartition(' ')[2]})"
         )
-    return told, dropped
+    return rows, dropped
 
 
 def _rows(table: str | os.PathLike) -> list[tuple[int, dict[str, str]]]:

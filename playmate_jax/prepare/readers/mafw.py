@@ -11,10 +11,10 @@ first two words of a line are looked at.
 
 A clip's single label is its emotion. Clips with a compound label alone, and those of anxiety,
 helplessness or disappointment, have no class among the eight: they are kept without an emotion and
-counted. How strong an emotion is, is not told: its intensity is 1.
+counted. The strength of emotions is not labelled: their intensity is 1.
 
-Nobody is named, so that every clip is a speaker of its own; that one actor has several clips cannot
-be known. Nor do the five folds part speakers: they are used only where a fold is asked for.
+Speakers have no names, so that every clip is a speaker of its own; that one actor has several clips
+cannot be known. Nor do the five folds separate speakers: they are used only if `fold` is given.
 """
 
 import re
@@ -22,9 +22,9 @@ from collections import Counter
 
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.emotions import MAFW
 from playmate_jax.prepare.readers.reader import (
-    Found,
     Missing,
     Reader,
     nothing,
@@ -33,14 +33,13 @@ from playmate_jax.prepare.readers.reader import (
     without_class,
 )
 from playmate_jax.prepare.readers.tree import Tree, by_stem, stem
-from playmate_jax.prepare.source import Source
 
 FOLDS = 5
 _LIST = re.compile(r"(?:^|/)set_(?P<fold>[1-5])/(?P<split>train|test)\.txt$")
 
 
-def read(tree: Tree, fold: int | str | None = None) -> Found:
-    """All clips. `fold`: from 1 to 5, whose published test clips should be the test split."""
+def read(tree: Tree, fold: int | str | None = None) -> Listing:
+    """Sources for all clips; `fold`: 1 to 5, whose published test clips are the test split."""
     clips = {
         name: file for name, file in by_stem(tree.videos()).items() if re.fullmatch(r"\d+", name)
     }
@@ -68,11 +67,11 @@ def read(tree: Tree, fold: int | str | None = None) -> Found:
     missing = Missing()
     for name in sorted(labels.keys() - clips.keys()):
         missing.add(name)
-    dropped = missing.told(tree, len(labels)) + without_class(tree, no_class)
+    dropped = missing.drops(tree, len(labels)) + without_class(tree, no_class)
     if unlabelled := sorted(clips.keys() - labels.keys()):
         reason = f"{len(unlabelled):,} clips have no label and are kept without an emotion"
         dropped += remark(tree, "no-label", reason, unlabelled, stage="label")
-    return Found(sources, _fold(single, compound, fold), dropped)
+    return Listing(sources, dropped, _fold(single, compound, fold))
 
 
 def _labels(tree: Tree, name: str, folder: str) -> dict[str, tuple[str, set[int]]]:

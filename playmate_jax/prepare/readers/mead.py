@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError, nearest
 from playmate_jax.motion.layout import Emotion
+from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.prepare.readers.emotions import MEAD_FOLDERS
-from playmate_jax.prepare.readers.reader import Found, Reader, remark, without_class
+from playmate_jax.prepare.readers.reader import Reader, remark, without_class
 from playmate_jax.prepare.readers.tree import SOUNDS, Tree, suffix
-from playmate_jax.prepare.source import Source
 
 VIEWS = ("down", "front", "left_30", "left_60", "right_30", "right_60", "top")
 LEVELS = 3
@@ -37,8 +37,8 @@ _VIDEO = re.compile(rf"{_ACTOR}(?:video[/_])?(?P<view>{'|'.join(VIEWS)})[/_]{_TA
 _SOUND = re.compile(rf"{_ACTOR}(?:audio[/_])?{_TAKE}\.\w+$")
 
 
-def read(tree: Tree, views: str | Sequence[str] = "front") -> Found:
-    """All takes of the views asked for. `views`: names, or one text with commas, or "all"."""
+def read(tree: Tree, views: str | Sequence[str] = "front") -> Listing:
+    """Sources for all takes of `views`: names, one text with commas between them, or "all"."""
     wanted = _wanted(views)
     sounds = {
         _key(found): file
@@ -80,11 +80,11 @@ def read(tree: Tree, views: str | Sequence[str] = "front") -> Found:
         )
     if twice:
         dropped += remark(tree, "twice", f"{len(twice):,} takes are here a second time", twice)
-    return Found(list(sources.values()), dropped=dropped)
+    return Listing(list(sources.values()), dropped)
 
 
 def intensity(emotion: Emotion, level: int) -> float:
-    """Of a level from 1 to 3; neutral speech is wholly neutral."""
+    """Intensity of a level from 1 to 3: a third of it; 1 for neutral speech."""
     return 1.0 if emotion is Emotion.NEUTRAL else level / LEVELS
 
 

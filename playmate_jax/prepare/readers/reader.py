@@ -1,8 +1,8 @@
-"""What a reader is, and what it finds; how it tells of what it could not use.
+"""What a reader is, and how it reports what it could not use.
 
 A reader turns the names of a folder's files, and the data set's tables beside them, into sources.
-It never opens a media file. What is missing (most downloads are incomplete) is no error: it is
-told in one line a kind, with its number and its first names.
+It never opens a media file. Missing files (most downloads are incomplete) are no error: they are
+reported in one line a kind, with their number and first names.
 """
 
 import csv
@@ -15,48 +15,34 @@ from typing import TextIO
 
 from playmate_jax.data.records import Dropped
 from playmate_jax.errors import UserError
+from playmate_jax.prepare.plan import Listing
 from playmate_jax.prepare.readers.tree import Tree
-from playmate_jax.prepare.source import Source
 
-_NAMED = 3  # of many names, how many are told
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a reader found; ids and splits are settled after it.
-
-    Attributes:
-      sources: their `id` is the data set's own name for them; `split` is not looked at.
-      official: speaker -> split, for those whom the data set itself places.
-      dropped: what cannot be used, and labels that have no class.
-    """
-
-    sources: list[Source]
-    official: Mapping[str, str] = field(default_factory=dict)
-    dropped: list[Dropped] = field(default_factory=list)
+_NAMED = 3  # names given in a remark on many
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One data set's reader.
+    """The reader of one data set.
 
     Attributes:
-      title: its name and what it is, a line.
-      licence: what it may be used for, a sentence.
-      layout: what is expected in the folder, told to people.
-      read: files of the folder, and options, to what they are.
-      options: name -> help of the options that `read` takes.
+      title: its name and what it is, one line.
+      licence: what it may be used for, one sentence.
+      layout: the files expected in the folder, for the help of the command line.
+      read: takes the files of the folder, and options; returns a `Listing` whose ids are the data
+        set's own names and whose splits are not assigned yet.
+      options: help texts of the options that `read` takes, by name.
     """
 
     title: str
     licence: str
     layout: str
-    read: Callable[..., Found]
+    read: Callable[..., Listing]
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Missing:
-    """Counts clips that the tables name and the folder lacks."""
+    """Counts clips that the tables of a data set name and its folder lacks."""
 
     def __init__(self):
         self.clips = 0
@@ -64,14 +50,14 @@ class Missing:
         self.first: list[str] = []
 
     def add(self, clip: str, video: str = "") -> None:
-        """`video`: the recording that the clip is a part of, where that is not its own name."""
+        """Counts one clip; `video`: the recording that it is a part of, if named differently."""
         self.clips += 1
         self.videos.add(video or clip)
         if len(self.first) < _NAMED:
             self.first.append(clip)
 
-    def told(self, tree: Tree, total: int) -> list[Dropped]:
-        """One line, or none. `total`: how many clips the tables name."""
+    def drops(self, tree: Tree, total: int) -> list[Dropped]:
+        """One line on all missing clips, or none; `total`: how many clips the tables name."""
         if not self.clips:
             return []
         videos = f" (of {len(self.videos):,} videos)" if len(self.videos) < self.clips else ""
@@ -84,17 +70,17 @@ class Missing:
         )
 
 
-def nothing(tree: Tree, reason: str) -> Found:
-    """Nothing at all is found, because of one thing."""
-    return Found([], dropped=remark(tree, "nothing", reason))
+def nothing(tree: Tree, reason: str) -> Listing:
+    """A listing without sources, for one reason."""
+    return Listing([], remark(tree, "nothing", reason))
 
 
 @contextmanager
 def table(path: str) -> Iterator[TextIO]:
-    """A data set's text file, open for reading; what is no UTF-8 in it is replaced.
+    """Opens a text file of a data set; bytes that are not UTF-8 are replaced.
 
     Raises:
-      UserError: it cannot be read.
+      UserError: the file cannot be read.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
@@ -109,14 +95,19 @@ def table(path: str) -> Iterator[TextIO]:
 def remark(
     tree: Tree, id: str, reason: str, names: Iterable[str] = (), stage: str = "listing"
 ) -> list[Dropped]:
-    """One line on many: `reason`, and the first of their names. `stage`: "label" for labels that
-    are not used, whose clips are kept."""
+    """One line of dropped.jsonl on many things.
+
+    Args:
+      reason: what is wrong with all of them.
+      names: of which the first are added to the reason.
+      stage: "listing"; "label" for labels that are not used, whose clips are kept.
+    """
     first = ", ".join(islice(names, _NAMED))
     return [Dropped(id, tree.root, stage, f"{reason}: {first}" if first else reason)]
 
 
 def without_class(tree: Tree, labels: Counter[str]) -> list[Dropped]:
-    """One line on labels that are none of the eight emotions; their clips are kept without one."""
+    """One line on clips whose labels are none of the eight emotions, with the number of each."""
     if not labels:
         return []
     listed = ", ".join(f"{label} {n:,}" for label, n in sorted(labels.items()))

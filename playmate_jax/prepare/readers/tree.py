@@ -1,11 +1,12 @@
-"""A folder of a data set, seen once: the names of all its files.
+"""The file names of a data set's folder, listed once; whole downloads from YouTube among them.
 
 One pass with `os.scandir` and not a single `stat` per file, so that millions of files are listed in
-seconds. Nothing is opened: what a file holds is found out when it is prepared.
+seconds. Nothing is opened: the content of a file is checked when it is prepared.
 """
 
 import os
 import posixpath
+import re
 from dataclasses import dataclass, field
 
 from playmate_jax.data.records import Dropped
@@ -15,16 +16,19 @@ VIDEOS = frozenset(
     ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
 )
 SOUNDS = frozenset(".aac .flac .m4a .mp3 .ogg .opus .wav".split())
+_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_TITLED = re.compile(r".*\[([A-Za-z0-9_-]{11})\]", re.DOTALL)  # yt-dlp's own: Title [id].mp4
+_IN_ADDRESS = re.compile(r"(?:v=|youtu\.be/|/embed/|/shorts/)([A-Za-z0-9_-]{11})")
 
 
 @dataclass(frozen=True)
 class Tree:
-    """All files under `root`.
+    """The names of all files under a folder.
 
     Attributes:
-      root: absolute.
+      root: the folder, absolute.
       files: relative to the root, with `/`, sorted.
-      dropped: what could not be read.
+      dropped: folders and files that could not be read.
     """
 
     root: str
@@ -32,15 +36,15 @@ class Tree:
     dropped: list[Dropped] = field(default_factory=list)
 
     def path(self, file: str) -> str:
-        """Where a file of the tree lies."""
+        """The absolute path of a file of the tree."""
         return os.path.join(self.root, file)
 
     def videos(self) -> list[str]:
-        """The files with a video's extension."""
+        """The files whose extension is one of `VIDEOS`."""
         return [file for file in self.files if suffix(file) in VIDEOS]
 
     def named(self, *names: str) -> dict[str, str]:
-        """Of the files called one of `names`: name -> file, the one nearest to the root."""
+        """Files with one of these names, by name; of several, the one nearest to the root."""
         found: dict[str, str] = {}
         for file in sorted(self.files, key=lambda file: file.count("/")):
             name = posixpath.basename(file)
@@ -50,28 +54,47 @@ class Tree:
 
 
 def suffix(file: str) -> str:
-    """The extension, in small letters, with its dot."""
+    """The extension of a file in lower case, with its dot."""
     return posixpath.splitext(file)[1].lower()
 
 
 def stem(file: str) -> str:
-    """The name without folders and extension."""
+    """The name of a file without folders and extension."""
     return posixpath.splitext(posixpath.basename(file))[0]
 
 
 def by_stem(files: list[str]) -> dict[str, str]:
-    """Files by their stem; the first of two with one stem."""
+    """Files by their stem; of several with one stem, the first."""
     found: dict[str, str] = {}
     for file in files:
         found.setdefault(stem(file), file)
     return found
 
 
+def whole_videos(tree: Tree) -> dict[str, str]:
+    """Files named `ID.mp4` or `Title [ID].mp4`, by YouTube's id of eleven characters."""
+    found: dict[str, str] = {}
+    for file in tree.videos():
+        name = stem(file)
+        titled = _TITLED.fullmatch(name)
+        if titled:
+            found.setdefault(titled[1], file)
+        elif _YOUTUBE_ID.fullmatch(name):
+            found[name] = file  # the plain name goes first
+    return found
+
+
+def video_id(address: str) -> str:
+    """YouTube's id in an address of it, or "" if there is none."""
+    found = _IN_ADDRESS.search(address)
+    return found[1] if found else ""
+
+
 def scan(root: str | os.PathLike) -> Tree:
     """Every file under a folder, hidden ones left out; links are followed, loops are not.
 
     Raises:
-      UserError: `root` is no folder or cannot be read.
+      UserError: `root` is no folder, or cannot be read.
     """
     root = os.path.abspath(os.path.expanduser(root))
     files: list[str] = []

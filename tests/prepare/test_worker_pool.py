@@ -4,14 +4,17 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from playmate_jax.data.records import Dropped
 from playmate_jax.errors import UserError
-from playmate_jax.prepare.child import _length
-from playmate_jax.prepare.isolation import Limits, Stopped, WorkerPool
+from playmate_jax.prepare.probe import source_length_s
+from playmate_jax.prepare.worker import Limits
+from playmate_jax.prepare.worker_pool import Stopped, WorkerPool
 from tests.prepare.fake_makers import FakeConfig, names_alone, sources
 
 QUICK = Limits(start_s=60, source_s=3, second_s=0)
@@ -23,16 +26,16 @@ def made(lent, *found) -> list:
 
 
 @pytest.fixture
-def children():
-    found = WorkerPool(FakeConfig(), names_alone, 1, QUICK)
+def pool():
+    found = WorkerPool(FakeConfig().maker, names_alone, 1, QUICK)
     yield found
     found.stop()
 
 
-def test_a_crash_a_hang_and_a_defect_are_given_up_and_the_rest_is_made(children, tmp_path):
+def test_a_crash_a_hang_and_a_defect_are_given_up_and_the_rest_is_made(pool, tmp_path):
     once = str(tmp_path / "once.mp4")
     listed = sources(1, "crash.mp4", "hang.mp4", "defect.mp4", "short.mp4", once)
-    with children.lend() as make:
+    with pool.lend() as make:
         found = [list(make(source)) for source in listed]
     good, crash, hang, defect, short, twice = found
     assert good == ["fake-0000-000", "fake-0000-001"]
@@ -47,62 +50,62 @@ def test_a_crash_a_hang_and_a_defect_are_given_up_and_the_rest_is_made(children,
     assert twice == ["fake-0005-000", "fake-0005-001"]  # killed by no fault of its own
 
 
-def test_a_child_is_kept_for_the_next_source(children):
+def test_a_worker_is_kept_for_the_next_source(pool):
     (who,) = sources(0, "who.mp4")
-    with children.lend() as make:
+    with pool.lend() as make:
         before = made(make, who)[-1]
-    with children.lend() as make:
+    with pool.lend() as make:
         assert made(make, who)[-1] == before != f"LookupError: {os.getpid()}"
 
 
-def test_bad_settings_and_a_full_disk_are_no_fault_of_the_source(children):
-    bad = WorkerPool(FakeConfig(broken="settings"), names_alone, 1, QUICK)
+def test_bad_settings_and_a_full_disk_are_no_fault_of_the_source(pool):
+    bad = WorkerPool(FakeConfig(broken="settings").maker, names_alone, 1, QUICK)
     with pytest.raises(UserError, match="expected weights"), bad.lend() as make:
         made(make, *sources(1))
     (full,) = sources(0, "full.mp4")
-    with pytest.raises(UserError, match="found the disk full"), children.lend() as make:
+    with pytest.raises(UserError, match="found the disk full"), pool.lend() as make:
         made(make, full)
 
 
-def test_a_child_that_cannot_start_is_told_in_one_sentence():
-    bad = WorkerPool(FakeConfig(broken="start"), names_alone, 1, QUICK)
+def test_a_worker_that_cannot_start_is_told_in_one_sentence():
+    bad = WorkerPool(FakeConfig(broken="start").maker, names_alone, 1, QUICK)
     with pytest.raises(UserError, match="does not start: .*SIGSEGV"), bad.lend() as make:
         made(make, *sources(1))
 
 
-def test_stopping_ends_a_child_amid_a_source(children):
+def test_stopping_ends_a_worker_amid_a_source(pool):
     (hang,) = sources(0, "hang.mp4")
-    with pytest.raises(Stopped), children.lend() as make:
+    with pytest.raises(Stopped), pool.lend() as make:
         for item in make(hang):
             assert item == "fake-0000-000"
             began = time.monotonic()
-            children.stop()
+            pool.stop()
     assert time.monotonic() - began < 2  # not the limit of 3 s
 
 
-def report_child(pipe) -> None:
-    """Tells the process of a child that hangs, and waits for its own end."""
+def report_worker(pipe) -> None:
+    """Tells the process of a worker that hangs, and waits for its own end."""
     config = FakeConfig()
-    with WorkerPool(config, names_alone, 1, Limits()).lend() as make:
+    with WorkerPool(config.maker, names_alone, 1, Limits()).lend() as make:
         who, hang = sources(0, "who.mp4", "hang.mp4")
         (_, found) = make(who)
         pipe.send(int(found.reason.split()[-1]))
         list(make(hang))
 
 
-def test_a_child_does_not_outlive_a_killed_parent():
+def test_a_worker_does_not_outlive_a_killed_parent():
     here, there = multiprocessing.Pipe()
-    parent = spawn.Process(target=report_child, args=[there])
+    parent = spawn.Process(target=report_worker, args=[there])
     parent.start()
     assert here.poll(60)
-    child = here.recv()
+    worker = here.recv()
     os.kill(parent.pid, signal.SIGKILL)
     parent.join()
     for _ in range(100):
-        if not is_running(child):
+        if not is_running(worker):
             return
         time.sleep(0.05)
-    raise AssertionError("the child is still there")
+    raise AssertionError("the worker is still there")
 
 
 def is_running(process: int) -> bool:
@@ -120,26 +123,26 @@ def test_a_hostile_duration_is_not_believed(tmp_path):
 
     write_wav(tmp_path / "a.wav", np.zeros(16000, np.float32), 16000)
     (source,) = sources(0, str(tmp_path / "a.wav"))
-    assert _length(source) == pytest.approx(1.0)
+    assert source_length_s(source) == pytest.approx(1.0)
     told = bytearray((tmp_path / "a.wav").read_bytes())
     at = told.index(b"data") + 4
     told[at : at + 4] = b"\xff\xff\xff\x7f"  # 2 GB of sound: 18 hours
     (tmp_path / "a.wav").write_bytes(told)
-    assert _length(source) <= len(told) / 1000
+    assert source_length_s(source) <= len(told) / 1000
     span = dataclasses.replace(source, start_s=10.0, end_s=1e6)  # "to the end", in a table
-    assert 0 < _length(span) < 2 * len(told) / 1000
+    assert 0 < source_length_s(span) < 2 * len(told) / 1000
 
 
 def test_what_lies_before_a_span_may_have_to_be_decoded(tmp_path):
     (tmp_path / "long.avi").write_bytes(bytes(8_000_000))  # of 8000 s at most
     (source,) = sources(0, str(tmp_path / "long.avi"))
-    first = _length(dataclasses.replace(source, start_s=0.0, end_s=10.0))
-    last = _length(dataclasses.replace(source, start_s=7200.0, end_s=7210.0))
+    first = source_length_s(dataclasses.replace(source, start_s=0.0, end_s=10.0))
+    last = source_length_s(dataclasses.replace(source, start_s=7200.0, end_s=7210.0))
     assert first == 10 < 100 < last < 7200
 
 
 def test_after_a_stop_nothing_is_lent_that_would_have_to_be_cleared_up():
-    stopped = WorkerPool(FakeConfig(), names_alone, 1, QUICK)
+    stopped = WorkerPool(FakeConfig().maker, names_alone, 1, QUICK)
     stopped.stop()
     with pytest.raises(Stopped), stopped.lend():
         pytest.fail("it was lent")
@@ -148,7 +151,7 @@ def test_after_a_stop_nothing_is_lent_that_would_have_to_be_cleared_up():
 def test_a_source_as_long_as_a_month_is_made_as_any_other():
     # as labels.csv may tell; the system waits for no more than 24 days
     (month,) = (dataclasses.replace(s, path="", end_s=1e6) for s in sources(1))
-    patient = WorkerPool(FakeConfig(), names_alone, 1, Limits(60, 3, second_s=30))
+    patient = WorkerPool(FakeConfig().maker, names_alone, 1, Limits(60, 3, second_s=30))
     try:
         with patient.lend() as make:
             assert made(make, month) == ["fake-0000-000", "fake-0000-001"]
@@ -156,9 +159,20 @@ def test_a_source_as_long_as_a_month_is_made_as_any_other():
         patient.stop()
 
 
-def test_dropped_travels_whole(children):
+def test_dropped_travels_whole(pool):
     (short,) = sources(0, "short.mp4")
-    with children.lend() as make:
+    with pool.lend() as make:
         assert next(iter(make(short))) == Dropped(
             "fake-0000-000", "short.mp4", "quality", "shorter than 3 s", {"seconds": 1.5}
         )
+
+
+def test_a_worker_starts_without_what_only_the_pipeline_needs():
+    """Beam and TFDS take seconds to import; the models' own packages come with the models."""
+    code = (
+        "import sys, playmate_jax.prepare.worker, playmate_jax.prepare.ledger; "
+        "print([m for m in ('apache_beam', 'tensorflow_datasets', 'librosa', 'jax') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stdout + done.stderr

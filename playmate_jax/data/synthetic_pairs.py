@@ -7,10 +7,13 @@ complete; while the pool still grows, later identities simply join in.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 
+from playmate_jax.data.batches import Leaf
 from playmate_jax.synthetic.expression import BASIS
 from playmate_jax.synthetic.flow import rigid_flow, surface_flow, visible
 from playmate_jax.synthetic.identity import sample_identity
@@ -20,8 +23,46 @@ BEHIND = 9.0  # depth of the backdrop: behind everything
 HEAD = 2  # masks from here on (neck, hair, face) move with the head
 
 
+class SyntheticPairBatch(TypedDict):
+    """What the face space of synthetic faces trains on: b pairs of frames, and n single ones.
+
+    source, driving: RGB images of one person.
+    x_c: canonical keypoints of the person, in head units.
+    delta_source, delta_driving: expression (Eq. 1), in head units.
+    pose_source, pose_driving: pitch, yaw, roll in degrees; scale; translation x and y in half
+      images.
+    flow, depth, head, visible: on a grid of 64 x 64 cells of the driving frame: where the same
+      point is in the source, relative, in half images; its own depth in head units; 1 where the
+      cell shows the head (elsewhere flow and depth are 0); 1 where the source shows the same point.
+    ..._more: the same of the single frames.
+    """
+
+    source: UInt8[Leaf, "b h w 3"]
+    driving: UInt8[Leaf, "b h w 3"]
+    x_c: Float32[Leaf, "b 21 3"]
+    delta_source: Float32[Leaf, "b 21 3"]
+    delta_driving: Float32[Leaf, "b 21 3"]
+    pose_source: Float32[Leaf, "b 6"]
+    pose_driving: Float32[Leaf, "b 6"]
+    flow: Float32[Leaf, "b 64 64 2"]
+    depth: Float32[Leaf, "b 64 64"]
+    head: Float32[Leaf, "b 64 64"]
+    visible: Float32[Leaf, "b 64 64"]
+    image_more: NotRequired[UInt8[Leaf, "n h w 3"]]
+    x_c_more: NotRequired[Float32[Leaf, "n 21 3"]]
+    delta_more: NotRequired[Float32[Leaf, "n 21 3"]]
+    pose_more: NotRequired[Float32[Leaf, "n 6"]]
+
+
 class SyntheticPairs:
-    """Source and driving frames from a pool of synthetic faces."""
+    """Source and driving frames from a pool of synthetic faces (synthetic/pool.py).
+
+    Args:
+      path: the pool's folder.
+
+    Raises:
+      UserError: no pool is there.
+    """
 
     def __init__(self, path: str | Path):
         self.pool: Pool = open_pool(path)
@@ -31,7 +72,7 @@ class SyntheticPairs:
 
     def batches(
         self, seed: int, start: int, size: int, more: int = 0
-    ) -> Iterator[dict[str, NDArray]]:
+    ) -> Iterator[SyntheticPairBatch]:
         """Batches start, start + 1, ... of `size` random pairs and `more` single frames."""
         n = start
         while True:
@@ -44,7 +85,8 @@ class SyntheticPairs:
                     rng.integers(self.pool.ready(), size=more),
                     rng.integers(self.pool.image.shape[1], size=more),
                 )
-                batch |= {f"{name}_more": value for name, value in self.frames(at).items()}
+                single = {f"{name}_more": value for name, value in self.frames(at).items()}
+                batch = cast(SyntheticPairBatch, {**batch, **single})
             yield batch
             n += 1
 
@@ -60,14 +102,8 @@ class SyntheticPairs:
 
     def pairs(
         self, people: NDArray[np.int64], source: NDArray[np.int64], driving: NDArray[np.int64]
-    ) -> dict[str, NDArray]:
-        """Frames `source` and `driving` of each person.
-
-        Returns (leading axis b): source, driving (128, 128, 3) uint8; x_c (21, 3); delta_source,
-        delta_driving (21, 3); pose_source, pose_driving (6,); and on the 64 x 64 grid of the
-        driving image: flow (2) to the source, depth, head (1 where the depth is known), visible
-        (1 where the source shows the same point).
-        """
+    ) -> SyntheticPairBatch:
+        """Frames number `source` and `driving` of each of b people, without single frames."""
         pool = self.pool
         rows = np.stack([people, source, driving], axis=-1).tolist()
         truths = [self._truth(*row) for row in rows]
@@ -79,7 +115,7 @@ class SyntheticPairs:
             batch[f"pose_{name}"] = pool.pose[at]
         for name in truths[0]:
             batch[name] = np.stack([truth[name] for truth in truths]).astype(np.float32)
-        return batch
+        return cast(SyntheticPairBatch, batch)
 
     def _truth(self, person: int, source: int, driving: int) -> dict[str, NDArray]:
         """Exact flow from the driving frame's pixels to the source, and what it meets there."""

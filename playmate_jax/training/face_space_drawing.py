@@ -1,0 +1,81 @@
+"""The face space's networks at work: what a training step compares, and PSNR on other people."""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from playmate_jax.losses.face_space import motion_keypoints
+from playmate_jax.metrics.reconstruction import psnr
+from playmate_jax.models import renderer
+from playmate_jax.models.appearance import AppearanceExtractor
+from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.spade import SpadeDecoder
+from playmate_jax.synthetic.pool import open_pool
+from playmate_jax.training.stage import Params, TrainState
+
+
+class FaceSpaceState(TypedDict):
+    """Two optimisers side by side, without a gradient between them.
+
+    motion: of M. renderer: of {"appearance", "warping", "spade"}, that is F, W and G.
+    """
+
+    motion: TrainState
+    renderer: TrainState
+
+
+def exported(state: FaceSpaceState) -> Params:
+    """The EMAs of F, M, W and G in one tree, as models/renderer.py reads it."""
+    return {"motion": state["motion"].ema, **state["renderer"].ema}
+
+
+def draw(
+    config: RendererConfig,
+    params: Params,
+    source: Float[Array, "b h w 3"],
+    kp_source: Float[Array, "b k 3"],
+    kp_driving: Float[Array, "b k 3"],
+) -> dict[str, Array]:
+    """`renderer.decode` with what W found on the way: its outputs, warped_image and image."""
+    volume = AppearanceExtractor(config.appearance).apply(params["appearance"], source)
+    warping = renderer.warping_network(config.warping)
+    warped = warping.apply(params["warping"], volume, kp_source, kp_driving)
+    features = {"volume": volume, "picture": source}
+    inputs = renderer.decoder_inputs(config, features, warped, kp_driving)
+    image = SpadeDecoder(config.spade).apply(params["spade"], **inputs)
+    return {**warped, **inputs, "picture": image}
+
+
+def quick_test(
+    config: RendererConfig, test_pool: str, chunk: int
+) -> Callable[[FaceSpaceState], dict[str, float]]:
+    """PSNR on one pair of every test identity, all through M; a look, not the report of
+    metrics/face_space.py.
+
+    Args:
+      test_pool: opened at each evaluation, so that it may be made while training runs.
+      chunk: pairs that are drawn at a time.
+    """
+
+    @jax.jit
+    def look(state: FaceSpaceState, source: Array, driving: Array) -> Array:
+        params = exported(state)
+        found = renderer.extract_motion(config, params, jnp.concatenate([source, driving]))
+        kp_source, kp_driving = motion_keypoints(found)
+        return draw(config, params, source, kp_source, kp_driving)["picture"]
+
+    def evaluate(state: FaceSpaceState) -> dict[str, float]:
+        pool = open_pool(test_pool)
+        found, copied = [], []
+        for first in range(0, pool.ready() - chunk + 1, chunk):
+            people = slice(first, first + chunk)
+            source, driving = (np.asarray(pool.image[people, f], np.float32) / 255 for f in (0, 1))
+            found.append(psnr(np.asarray(look(state, source, driving)), driving))
+            copied.append(psnr(source, driving))
+        return {"psnr": float(np.mean(found)), "copy_psnr": float(np.mean(copied))}
+
+    return evaluate
