@@ -47,7 +47,7 @@ def _in_windows(image: np.ndarray, landmarker: Landmarker, side: int) -> list[Fa
         for left in _starts(width, side):
             window = np.ascontiguousarray(image[top : top + side, left : left + side])
             for face in landmarker.detect(window):
-                moved = face.landmarks + np.float32([left, top, 0])
+                moved = face.landmarks + np.array([left, top, 0], np.float32)
                 found.append(Face(moved, face.score, face.presence))
     faces: list[Face] = []
     for face in sorted(found, key=lambda one: -one.presence):
