@@ -75,7 +75,7 @@ class VideoStream:
             self.rotation_deg = first.rotation % 360
             self.size = self._image(first, 0.0).shape[1::-1]
             self.frame_count = stream.frames or max(1, round((declared or 0) * self.fps))
-            self.duration_s = declared or self.frame_count / self.fps
+            self.duration_s: Fraction = declared or self.frame_count / self.fps
             self.duration_is_declared = declared is not None and not is_guessed(container)
             is_hdr = hdr.is_hdr(int(first.color_trc))
         self._brightest = self._brightest_light() if is_hdr else 0.0
@@ -90,18 +90,17 @@ class VideoStream:
 
     def decoded(self, after: Fraction = Fraction(0)) -> Iterator[DecodedFrame]:
         """Every frame in order; may leave out frames that end before `after` (seconds)."""
-        shown, last = 0, None
+        shown, last = 0, Fraction(-1)
         try:
             for frame in self._frames(after):
-                shown, last = shown + 1, frame.time_s
+                shown, last = shown + 1, last if frame.time_s is None else frame.time_s
                 yield frame
         except DamagedPacket:
             # Which frames a damaged packet costs depends on how many are decoded at a time: one by
             # one it is the same on every machine.
             self._frame_threads = False
             for number, frame in enumerate(self._frames(after)):
-                known = frame.time_s is not None and last is not None
-                if frame.time_s > last if known else number >= shown:
+                if number >= shown if frame.time_s is None else frame.time_s > last:
                     yield frame
 
     def _frames(self, after: Fraction) -> Iterator[DecodedFrame]:
@@ -124,8 +123,8 @@ class VideoStream:
             declared_nowhere_else = container.format.name == "flv"
         damage.check(self.path, "video")
         if declared_nowhere_else and end < self.duration_s * Fraction(9, 10) - Fraction(1, 5):
-            declared = f"{float(end):.1f} s of {float(self.duration_s):.1f} s are there"
-            self._cut = f"'{self.path}' is cut short: {declared}"
+            there = f"{float(end):.1f} s of {float(self.duration_s):.1f} s are there"
+            self._cut = f"'{self.path}' is cut short: {there}"
 
     def _from(
         self,
