@@ -30,6 +30,7 @@ from playmate_jax.media.streams import (
 )
 
 LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
+_FASTEST = 1000  # frames a second
 _SEEK_S = Fraction(10)  # nearer to the beginning nothing is gained by looking up a place
 _INDEXED = {"mp4", "matroska", "webm"}
 _LOOKS = 8  # at the light of an HDR video
@@ -57,9 +58,9 @@ class VideoStream:
         self._damage, self._frame_threads, self._cut = Damage(), True, ""
         with self._open() as container:
             stream = self._stream(container)
-            self.fps = near_rate(
-                exact(stream.average_rate) or exact(stream.guessed_rate) or Fraction(25)
-            )
+            rates = (exact(stream.average_rate), exact(stream.guessed_rate), Fraction(25))
+            # FFmpeg gives the ticks of a DV file's clock as its mean rate
+            self.fps = near_rate(next(rate for rate in rates if rate and rate <= _FASTEST))
             aspect = exact(stream.sample_aspect_ratio) or Fraction(1)
             # 16:9 in DV's and DVD's pixels is 64:45 at most; what is far from it is a defect
             self._aspect = aspect if Fraction(1, 4) <= aspect <= 4 else Fraction(1)
