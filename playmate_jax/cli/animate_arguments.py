@@ -25,7 +25,7 @@ examples:
   playmate animate portrait.jpg --driving face.mp4       no speech: reenacts the driving face
   playmate animate portrait.jpg --driving talking.pkl --region lips
   playmate animate clip.mp4 speech.wav                   dubs a video
-  playmate animate llama.jpg speech.wav --face-box 310,120,260
+  playmate animate llama.jpg speech.wav --face-box 315,155,190
   playmate animate portrait.jpg speech.wav --seed 7 --head-motion 0.5 --json
 """
 

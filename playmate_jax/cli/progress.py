@@ -21,7 +21,8 @@ class ProgressBar:
         self.unit, self.stream = unit, stream or sys.stderr
         self.live = self.stream.isatty()
         self._often_s = often_s
-        self._phase, self._bar, self._drawn = "", None, 0.0
+        self._phase, self._drawn = "", 0.0
+        self._bar: Any = None
 
     def __call__(self, phase: str, done: int, total: int, before: int = 0, note: str = "") -> None:
         """Tells how far a phase is.

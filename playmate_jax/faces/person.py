@@ -94,10 +94,8 @@ def _texture(crop: UInt8[np.ndarray, "s s 3"]) -> Float[np.ndarray, "cells patte
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     inner = gray[1:-1, 1:-1]
     steps = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
-    code = np.zeros(inner.shape, np.uint8)
-    for bit, (dy, dx) in enumerate(steps):
-        around = gray[1 + dy : _SIDE - 1 + dy, 1 + dx : _SIDE - 1 + dx]
-        code |= (around >= inner).astype(np.uint8) << bit
-    code = (code >> 2)[: _CELL * _CELLS, : _CELL * _CELLS]
-    cells = code.reshape(_CELLS, _CELL, _CELLS, _CELL).swapaxes(1, 2).reshape(_CELLS**2, -1)
+    around = [gray[1 + y : _SIDE - 1 + y, 1 + x : _SIDE - 1 + x] for y, x in steps]
+    codes = sum((near >= inner).astype(np.uint8) << bit for bit, near in enumerate(around))
+    codes = (np.asarray(codes) >> 2)[: _CELL * _CELLS, : _CELL * _CELLS]
+    cells = codes.reshape(_CELLS, _CELL, _CELLS, _CELL).swapaxes(1, 2).reshape(_CELLS**2, -1)
     return np.stack([np.bincount(cell, minlength=64) for cell in cells]) / _CELL**2

@@ -107,9 +107,10 @@ def track_person(
     cuts: list[int] = []
     for shown in follow(scenes(frames), follower):
         face = shown.face
-        if shown.jumps and person.among(shown.image, [face]) is None:
-            face = None
-            follower.begin()
+        if face is not None and shown.jumps:
+            face = person.among(shown.image, [face])
+            if face is None:
+                follower.begin()
         if face is not None:
             person.saw(shown.image, face)
         if shown.begins or (shown.jumps and face is not None):

@@ -103,8 +103,8 @@ def make_face(
 def _clip(driver: Driving, scene: Scene) -> MotionClip:
     """The driving motion at the frame times of what is drawn; an image is held for a second, or as
     long as a source video lasts."""
-    if scene.is_video:
-        return driver.at(scene.seconds())
+    if scene.video is not None:
+        return driver.at(scene.video.seconds)
     clip = driver.at_25_fps()
     count = FPS if driver.held else len(clip.motion)
     known = None if clip.openness is None else back_and_forth(clip.openness, count)

@@ -68,11 +68,7 @@ class Scene:
         """Motion at 25 fps, at the times of the frames that are drawn."""
         if self.video is None or self.video.steady_fps == FPS:
             return motion
-        return resample(unwrapped(motion), np.arange(len(motion)) / FPS, self.seconds())
-
-    def seconds(self) -> Float[np.ndarray, "t"]:
-        """When each frame of a source video is shown."""
-        return np.array([float(time) for time in self.video.times_s])
+        return resample(unwrapped(motion), np.arange(len(motion)) / FPS, self.video.seconds)
 
     def faded(self, motion: Float[np.ndarray, "t m"]) -> Float[np.ndarray, "t m"]:
         """The motion, where a source video shows its face; its own motion elsewhere."""
@@ -107,7 +103,7 @@ def read_scene(
     Raises:
       UserError: neither, or no such face in it.
     """
-    if is_source_video(portrait):
+    if not isinstance(portrait, np.ndarray) and is_video(portrait):
         return _of_video(portrait, networks, options, longest_s, mover)
     seen, renderer = read_portrait(portrait, networks, options), networks.renderer
     source_face = renderer.encode_source(seen.face)

@@ -58,6 +58,11 @@ class SourceVideo:
         return [i / fps for i in range(len(self))] if fps else self.track.times_s
 
     @property
+    def seconds(self) -> Float[np.ndarray, "t"]:
+        """`times_s` as numbers."""
+        return np.array([float(time) for time in self.times_s])
+
+    @property
     def duration_s(self) -> Fraction:
         """Duration of all frames, in seconds."""
         return self.times_s[-1] + 1 / (self.steady_fps or self.reader.fps)
@@ -134,7 +139,7 @@ class SourceVideo:
         size = self.renderer.input_size
 
         def crops() -> Iterator[Frame]:
-            squares = self.track.squares[part]
+            squares = [square for square in self.track.squares[part] if square is not None]
             for frame, square in zip(islice(frames, len(squares)), squares, strict=False):
                 waiting.append((frame, square))
                 yield sample(frame, square.matrix(size), (size, size), "edge")

@@ -7,6 +7,7 @@ speech -> motion at 25 fps, window by window -> pose from a driving source, if a
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -101,7 +102,7 @@ def talk(
         motion[:, POSE] = followed
     if scene.is_video:
         motion = scene.faded(reenact(scene.at_own_times(motion), scene.own, "absolute", "lips"))
-    facts = {
+    facts: dict[str, Any] = {
         "seed": options.seed,
         "sampler": request.sampler,
         "steps": request.steps,

@@ -30,15 +30,16 @@ class FrameConverter:
         if self._last is None:
             self._last = _converted(image).to_ndarray()
         else:
-            self._change(image, changed)
+            self._change(self._last, image, changed)
         return _tagged(av.VideoFrame.from_ndarray(self._last, format="yuv420p"))
 
-    def _change(self, image: np.ndarray, changed: Box) -> None:
+    def _change(self, last: np.ndarray, image: np.ndarray, changed: Box) -> None:
+        """Converts the changed part and puts it into the array of the last frame."""
         inner, outer = self._around(changed, _REACH), self._around(changed, 2 * _REACH)
         left, top, right, bottom = outer
         part = _converted(image[top:bottom, left:right]).to_ndarray()
         for whole, new, unit in zip(
-            _planes(self._last, self._height, self._width),
+            _planes(last, self._height, self._width),
             _planes(part, bottom - top, right - left),
             (1, 2, 2),
             strict=True,
