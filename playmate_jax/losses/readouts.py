@@ -18,7 +18,7 @@ from playmate_jax.motion.layout import EXPRESSION_SIZE, EYE_KEYPOINTS, KEYPOINTS
 from playmate_jax.motion.normalization import EXPRESSION_STD_FLOOR, MotionStatistics
 from playmate_jax.synthetic.expression import PINV, UNIT
 
-Reading = Float[np.ndarray, "63 r"]
+Reading = Float[np.ndarray, "63 _"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,14 +32,13 @@ class AnimatedImage:
 
     def __init__(self, path: Path):
         self.path = path
-        durations = []
+        self.frame_count, self.duration_s = 0, Fraction(0)
         for frame in self.decoded():
-            if not durations:
+            if not self.frame_count:
                 self.size = frame.image().shape[1::-1]
-            durations.append(frame.lasts_s)
-        self.frame_count = len(durations)
-        self.duration_s = sum(durations, Fraction(0))
-        self.fps = near_rate(self.frame_count / self.duration_s)
+            self.frame_count += 1
+            self.duration_s += frame.lasts_s or 0
+        self.fps = near_rate(Fraction(self.frame_count) / self.duration_s)
 
     def decoded(self, after: Fraction = Fraction(0)) -> Iterator[DecodedFrame]:
         """Every frame in order, wherever `after` is: frames are made from those before them."""
@@ -47,7 +46,7 @@ class AnimatedImage:
         try:
             with open_image(self.path) as image:
                 check_image_size(image.size, self.path)
-                for number in range(image.n_frames):
+                for number in range(getattr(image, "n_frames", 1)):
                     image.seek(number)
                     image.load()
                     shown = image.copy()

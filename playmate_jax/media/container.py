@@ -82,7 +82,7 @@ def _tag_options() -> dict[str, Any]:
     """Tags (titles, comments) may be in any encoding and are never read. PyAV decodes them as it
     opens a file, and up to version 18 fails where they are no UTF-8 unless told otherwise; later
     ones take no such argument."""
-    options = {"metadata_errors": "ignore"}
+    options: dict[str, Any] = {"metadata_errors": "ignore"}
     try:
         av.open(io.BytesIO(), **options).close()
     except TypeError:

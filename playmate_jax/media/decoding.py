@@ -16,7 +16,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.media.container import seconds
 
 _FEW = 2  # damaged packets that even the shortest file may have
-_SHARE = Fraction(1, 10)
+_SHARE = 10  # of so many packets one may be damaged
 _RETRIES = 20  # reads on end that fail: nothing more comes
 
 
@@ -50,7 +50,7 @@ class Damage:
 
     def check(self, path: str | os.PathLike, what: str) -> None:
         """Raises `UserError` where too much is damaged. `what`: "video" or "recording"."""
-        if self.bad > max(_FEW, self.packets * _SHARE):
+        if self.bad > max(_FEW, self.packets // _SHARE):
             reason = f"{self.bad} of its {self.packets} packets cannot be decoded"
             raise cut_short(path, what, reason)
 

@@ -67,9 +67,8 @@ def to_bt709(
         if is_hdr(transfer):
             most = np.maximum(np.maximum(*planes[:2]), planes[2]) * scale
             scale = scale * tone_curve(most, brightest / white) / np.maximum(most, 1e-12)
-        for channel, light in enumerate(planes):
-            shown = cv2.pow(np.minimum(light * scale, 1), 1 / _DISPLAY_GAMMA)
-            out[rows, :, channel] = cv2.convertScaleAbs(shown, alpha=255)
+        shown = [cv2.pow(np.minimum(light * scale, 1), 1 / _DISPLAY_GAMMA) for light in planes]
+        out[rows] = cv2.merge([cv2.convertScaleAbs(plane, alpha=255) for plane in shown])
     return out
 
 

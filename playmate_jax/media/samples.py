@@ -25,7 +25,8 @@ def decoded_samples(
     damage: Damage,
 ) -> Iterator[tuple[Float[np.ndarray, "s channels"], Fraction | None]]:
     """Samples at `hz`, silence where the file tells of a hole; with each the time of the first."""
-    resampler, form = None, None
+    resampler: av.AudioResampler | None = None
+    form: tuple[str, str, int] | None = None
     first: Fraction | None = None
     heard_s, any_frame, channels = Fraction(0), False, 0
     for frame in decode(container, stream, damage):
@@ -33,7 +34,8 @@ def decoded_samples(
         first = at if not any_frame else first
         any_frame = True
         _check_numbers(frame, path)
-        if form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or form != found:
             if resampler is not None:  # another recording was put behind the first
                 for part in _resampled(resampler, None, channels, path):
                     yield part, first
@@ -41,6 +43,7 @@ def decoded_samples(
             channels = min(2, frame.layout.nb_channels)
             layout = "mono" if channels == 1 else "stereo"
             resampler = av.AudioResampler(format="flt", layout=layout, rate=hz)
+            form = found
         if at is not None and first is not None and (hole := at - first - heard_s) > HOLE_S:
             check_hole(hole, heard_s, path)
             yield np.zeros((round(hole * hz), channels), np.float32), first

@@ -45,7 +45,7 @@ def _preferred(streams: Iterable[Any]) -> Any:
     return next(iter(default or able), None)
 
 
-def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
+def decoder_of(stream: av.VideoStream) -> av.CodecContext:
     """The decoder of a video stream, one that knows transparency where the stream has it."""
     tags = {name.lower(): value for name, value in stream.metadata.items()}
     name = _ALPHA_DECODERS.get(stream.codec_context.name)

@@ -30,6 +30,7 @@ from playmate_jax.media.streams import (
 )
 
 LARGEST_PIXELS = 8192 * 4608  # of a frame: 8K and a little
+_FASTEST = 1000  # frames a second
 _SEEK_S = Fraction(10)  # nearer to the beginning nothing is gained by looking up a place
 _INDEXED = {"mp4", "matroska", "webm"}
 _LOOKS = 8  # at the light of an HDR video
@@ -57,9 +58,9 @@ class VideoStream:
         self._damage, self._frame_threads, self._cut = Damage(), True, ""
         with self._open() as container:
             stream = self._stream(container)
-            self.fps = near_rate(
-                exact(stream.average_rate) or exact(stream.guessed_rate) or Fraction(25)
-            )
+            rates = (exact(stream.average_rate), exact(stream.guessed_rate), Fraction(25))
+            # FFmpeg gives the ticks of a DV file's clock as its mean rate
+            self.fps = near_rate(next(rate for rate in rates if rate and rate <= _FASTEST))
             aspect = exact(stream.sample_aspect_ratio) or Fraction(1)
             # 16:9 in DV's and DVD's pixels is 64:45 at most; what is far from it is a defect
             self._aspect = aspect if Fraction(1, 4) <= aspect <= 4 else Fraction(1)
@@ -75,7 +76,7 @@ class VideoStream:
             self.rotation_deg = first.rotation % 360
             self.size = self._image(first, 0.0).shape[1::-1]
             self.frame_count = stream.frames or max(1, round((declared or 0) * self.fps))
-            self.duration_s = declared or self.frame_count / self.fps
+            self.duration_s: Fraction = declared or self.frame_count / self.fps
             self.duration_is_declared = declared is not None and not is_guessed(container)
             is_hdr = hdr.is_hdr(int(first.color_trc))
         self._brightest = self._brightest_light() if is_hdr else 0.0
@@ -90,18 +91,17 @@ class VideoStream:
 
     def decoded(self, after: Fraction = Fraction(0)) -> Iterator[DecodedFrame]:
         """Every frame in order; may leave out frames that end before `after` (seconds)."""
-        shown, last = 0, None
+        shown, last = 0, Fraction(-1)
         try:
             for frame in self._frames(after):
-                shown, last = shown + 1, frame.time_s
+                shown, last = shown + 1, last if frame.time_s is None else frame.time_s
                 yield frame
         except DamagedPacket:
             # Which frames a damaged packet costs depends on how many are decoded at a time: one by
             # one it is the same on every machine.
             self._frame_threads = False
             for number, frame in enumerate(self._frames(after)):
-                known = frame.time_s is not None and last is not None
-                if frame.time_s > last if known else number >= shown:
+                if number >= shown if frame.time_s is None else frame.time_s > last:
                     yield frame
 
     def _frames(self, after: Fraction) -> Iterator[DecodedFrame]:
@@ -124,8 +124,8 @@ class VideoStream:
             declared_nowhere_else = container.format.name == "flv"
         damage.check(self.path, "video")
         if declared_nowhere_else and end < self.duration_s * Fraction(9, 10) - Fraction(1, 5):
-            declared = f"{float(end):.1f} s of {float(self.duration_s):.1f} s are there"
-            self._cut = f"'{self.path}' is cut short: {declared}"
+            there = f"{float(end):.1f} s of {float(self.duration_s):.1f} s are there"
+            self._cut = f"'{self.path}' is cut short: {there}"
 
     def _from(
         self,

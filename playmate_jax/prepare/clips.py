@@ -87,8 +87,8 @@ class ClipMaker:
             round(s * FPS) for s in (self.config.shortest_s, self.config.longest_s)
         )
         remarks: list[str] = []  # of the sound
-        heard = Samples(audio_blocks(found.sound, AUDIO_HZ, remarks))  # for cutting, ahead of clips
-        spoken = Samples(audio_blocks(found.sound, AUDIO_HZ))
+        heard = Samples(audio_blocks(found.sound, AUDIO_HZ))  # for cutting, ahead of the clips
+        spoken = Samples(audio_blocks(found.sound, AUDIO_HZ, remarks))
         shown = enumerate(stills(found), found.start)  # the second reading
         parts = pieces(
             scenes(images(found)),

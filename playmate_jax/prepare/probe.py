@@ -3,6 +3,7 @@
 Nothing but the first frame is decoded.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,6 +92,7 @@ def source_length_s(source: Source) -> float:
 
 
 def _claimed_s(path: str) -> float:
-    """Seconds that a file claims to have."""
+    """Seconds that a file claims to have; infinity where it claims none (written into a pipe)."""
     with open_container(path, "a video") as container:
-        return float(seconds(container.duration, Fraction(1, av.time_base)) or 0)
+        claimed = seconds(container.duration, Fraction(1, av.time_base))
+    return math.inf if not claimed or claimed < 0 else float(claimed)

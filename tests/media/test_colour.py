@@ -123,11 +123,11 @@ def test_unknown_matrices_are_one_sentence():
 def test_pq_and_hlg_are_those_of_the_standards():
     """BT.2100's and BT.2408's own figures."""
     assert hdr.pq_light(np.array([0.0, 1.0])) == pytest.approx([0, 10_000])
-    assert hdr.pq_light(np.array(0.508)) == pytest.approx(100, rel=0.01)  # BT.2408, table 1
-    assert hdr.pq_light(np.array(0.58)) == pytest.approx(203, rel=0.01)
+    assert hdr.pq_light(np.array([0.508])) == pytest.approx([100], rel=0.01)  # BT.2408, table 1
+    assert hdr.pq_light(np.array([0.58])) == pytest.approx([203], rel=0.01)
     assert hdr.hlg_light(np.array([0.0, 0.5, 1.0])) == pytest.approx([0, 1 / 12, 1], rel=1e-4)
     # 75 % of HLG is 203 cd/m2 on a display of 1000
-    assert 1000 * hdr.hlg_light(np.array(0.75)) ** 1.2 == pytest.approx(203, rel=0.01)
+    assert 1000 * hdr.hlg_light(np.array([0.75])) ** 1.2 == pytest.approx([203], rel=0.01)
 
 
 def test_bt2020_becomes_bt709_by_bt2087s_matrix():
@@ -142,7 +142,7 @@ def test_the_tone_curve_keeps_the_dark_rises_and_ends_at_white():
         shown = hdr.tone_curve(light, brightest)
         assert (shown[light <= 0.75] == light[light <= 0.75]).all()
         assert (np.diff(shown) > 0).all()
-        assert hdr.tone_curve(np.array(brightest), brightest) == pytest.approx(1)
+        assert hdr.tone_curve(np.array([brightest]), brightest) == pytest.approx([1])
     assert hdr.tone_curve(light, 1.0) == pytest.approx(light)  # nothing to be bent
 
 

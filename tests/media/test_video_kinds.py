@@ -122,6 +122,22 @@ def test_interlaced_frames_become_progressive(tmp_path: Path, name, codec, top_f
         assert np.argmin(apart) == 1 and apart[1] < 4
 
 
+def test_a_dv_tape_has_its_rate_and_shape(tmp_path: Path):
+    """PAL's 720 x 576 pixels are wider than high; FFmpeg gives DV's clock as its frame rate."""
+    path = tmp_path / "a.dv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("dvvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        for t in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((576, 720, 3), 60, np.uint8), "rgb24")
+            frame.pts, frame.time_base = t, Fraction(1, 25)
+            out.mux(stream.encode(frame.reformat(format="yuv420p")))
+        out.mux(stream.encode(None))
+    reader = open_video(path)
+    assert reader.fps == 25 and reader.size[1] == 576 and reader.size[0] > 720
+    assert [frame.time_s for frame in reader] == [0, Fraction(1, 25), Fraction(2, 25)]
+
+
 def test_progressive_frames_pass_unchanged(tmp_path: Path, write_clip):
     path = write_clip(tmp_path / "a.mp4", count=6)
     with av.open(str(path)) as container:

@@ -6,8 +6,8 @@ import av
 import numpy as np
 
 from playmate_jax.data.records import Clip, Dropped
+from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.probe import probe
-from playmate_jax.prepare.source import Source
 from tests.prepare.conftest import speech_like, video_frame
 
 

@@ -72,8 +72,9 @@ def test_the_emotion_is_true_of_every_frame():
 
 def test_emotions_may_change_within_a_clip():
     """The label is the first emotion; the truth says what each frame asks for."""
+    varied = {"varied": True, "seed": 2}  # in world 3, by a chance of 1 in 100, none of 24 blends
     config = dataclasses.replace(
-        CONFIG, varied=True, identities=24, hours=24 * 4 / 3600, seconds=4, frames=1, image_size=16
+        CONFIG, **varied, identities=24, hours=24 * 4 / 3600, seconds=4, frames=1, image_size=16
     )
     clips = [clip_of(config, number) for number in range(24)]
     tracks = [clip.truth["emotions"] for clip in clips]

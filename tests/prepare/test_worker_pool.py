@@ -174,5 +174,5 @@ def test_a_worker_starts_without_what_only_the_pipeline_needs():
         "print([m for m in ('apache_beam', 'tensorflow_datasets', 'librosa', 'jax') "
         "if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stdout + done.stderr
