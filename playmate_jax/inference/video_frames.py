@@ -31,21 +31,23 @@ class VideoPrefix(VideoReader):
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame with its own time."""
-        return self._repeated() if self._lively else self._first()
-
-    def _first(self) -> Iterator[VideoFrame]:
-        shown_s = Fraction(0)
-        for frame in super().frames():
-            self._check_pause(shown_s, frame.time_s)
-            shown_s = frame.time_s
+        frames = self._checked(super().frames())
+        for frame in self._repeated(frames) if self._lively else frames:
             if self._until_s is not None and frame.time_s >= self._until_s:
                 self.goes_on = True
                 return
             yield frame
 
-    def _repeated(self) -> Iterator[VideoFrame]:
+    def _checked(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        shown_s = Fraction(0)
+        for frame in frames:
+            self._check_pause(shown_s, frame.time_s)
+            shown_s = frame.time_s
+            yield frame
+
+    def _repeated(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         held: VideoFrame | None = None
-        for frame in chain(self._first(), [None]):
+        for frame in chain(frames, [None]):
             if held is not None:
                 end = frame.time_s if frame is not None else held.time_s + 1 / self.fps
                 times = max(1, round((end - held.time_s) * FPS))

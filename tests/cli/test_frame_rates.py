@@ -7,7 +7,7 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference.video_frames import VideoPrefix, steady_rate
-from playmate_jax.media import VideoFrame, open_video
+from playmate_jax.media import VideoFrame, VideoReader, open_video
 from playmate_jax.motion.layout import LIP_KEYPOINTS
 from playmate_jax.motion.timing import resample
 
@@ -91,7 +91,7 @@ def test_rounded_times_of_a_constant_rate_are_steady():
 def test_a_jump_in_time_of_hours_is_refused(monkeypatch, write_frames):
     path = write_frames([np.zeros((32, 32, 3), np.uint8)] * 3)
     shown = [VideoFrame(np.zeros(0), Fraction(t)) for t in (0, 36_000)]
-    monkeypatch.setattr(VideoPrefix.__mro__[1], "frames", lambda self: iter(shown))
+    monkeypatch.setattr(VideoReader, "frames", lambda self: iter(shown))
     with pytest.raises(UserError, match="nothing between 0.0 s and 36000.0 s"):
         list(VideoPrefix(path).frames())
 
@@ -99,6 +99,8 @@ def test_a_jump_in_time_of_hours_is_refused(monkeypatch, write_frames):
 def test_a_frame_that_stands_for_a_second_is_shown_25_times(monkeypatch, write_frames):
     path = write_frames([np.zeros((32, 32, 3), np.uint8)] * 3)
     shown = [VideoFrame(np.zeros(0), Fraction(t)) for t in (0, 1)]
-    monkeypatch.setattr(VideoPrefix.__mro__[1], "frames", lambda self: iter(shown))
+    monkeypatch.setattr(VideoReader, "frames", lambda self: iter(shown))
     times = [frame.time_s for frame in VideoPrefix(path, lively=True).frames()]
-    assert times == [Fraction(t, 25) for t in range(25)] + [Fraction(1)]
+    assert times == [Fraction(t, 25) for t in range(26)]
+    reader = VideoPrefix(path, Fraction(3, 10), lively=True)
+    assert len(list(reader.frames())) == 8 and reader.goes_on
