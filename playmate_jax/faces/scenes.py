@@ -29,6 +29,8 @@ _BLEND = 0.35  # how far the middle may be from the ends' mean, as a share of th
 _PLAIN = 6.0  # standard deviation of an image of one colour
 _ALIKE = 0.6  # correlation of two images of one scene under another light
 
+Fade = Literal["", "from", "to"]
+
 
 class SceneFrame(NamedTuple):
     """A frame, and what it is in its scene.
@@ -44,7 +46,7 @@ class SceneFrame(NamedTuple):
     image: UInt8[np.ndarray, "h w 3"]
     begins: bool
     spoiled: int = 0
-    fade: Literal["", "from", "to"] = ""
+    fade: Fade = ""
 
 
 class Look(NamedTuple):
@@ -66,7 +68,8 @@ def scenes(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Iterator[SceneFrame]
         if not held:
             return
         image, now = held.popleft()
-        begins, flash, spoiled, fade = not past, False, 0, ""
+        begins, flash, spoiled = not past, False, 0
+        fade: Fade = ""
         if past:
             changed = change(past[-1], now)
             if _is_sudden(past[-1], now, changed, changes):
@@ -114,7 +117,7 @@ def _is_dissolve(window: list[Float32[np.ndarray, "18 32 3"]]) -> bool:
     return middle < _BLEND * apart and _correlation(first, last) < _ALIKE
 
 
-def _fade(first: Look, last: Look) -> Literal["", "from", "to"]:
+def _fade(first: Look, last: Look) -> Fade:
     if last.small.std((0, 1)).max() < _PLAIN:
         return "to"
     return "from" if first.small.std((0, 1)).max() < _PLAIN else ""
