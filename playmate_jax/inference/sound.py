@@ -59,5 +59,5 @@ def read_speech(
         )
     if is_silent(audio, AUDIO_HZ):
         where = "" if isinstance(speech, np.ndarray) else f" of '{speech}'"
-        remarks.append(f"the speech{where} is silent (below -60 dB throughout): no lips will move")
+        remarks.append(f"the speech{where} is silent (below -60 dB throughout)")
     return audio, sound
