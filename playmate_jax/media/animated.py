@@ -55,7 +55,7 @@ class AnimatedImage:
                     time += lasts
         except UserError:  # a ValueError too
             raise
-        except (OSError, EOFError, SyntaxError, ValueError, KeyError) as error:
+        except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
             raise cut_short(self.path, "video", str(error)) from None
 
 
