@@ -1,4 +1,4 @@
-"""Frames of a stream: what cannot be decoded is left out, counted, and told in one sentence.
+"""Frames of a stream: what cannot be decoded is left out, counted, and reported in one sentence.
 
 A damaged packet costs its own frames only. Where more than a tenth of the packets is damaged, the
 file is refused.
