@@ -15,8 +15,8 @@ LONGEST_S = 3600
 def first_sound(
     *sources: str | Path | UInt8[np.ndarray, "h w c"], remarks: list[str] | None = None
 ) -> Sound | None:
-    """The sound of the first source that is a video with sound. It is not needed: one that cannot be
-    read is left out and reported in `remarks`."""
+    """The sound of the first source that is a video with sound; one that cannot be read is left out
+    and reported in `remarks`: nobody asked for it."""
     for source in sources:
         if isinstance(source, np.ndarray) or not is_video(source) or not has_sound(source):
             continue

@@ -46,7 +46,9 @@ class AnimatedImage:
         try:
             with open_image(self.path) as image:
                 check_image_size(image.size, self.path)
-                for number in range(getattr(image, "n_frames", 1)):
+                # an APNG may begin with an image for programs that know no animation
+                first = int(getattr(image, "default_image", False))
+                for number in range(first, getattr(image, "n_frames", 1)):
                     image.seek(number)
                     image.load()
                     shown = image.copy()

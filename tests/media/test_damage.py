@@ -1,4 +1,4 @@
-"""Lengths are what decodes; a damaged packet costs its own frames; what is cut short is reported."""
+"""Lengths are what decodes; damaged packets cost their own frames; what is cut is reported."""
 
 from fractions import Fraction
 from pathlib import Path
