@@ -54,7 +54,7 @@ class Crop:
     def box(self) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the crop in the whole image, in pixels."""
         far = self.image.shape[0]
-        corners = apply(self.matrix, np.array([[0, 0], [far, 0], [0, far], [far, far]]))
+        corners = apply(self.matrix, np.array([[0, 0], [far, 0], [0, far], [far, far]], float))
         left, top = np.floor(corners.min(0)).astype(int)
         right, bottom = np.ceil(corners.max(0)).astype(int)
         return int(left), int(top), int(right), int(bottom)

@@ -12,7 +12,7 @@ Frames wait until it is known that a change stays: `HELD` of them are in memory.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,16 +26,25 @@ _LEAST, _MOST = 8.0, 30.0  # mean change of the small image: at least, and enoug
 _RATIO = 3.0  # and over the median of the changes of the last second
 _DISSOLVE = 25  # frames
 _BLEND = 0.35  # how far the middle may be from the ends' mean, as a share of their difference
+_PLAIN = 6.0  # standard deviation of an image of one colour
 _ALIKE = 0.6  # correlation of two images of one scene under another light
 
 
 class SceneFrame(NamedTuple):
-    """A frame; `begins`: it is the first of its scene; `spoiled`: so many frames before it belong
-    to no scene, but to a dissolve between two."""
+    """A frame, and what it is in its scene.
+
+    Attributes:
+      image: the frame.
+      begins: it is the first of its scene.
+      spoiled: so many frames before it belong to no scene, but to a dissolve between two.
+      fade: that dissolve came "from" an image of one colour, or went "to" one: black, mostly. The
+        frames show one scene alone, in another light.
+    """
 
     image: UInt8[np.ndarray, "h w 3"]
     begins: bool
     spoiled: int = 0
+    fade: Literal["", "from", "to"] = ""
 
 
 class Look(NamedTuple):
@@ -57,14 +66,14 @@ def scenes(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Iterator[SceneFrame]
         if not held:
             return
         image, now = held.popleft()
-        begins, flash, spoiled = not past, False, 0
+        begins, flash, spoiled, fade = not past, False, 0, ""
         if past:
             changed = change(past[-1], now)
             if _is_sudden(past[-1], now, changed, changes):
                 flash = any(change(past[-1], later) < 0.5 * changed for _, later in held)
                 begins = not flash
             if not begins and _is_dissolve([one.small for one in (*past, now)]):
-                begins, spoiled = True, len(past)
+                begins, spoiled, fade = True, len(past), _fade(past[0], now)
         if begins:
             past.clear()
             changes.clear()
@@ -72,7 +81,7 @@ def scenes(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Iterator[SceneFrame]
             changes.append(changed)
         if not flash:  # what follows is compared with what was before it
             past.append(now)
-        yield SceneFrame(image, begins, spoiled)
+        yield SceneFrame(image, begins, spoiled, fade)
 
 
 def look(image: UInt8[np.ndarray, "h w 3"]) -> Look:
@@ -103,6 +112,12 @@ def _is_dissolve(window: list[Float32[np.ndarray, "18 32 3"]]) -> bool:
         return False
     middle = float(np.abs(window[len(window) // 2] - (first + last) / 2).mean())
     return middle < _BLEND * apart and _correlation(first, last) < _ALIKE
+
+
+def _fade(first: Look, last: Look) -> Literal["", "from", "to"]:
+    if last.small.std((0, 1)).max() < _PLAIN:
+        return "to"
+    return "from" if first.small.std((0, 1)).max() < _PLAIN else ""
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -23,7 +23,7 @@ from playmate_jax.faces.crop import SIZE, Square, face_square, pick_face
 from playmate_jax.faces.follow import BRIDGED, FaceFollower, follow, nearest
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.person import Person
-from playmate_jax.faces.scenes import scenes
+from playmate_jax.faces.scenes import SceneFrame, scenes
 from playmate_jax.faces.steady import SMOOTH_S, smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media import VideoReader
@@ -88,8 +88,9 @@ def track_person(
 ) -> tuple[list[Face | None], list[int]]:
     """As `track_faces`, through cuts: (their face in every frame, the first frames of stretches).
 
-    Frames of a dissolve, and those that show somebody else, are frames without the face. A face
-    that is known only some frames after a cut was there from the cut on.
+    Frames of a dissolve, and those that show somebody else, are frames without the face. A fade
+    to black ends a shot; one from black is the beginning of a shot, not its end. A face that is
+    known only some frames after a cut was there from the cut on.
     """
     person = Person()
     unknown: dict[int, list[Face]] = {}  # faces of frames since the cut, none of which was theirs
@@ -105,7 +106,7 @@ def track_person(
     follower = FaceFollower(landmarker, choose, _PATIENCE)
     faces: list[Face | None] = []
     cuts: list[int] = []
-    for shown in follow(scenes(frames), follower):
+    for shown in follow(map(_without_fade, scenes(frames)), follower):
         face = shown.face
         if face is not None and shown.jumps:
             face = person.among(shown.image, [face])
@@ -122,6 +123,13 @@ def track_person(
         if face is not None:
             _backwards(faces, unknown)
     return faces, cuts
+
+
+def _without_fade(frame: SceneFrame) -> SceneFrame:
+    """A frame whose shot is not cut by the fade that it began with, and loses nothing by one."""
+    if not frame.fade:
+        return frame
+    return frame._replace(begins=frame.fade == "to", spoiled=0)
 
 
 def _backwards(faces: list[Face | None], unknown: dict[int, list[Face]]) -> None:

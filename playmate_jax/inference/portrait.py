@@ -125,7 +125,7 @@ def read_portrait(
     return Portrait(cut.image, size, paster.paint, cut.box, paster.box, faces, notice, known)
 
 
-def _reduced(image: RgbImage, max_side: int | None) -> RgbImage:
+def _reduced(image: RgbImage, max_side: int | None) -> UInt8[np.ndarray, "height width 3"]:
     scale = max(image.shape[:2]) / (max_side or max(image.shape[:2]))
     if scale <= 1:
         return image

@@ -59,7 +59,7 @@ class SourceVideo:
 
     @property
     def seconds(self) -> Float[np.ndarray, "t"]:
-        """`times_s` as numbers."""
+        """When each frame is shown, in seconds as floats."""
         return np.array([float(time) for time in self.times_s])
 
     @property

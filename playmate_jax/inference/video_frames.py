@@ -34,7 +34,10 @@ class VideoPrefix(VideoReader):
         return self._repeated() if self._lively else self._first()
 
     def _first(self) -> Iterator[VideoFrame]:
+        shown_s = Fraction(0)
         for frame in super().frames():
+            self._check_pause(shown_s, frame.time_s)
+            shown_s = frame.time_s
             if self._until_s is not None and frame.time_s >= self._until_s:
                 self.goes_on = True
                 return
@@ -45,7 +48,6 @@ class VideoPrefix(VideoReader):
         for frame in chain(self._first(), [None]):
             if held is not None:
                 end = frame.time_s if frame is not None else held.time_s + 1 / self.fps
-                self._check_pause(held.time_s, end)
                 times = max(1, round((end - held.time_s) * FPS))
                 for i in range(times):
                     at = held.time_s + (end - held.time_s) * i / times

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from playmate_jax.errors import UserError
 from playmate_jax.inference.video_frames import VideoPrefix, steady_rate
 from playmate_jax.media import VideoFrame, open_video
 from playmate_jax.motion.layout import LIP_KEYPOINTS
@@ -85,6 +86,14 @@ def test_rounded_times_of_a_constant_rate_are_steady():
     assert steady_rate(dropped, Fraction(30)) is None
     twice = [Fraction(t, 30) for t in range(20)]
     assert steady_rate(twice, Fraction(15)) == 30
+
+
+def test_a_jump_in_time_of_hours_is_refused(monkeypatch, write_frames):
+    path = write_frames([np.zeros((32, 32, 3), np.uint8)] * 3)
+    shown = [VideoFrame(np.zeros(0), Fraction(t)) for t in (0, 36_000)]
+    monkeypatch.setattr(VideoPrefix.__mro__[1], "frames", lambda self: iter(shown))
+    with pytest.raises(UserError, match="nothing between 0.0 s and 36000.0 s"):
+        list(VideoPrefix(path).frames())
 
 
 def test_a_frame_that_stands_for_a_second_is_shown_25_times(monkeypatch, write_frames):

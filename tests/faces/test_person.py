@@ -83,6 +83,21 @@ def test_a_face_elsewhere_after_a_cut_is_followed_if_it_looks_the_same():
     assert cuts in ([0], [0, 8])
 
 
+def test_a_person_is_followed_through_a_fade_from_and_to_black():
+    """As long as there is light to see them: squares that are white at full light."""
+
+    def frame(light: float) -> np.ndarray:
+        image = np.full((96, 128, 3), 60, np.uint8)
+        image[:, 64:, 1] = 200
+        image[32:48, 40:56] = 255
+        return (image * light).astype(np.uint8)
+
+    lights = [*np.linspace(0, 1, 26), *[1.0] * 20, *np.linspace(1, 0, 26), *[0.0] * 10]
+    faces, cuts = track_person([frame(light) for light in lights], PointLandmarker())
+    assert [face is not None for face in faces] == [light * 255 > 201 for light in lights]
+    assert len(cuts) == 2 and cuts[0] == 0 and cuts[1] >= 60
+
+
 def test_a_face_that_is_known_late_was_there_from_the_cut_on(monkeypatch):
     """Of the second shot's faces the first four look like nobody's, the fifth is the person's."""
 

@@ -76,6 +76,17 @@ def test_a_dissolve_is_one_cut_and_is_in_no_scene(length: int):
     assert t - found[t].spoiled <= 80 + length / 2  # at least its second half is given up
 
 
+def test_a_fade_tells_which_of_its_ends_is_black():
+    frames = [(f * min(1, t / 25, (79 - t) / 25)).astype(np.uint8) for t, f in
+              enumerate(_talking(0, 80))]  # fmt: skip
+    frames += [np.zeros_like(frames[0])] * 10
+    begins = [one for one in scenes(iter(frames)) if one.begins]
+    assert [one.fade for one in begins] == ["", "from", "to"]
+    share = [min(1, max(0, (t - 30) / 25)) for t in range(90)]
+    mixed = list(map(_mixed, _talking(0, 90), _talking(1, 90), share))
+    assert [one.fade for one in scenes(iter(mixed)) if one.begins] == ["", ""]
+
+
 def test_a_lamp_that_is_dimmed_cuts_nothing():
     frames = _talking(0, 120)
     dimmed = [(f * (1 - 0.5 * min(1, max(0, t - 40) / 20))).astype(np.uint8)
