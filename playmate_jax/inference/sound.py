@@ -15,8 +15,8 @@ LONGEST_S = 3600
 def first_sound(
     *sources: str | Path | UInt8[np.ndarray, "h w c"], remarks: list[str] | None = None
 ) -> Sound | None:
-    """The sound of the first that is a video with sound that can be read; nobody asked for it, so
-    that one which cannot is told in `remarks` and left out."""
+    """The sound of the first source that is a video with sound; one that cannot be read is left out
+    and reported in `remarks`: nobody asked for it."""
     for source in sources:
         if isinstance(source, np.ndarray) or not is_video(source) or not has_sound(source):
             continue
@@ -59,5 +59,5 @@ def read_speech(
         )
     if is_silent(audio, AUDIO_HZ):
         where = "" if isinstance(speech, np.ndarray) else f" of '{speech}'"
-        remarks.append(f"the speech{where} is silent (below -60 dB throughout): no lips will move")
+        remarks.append(f"the speech{where} is silent (below -60 dB throughout)")
     return audio, sound

@@ -46,7 +46,9 @@ class AnimatedImage:
         try:
             with open_image(self.path) as image:
                 check_image_size(image.size, self.path)
-                for number in range(getattr(image, "n_frames", 1)):
+                # an APNG may begin with an image for programs that know no animation
+                first = int(getattr(image, "default_image", False))
+                for number in range(first, getattr(image, "n_frames", 1)):
                     image.seek(number)
                     image.load()
                     shown = image.copy()
@@ -55,7 +57,7 @@ class AnimatedImage:
                     time += lasts
         except UserError:  # a ValueError too
             raise
-        except (OSError, EOFError, SyntaxError, ValueError, KeyError) as error:
+        except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
             raise cut_short(self.path, "video", str(error)) from None
 
 

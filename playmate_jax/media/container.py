@@ -80,7 +80,7 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
 @functools.cache
 def _tag_options() -> dict[str, Any]:
     """Tags (titles, comments) may be in any encoding and are never read. PyAV decodes them as it
-    opens a file, and up to version 18 fails where they are no UTF-8 unless told otherwise; later
+    opens a file, and up to version 18 fails where they are no UTF-8 unless asked otherwise; later
     ones take no such argument."""
     options: dict[str, Any] = {"metadata_errors": "ignore"}
     try:

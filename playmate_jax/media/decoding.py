@@ -1,4 +1,4 @@
-"""Frames of a stream: what cannot be decoded is left out, counted, and told in one sentence.
+"""Frames of a stream: what cannot be decoded is left out, counted, and reported in one sentence.
 
 A damaged packet costs its own frames only. Where more than a tenth of the packets is damaged, the
 file is refused.
@@ -91,14 +91,16 @@ def _packets(
     container: av.container.InputContainer, stream: Any, damage: Damage
 ) -> Iterator[av.Packet]:
     """Reads on behind what is no packet."""
-    failed = 0
+    failed, flushed = 0, False
     while failed < _RETRIES:
         try:
             for packet in container.demux(stream):
                 damage.packets += packet.size > 0 and not packet.is_discard
-                failed = 0
+                failed, flushed = 0, not packet.size
                 yield packet
             return
+        except IndexError:  # PyAV, at the end: a stream appeared on the way
+            return None if flushed else damage.add(None)
         except (av.FFmpegError, OSError):
             damage.add(None)
             failed += 1

@@ -67,7 +67,7 @@ def declared_s(
         return None
     declared = seconds(stream.duration, stream.time_base)
     if container.format.name == "mp3":
-        length = _mp3_length_s(path, stream.rate)
+        length = _mp3_length_s(path, stream.rate) if stream.rate else None
         if length is None or declared is None or abs(length - declared) > _NEAR_S:
             return length  # FFmpeg goes by the bit rate where other recordings follow
     return declared

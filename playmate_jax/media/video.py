@@ -105,7 +105,7 @@ class VideoReader:
         last, lasts, shift = Fraction(-1), Fraction(0), Fraction(0)
         whole = self._source.whole_s or Fraction(0)
         for frame in self._source.decoded(after):
-            next_s = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is told
+            next_s = Fraction(0) if last < 0 else last + 1 / self.fps  # where no time is given
             start = next_s if frame.time_s is None else frame.time_s + shift
             if start < last - _RESTART_S and not whole:
                 start, shift = next_s, shift + next_s - start

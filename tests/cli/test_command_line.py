@@ -138,7 +138,7 @@ def test_help_is_instant_and_groups_its_options():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert time.process_time() - began < 2
-    for word in ("input:", "output:", "how it moves:", "networks:", "examples:", "default"):
+    for word in ("input:", "output:", "motion:", "weights and sampling:", "examples:", "default"):
         assert word in found.stdout
     imported = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
     assert not imported & {"jax", "flax", "av", "cv2", "librosa", "torch"}

@@ -1,4 +1,4 @@
-"""Sound that is not needed never stops a job; silence that was heard is told."""
+"""Sound that is not needed never stops a job; silence that was heard is reported."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_the_first_video_with_sound_is_heard(tmp_path: Path):
     assert remarks == [] and first_sound(mute) is None
 
 
-def test_a_sound_that_is_too_short_is_left_out_and_told(tmp_path: Path):
+def test_a_sound_that_is_too_short_is_left_out_and_reported(tmp_path: Path):
     remarks: list[str] = []
     path = _with_short_track(tmp_path / "a.mp4")
     assert first_sound(path, remarks=remarks) is None
@@ -60,7 +60,7 @@ def test_behind_a_bad_sound_the_next_one_is_heard(tmp_path: Path):
     assert first_sound(bad, loud, remarks=remarks) is not None and len(remarks) == 1
 
 
-def test_a_broken_track_is_left_out_and_told(tmp_path: Path):
+def test_a_broken_track_is_left_out_and_reported(tmp_path: Path):
     path = _video(tmp_path / "a.mp4", 1.0)
     with av.open(str(path)) as container:
         packets = [bytes(p) for p in container.demux(audio=0) if p.size > 16]
@@ -81,7 +81,7 @@ def test_an_animated_image_has_no_sound_and_needs_none(tmp_path: Path):
     assert first_sound(tmp_path / "a.webp", remarks=remarks) is None and remarks == []
 
 
-def test_silent_speech_is_told(tmp_path: Path):
+def test_silent_speech_is_reported(tmp_path: Path):
     write_wav(tmp_path / "a.wav", np.zeros(HZ, np.float32))
     for speech in (tmp_path / "a.wav", np.zeros(HZ, np.float32)):
         remarks: list[str] = []

@@ -85,6 +85,14 @@ def test_an_apng_may_last_fractions_of_a_millisecond_longer(tmp_path: Path):
     assert len(list(reader.frames_at())) == 3
 
 
+def test_an_apngs_image_for_old_programs_is_not_part_of_it(tmp_path: Path):
+    still, *moving = _frames()
+    path = tmp_path / "a.png"
+    still.save(path, save_all=True, append_images=moving, duration=100, default_image=True)
+    colours = [tuple(frame.image[0, 0]) for frame in open_video(path)]
+    assert colours == COLOURS[1:]
+
+
 @pytest.mark.parametrize(("name", "form"), [("a.jpg", "MPO"), ("a.tif", "TIFF")])
 def test_several_images_in_a_file_are_no_video(tmp_path: Path, name: str, form: str):
     frames = _frames(size=(64, 64))

@@ -1,4 +1,4 @@
-"""Lengths are what decodes; a damaged packet costs its own frames; what is cut short is told."""
+"""Lengths are what decodes; damaged packets cost their own frames; what is cut is reported."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_a_raw_aac_stream_is_decoded_to_the_end(tmp_path: Path, write_sound):
 
 
 @pytest.mark.parametrize("place", ["middle", "end"])
-def test_a_bad_audio_packet_is_left_out_and_told(tmp_path: Path, write_sound, place: str):
+def test_a_bad_audio_packet_is_left_out_and_reported(tmp_path: Path, write_sound, place: str):
     path = write_sound(tmp_path / "a.m4a", _noise(16000, 4), 16000, "aac")
     packets = _packets(path)
     number = len(packets) // 2 if place == "middle" else len(packets) - 1
@@ -159,7 +159,7 @@ def test_an_intact_video_has_no_remarks(tmp_path: Path):
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "webm", "avi", "flv"])
-def test_a_video_that_ends_too_early_is_read_and_told(tmp_path: Path, suffix: str):
+def test_a_video_that_ends_too_early_is_read_and_reported(tmp_path: Path, suffix: str):
     codec = {"webm": "libvpx", "avi": "mpeg4"}.get(suffix, "libx264")
     path = _write_video(tmp_path / f"a.{suffix}", codec, g="5")
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
