@@ -35,9 +35,9 @@ from playmate_jax.inference import Animation, Animator
 from playmate_jax.media import VideoWriter
 from playmate_jax.metrics.face_space import in_chunks
 from playmate_jax.metrics.figures import add_arguments, deliver, show
+from playmate_jax.metrics.held_out import HELD_OUT
 from playmate_jax.metrics.lips import correlation
 from playmate_jax.metrics.motion import units_of
-from playmate_jax.metrics.speech_motion import HELD_OUT
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, FPS
 from playmate_jax.synthetic.clips import clip
 from playmate_jax.synthetic.draw import draw, sample_identity

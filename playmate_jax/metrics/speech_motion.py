@@ -14,7 +14,6 @@ import dataclasses
 import resource
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -27,50 +26,13 @@ from playmate_jax.inference.generate import (
 )
 from playmate_jax.media.audio import read_audio
 from playmate_jax.metrics.figures import add_arguments, deliver, show
+from playmate_jax.metrics.generated_emotion import emotion
+from playmate_jax.metrics.held_out import generated, held_out
 from playmate_jax.metrics.lips import compare_lips, correlation, lips_against_sound
-from playmate_jax.metrics.motion import (
-    compare_head_motion,
-    emotion_amplitude,
-    emotion_offset,
-    joint_acceleration,
-    nearest_emotion,
-    rises_monotonically,
-    units_of,
-)
+from playmate_jax.metrics.motion import compare_head_motion, joint_acceleration, units_of
 from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
-from playmate_jax.synthetic.clips import clip
-
-PAPER_SCALE = 1.5  # of guidance, section 4.1
-
-HELD_OUT: dict[str, dict[str, Any]] = {
-    "test_formant": dict(seed=1001, count=24, voice="formant", seconds=12),
-    "test_espeak": dict(seed=1002, count=24, voice="espeak_held_out", seconds=12),
-    "test_emotional": dict(
-        seed=1003, count=64, voice="formant", seconds=12, emotional=True, varied=False
-    ),
-    "test_minute": dict(seed=1004, count=4, voice="formant", seconds=60),
-}
-
-
-def held_out(kind: str, count: int) -> dict[str, Any]:
-    """The first n = `count` clips of a kind (`HELD_OUT`), or all that it has: features (n, t, f),
-    motion (n, t, 70), units (n, t, 18), identity (n, 63), emotion (n, t, 8), and "phonemes", n
-    lists of segments."""
-    how = dict(HELD_OUT[kind])
-    seed, total = how.pop("seed"), how.pop("count")
-    clips = [clip(seed, index, features=log_mel, **how) for index in range(min(count, total))]
-    arrays = ("features", "motion", "units", "identity", "emotion")
-    stacked = {name: np.stack([made[name] for made in clips]) for name in arrays}
-    return stacked | {"phonemes": [made["phonemes"] for made in clips]}
-
-
-def generated(model, clips, options, emotion=None):
-    """Motion (n, t, 70) for the speech of held-out clips, around the clips' own mean poses."""
-    own = np.zeros((len(clips["motion"]), MOTION_SIZE), np.float32)
-    own[:, POSE] = clips["motion"][:, :, POSE].mean(1)
-    return generate(model, clips["features"], clips["identity"], own, emotion, options)
 
 
 def spoken(
@@ -112,74 +74,6 @@ def recordings(model: MotionModel, options: GenerateOptions, folder: Path, draws
     keys = result[paths[0].name]
     result["mean"] = {key: float(np.nanmean([r[key] for r in result.values()])) for key in keys}
     return result
-
-
-def emotion(model: MotionModel, options: GenerateOptions, count: int) -> dict:
-    """Which emotion shows, what it costs the lips, and whether intensity rises; at the paper's
-    scales, unless others are asked for."""
-    if options.audio_scale is None:
-        options = dataclasses.replace(options, audio_scale=PAPER_SCALE)
-    clips = held_out("test_emotional", count)
-    plain = units_of(generated(model, clips, options))
-    moved = units_of(generated(model, clips, options, clips["emotion"]))
-    seen, true = [], []
-    for i, track in enumerate(clips["emotion"]):
-        strength = float(track.sum(-1).mean())
-        asked = int(track.mean(0).argmax())
-        seen.append(nearest_emotion(emotion_offset(moved[i], plain[i]), strength) == asked)
-        true.append(nearest_emotion(emotion_offset(clips["units"][i]), strength) == asked)
-    result = dict(accuracy=float(np.mean(seen)), accuracy_of_truth=float(np.mean(true)))
-    return result | lips_under_emotion(model, options)
-
-
-def lips_under_emotion(model: MotionModel, options: GenerateOptions) -> dict:
-    """What each emotion costs the lips of three speakers, and how intensity shows."""
-    n_speakers, others = 3, EMOTIONS[1:]
-    speakers = held_out("test_formant", n_speakers)
-    base = units_of(generated(model, speakers, options))
-    every = {  # each emotion's speakers after the other's, in one batch
-        key: np.tile(speakers[key], (len(others),) + (1,) * (speakers[key].ndim - 1))
-        for key in ("features", "motion", "identity", "units")
-    }
-    base, truth = np.tile(base, (len(others), 1, 1)), every["units"]
-    asked = np.repeat(np.eye(len(EMOTIONS), dtype=np.float32)[1:], n_speakers, 0)
-    of = np.repeat(np.arange(1, len(EMOTIONS)), n_speakers)
-
-    def amplitudes(shown):
-        pairs = zip(shown, base[:, : shown.shape[1]], of)
-        return [emotion_amplitude(emotion_offset(s, b), e) for s, b, e in pairs]
-
-    short = {key: every[key][:, :100] for key in ("features", "motion")}
-    short["identity"] = every["identity"]
-    levels = [np.zeros(len(of))]
-    for intensity in (0.25, 0.5, 0.75, 1.0):
-        levels.append(amplitudes(units_of(generated(model, short, options, asked * intensity))))
-    levels = np.reshape(levels, (-1, len(others), n_speakers)).mean(-1)
-    shown = units_of(generated(model, every, options, asked))
-
-    def falls(column):
-        fall = [
-            correlation(b[:, column], t[:, column]) - correlation(s[:, column], t[:, column])
-            for s, b, t in zip(shown, base, truth)
-        ]
-        return np.reshape(fall, (len(others), n_speakers)).mean(-1)
-
-    jaw, wide = falls(0), falls(1)
-    return dict(
-        jaw_fall_worst=float(jaw.max()),
-        jaw_fall_mean=float(jaw.mean()),
-        wide_fall_worst=float(wide.max()),
-        wide_fall_mean=float(wide.mean()),
-        monotone=all(rises_monotonically(levels[:, e]) for e in range(len(others))),
-        per_emotion={
-            name: dict(
-                jaw_fall=float(jaw[e]),
-                wide_fall=float(wide[e]),
-                amplitude=[round(float(a), 3) for a in levels[:, e]],
-            )
-            for e, name in enumerate(others)
-        },
-    )
 
 
 def minute(model: MotionModel, options: GenerateOptions) -> dict:
