@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.cli import run
-from playmate_jax.inference.animation import Animation
+from playmate_jax.media import VideoWriter
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_the_motion_file_is_checked_too(no_work, inputs, name, animate, refused)
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_leaves_nothing(tiny, capsys, monkeypatch, sent, code, animate, files):
-    frames = Animation.__iter__
+    write, written = VideoWriter.write, []
 
-    def interrupted(self):
-        for i, frame in enumerate(frames(self)):
-            if i == 3:
-                os.kill(os.getpid(), sent)
-            yield frame
+    def interrupted(self, *frame):
+        written.append(frame)
+        if len(written) == 4:
+            os.kill(os.getpid(), sent)
+        write(self, *frame)
 
-    monkeypatch.setattr(Animation, "__iter__", interrupted)
+    monkeypatch.setattr(VideoWriter, "write", interrupted)
     monkeypatch.setattr(signal, "signal", signal.signal)
     before, handler = files(), signal.getsignal(signal.SIGTERM)
     # Shells start background jobs with SIGINT ignored.
