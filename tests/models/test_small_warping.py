@@ -7,10 +7,9 @@ import pytest
 
 from playmate_jax.geometry.grid_sample import cell_centres
 from playmate_jax.geometry.head_pose import rotation
-from playmate_jax.models import head_motion
-from playmate_jax.models.head_warping import HeadWarpingNetwork
-from playmate_jax.models.initialization import fresh_variables
-from playmate_jax.models.renderer import GAINS
+from playmate_jax.models.initial_noise import initial_key
+from playmate_jax.models.small import head_motion
+from playmate_jax.models.small.warping import HeadWarpingNetwork
 from playmate_jax.models.warping import WarpingConfig
 
 RIGID = (0, 1, 2, 3, 4)
@@ -39,9 +38,8 @@ NETWORK = HeadWarpingNetwork(CONFIG)
 
 @pytest.fixture(scope="module")
 def variables():
-    """As `renderer.init` starts W."""
-    shapes = jax.eval_shape(NETWORK.init, jax.random.key(0), VOLUME, DRIVING, DRIVING)
-    return fresh_variables({"warping": shapes}, jax.random.key(1), GAINS)["warping"]
+    """As W starts."""
+    return jax.jit(NETWORK.init)(initial_key(jax.random.key(1)), VOLUME, DRIVING, DRIVING)
 
 
 @pytest.fixture(scope="module")

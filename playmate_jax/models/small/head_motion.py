@@ -3,7 +3,7 @@
 LivePortrait's W mixes K + 1 shifts; a turn of the head is then pieced together from them.
 face-vid2vid and FOMM gave each candidate motion a first-order term. Here that term is shared: one
 affine motion of the whole head, fitted to the keypoints that expression hardly moves, and what is
-left over at each keypoint (its expression) as a shift of its own. Options of small renderers.
+left over at each keypoint (its expression) as a shift of its own.
 
 Coordinates are x, y, z in [-1, 1], cells are sampled at their centres.
 """
@@ -33,7 +33,7 @@ def affine_motion(
 
 
 def homogeneous(points: Float[Array, "*b 3"]) -> Float[Array, "*b 4"]:
-    """(x, y, z, 1)."""
+    """Points with a one appended: (x, y, z, 1), on which an affine motion is one product."""
     return jnp.concatenate([points, jnp.ones_like(points[..., :1])], axis=-1)
 
 
@@ -47,7 +47,7 @@ def displacement(
 
 
 def pixel_grid(height: int, width: int) -> Float[Array, "h w 2"]:
-    """x, y of every cell's centre."""
+    """x, y of every cell's centre, in [-1, 1]."""
     rows, columns = jnp.meshgrid(cell_centres(height), cell_centres(width), indexing="ij")
     return jnp.stack([columns, rows], axis=-1)
 
@@ -61,10 +61,11 @@ def squared_distances(
     return dy[:, :, None, :] + dx[:, None, :, :]
 
 
-def picture_heat_maps(
+def image_heat_maps(
     keypoints: Float[Array, "b k 3"], height: int, width: int, std: float
 ) -> Float[Array, "b h w k"]:
-    """exp(-d^2 / (2 std^2)), d in the image plane."""
+    """exp(-d^2 / (2 std^2)) of every cell and keypoint, d their distance in the image plane in
+    units of half the image, as is `std`."""
 
     def along(axis: int, n: int) -> Array:
         offset = cell_centres(n)[None, :, None] - keypoints[:, None, :, axis]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.geometry.head_pose import rotation
-from playmate_jax.models import head_motion
+from playmate_jax.models.small import head_motion
 
 RIDGE = 1e-3  # of `affine_motion`
 POINTS = np.random.default_rng(0).uniform(-0.6, 0.6, (1, 9, 3)).astype(np.float32)
@@ -78,7 +78,7 @@ FROM_CORNER = np.array([[1.0, 0.0], [2.0, 1.0]])  # squared, z does not count
 def test_heat_maps_and_distances_are_those_of_the_image_plane():
     squared = head_motion.squared_distances(CORNER, 2, 2)[0, ..., 0]
     np.testing.assert_allclose(squared, FROM_CORNER, atol=1e-6)
-    heat = head_motion.picture_heat_maps(CORNER, 2, 2, 0.8)[0, ..., 0]
+    heat = head_motion.image_heat_maps(CORNER, 2, 2, 0.8)[0, ..., 0]
     np.testing.assert_allclose(heat, np.exp(-FROM_CORNER / (2 * 0.64)), atol=1e-6)
     wide = head_motion.pixel_grid(2, 4)
     assert wide.shape == (2, 4, 2)
