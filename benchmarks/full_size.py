@@ -21,10 +21,10 @@ import numpy as np
 import optax
 import torch
 
-from playmate_jax.converters.references.generator import GeneratorReference
-from playmate_jax.converters.references.renderer import SpadeReference, WarpingReference
+from playmate_jax.converters.liveportrait.reference_renderer import SpadeReference, WarpingReference
+from playmate_jax.converters.playmate.reference_generator import GeneratorReference
 from playmate_jax.models import motion_model, renderer
-from playmate_jax.models.motion_denoiser import MotionDenoiserConfig, MotionGenerator
+from playmate_jax.models.motion_denoiser import MotionDenoiser, MotionDenoiserConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeDecoder
 from playmate_jax.models.warping import WarpingNetwork
@@ -103,7 +103,7 @@ def _torch_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: 
 
 def _jax_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
     tx = optax.adam(LEARNING_RATE)
-    network = MotionGenerator(config)
+    network = MotionDenoiser(config)
     tree = jax.eval_shape(lambda k: motion_model.init_generator(config, k), jax.random.key(0))
     params = constant(tree)
     inputs, goal = [jnp.asarray(x) for x in arrays], jnp.asarray(target)

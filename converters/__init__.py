@@ -1,5 +1,6 @@
-"""Weights between PyTorch and Flax, both ways: rule tables, proofs, small PyTorch references.
+"""Weights between PyTorch and Flax, both ways: a folder per family of networks.
 
-The only home of torch in the project, and only to read and write its files and to run the
-references.
+A folder holds the family's rule table, its PyTorch reference, how both sides run and how recordings
+of the original were made, and exports one `FAMILY` for the registry. This is the only home of
+torch in the project, imported to read and write its files and to run the references.
 """

@@ -7,10 +7,7 @@ write. Nothing is written before everything is known to be good, and then under 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import jax
 import ml_dtypes
@@ -18,22 +15,16 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from playmate_jax.configuration import to_values
-from playmate_jax.converters import checkpoints, speech_encoders, torch_files, verify
-from playmate_jax.converters.checkpoints import Progress
-from playmate_jax.converters.families import (
-    Family,
-    Form,
-    by_config,
-    detect,
-    form_of,
-    named_state,
-)
+from playmate_jax.converters import checkpoints, torch_files, verify
+from playmate_jax.converters.conversion_card import card_of, config_extras
+from playmate_jax.converters.detection import detect, form_of, named_state
+from playmate_jax.converters.family import Family, Form
+from playmate_jax.converters.registry import by_config
 from playmate_jax.converters.rules import to_flax, to_torch
+from playmate_jax.converters.state_files import SUFFIXES, Progress, write_file
 from playmate_jax.converters.verify import Layer
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_unused, load_weights, save_weights
-
-PACKAGES = ("playmate-jax", "jax", "numpy", "torch")
 
 
 @dataclass
@@ -59,9 +50,9 @@ class Conversion:
     seconds: float = 0.0
 
     @property
-    def good(self) -> bool:
-        """Whether no layer diverges."""
-        return all(layer.good for layer in self.layers or [])
+    def passed(self) -> bool:
+        """Whether no layer of the verification diverges."""
+        return all(layer.passed for layer in self.layers or [])
 
 
 def _no_progress(phase: str, done: int, total: int) -> None:
@@ -77,16 +68,16 @@ def to_jax(
     verification: bool = False,
     overwrite: bool = False,
     progress: Progress = _no_progress,
-    told: Callable[[Conversion], None] = lambda _: None,
+    on_detected: Callable[[Conversion], None] = lambda _: None,
 ) -> Conversion:
     """Writes the weights directory of a PyTorch checkpoint.
 
     Args:
-      family: what it is; found out where it is not given.
+      family: what it is; detected where it is not given.
       dtype: of the floating arrays; None keeps theirs.
       verification: run both sides; where they differ, nothing is written.
       overwrite: replace an earlier weights directory.
-      told: called when it is known what the checkpoint is.
+      on_detected: called when it is known what the checkpoint is.
 
     Raises:
       UserError: not a checkpoint of a known network; every problem is listed.
@@ -96,10 +87,10 @@ def to_jax(
     found = checkpoints.read(source, progress)
     match = detect(found, family)
     done = Conversion(match.name, match.share, 0, found.bytes())
-    told(done)
+    on_detected(done)
     state = named_state(found, match)
     form = form_of(found, match, state)
-    remembered = match.family.remembered(found.state, found.beside)
+    card_fields = match.family.card_fields(found.state, found.metadata)
     found.state = {}
     leaves, unused = to_flax(form.table, state, form.shapes, _phase(progress, "convert"))
     done.parameters = sum(leaf.size for leaf in leaves.values())
@@ -108,12 +99,16 @@ def to_jax(
         _cast(state, dtype)
         done.layers, done.compared = _verification(form, state, leaves, progress)
     del state
-    if done.good:
-        values = {"kind": form.family.kind, **_beside(found.beside), **to_values(form.config)}
+    if done.passed:
+        values = {
+            "kind": form.family.kind,
+            **config_extras(found.metadata),
+            **to_values(form.config),
+        }
         tree = unflatten_dict(leaves, sep="/")
         del leaves
         progress("write", 0, 1)
-        card = _card(form, found, remembered)
+        card = card_of(form.family, found, card_fields)
         done.written = [save_weights(directory, values, tree, card, unused=unused)]
         progress("write", 1, 1)
     done.seconds = time.perf_counter() - began
@@ -129,7 +124,7 @@ def to_pytorch(
     verification: bool = False,
     overwrite: bool = False,
     progress: Progress = _no_progress,
-    told: Callable[[Conversion], None] = lambda _: None,
+    on_detected: Callable[[Conversion], None] = lambda _: None,
 ) -> Conversion:
     """Writes a weights directory as PyTorch's: a `.safetensors` or `.pth` file by suffix, or the
     folder that LivePortrait or transformers load.
@@ -155,14 +150,14 @@ def to_pytorch(
     check_tree(leaves, expected, f"the weights in {directory}")
     done = Conversion(row.name, 1.0, sum(x.size for x in leaves.values()), 0)
     done.bytes = sum(path.stat().st_size for path in Path(directory).iterdir() if path.is_file())
-    told(done)
+    on_detected(done)
     state = to_torch(form.table, leaves, unused, _phase(progress, "convert"))
     _cast(state, dtype)
     if verification:
         _cast(leaves, dtype)
         done.layers, done.compared = _verification(form, state, leaves, progress)
     del leaves
-    if done.good:
+    if done.passed:
         progress("write", 0, 1)
         done.written = _write(form, target, state, values, card)
         progress("write", 1, 1)
@@ -173,18 +168,13 @@ def to_pytorch(
 def _write(
     form: Form, target: Path, state: Mapping[str, np.ndarray], values: Mapping, card: Mapping
 ) -> list[Path]:
-    name = form.family.name
-    if target.suffix in checkpoints.SUFFIXES:
-        beside = {"config": values, "card": card}
-        return checkpoints.write_file(target, state, beside, form.family.content)
-    if name == "liveportrait":
-        return checkpoints.write_liveportrait(target, state)
-    if name in ("wav2vec2", "hubert"):
-        config = speech_encoders.transformers_config(form.config, name)
-        preprocessor = speech_encoders.preprocessor_config(values.get("normalize", True))
-        return checkpoints.write_transformers(target, state, config, preprocessor)
+    family = form.family
+    if target.suffix in SUFFIXES:
+        return write_file(target, state, {"config": values, "card": card}, family.content)
+    if family.layout is not None and family.layout.write is not None:
+        return family.layout.write(target, state, form.config, values)
     raise UserError(
-        f"expected a file ending in {' or '.join(checkpoints.SUFFIXES[:2])} for {name}, found "
+        f"expected a file ending in {' or '.join(SUFFIXES[:2])} for {family.name}, found "
         f"'{target}': rename it"
     )
 
@@ -225,46 +215,6 @@ def _cast(arrays: dict[str, np.ndarray], dtype: str | None) -> None:
     for name, array in arrays.items():
         if array.dtype.kind == "f" or array.dtype == ml_dtypes.bfloat16:
             arrays[name] = array.astype(wanted)
-
-
-def _beside(beside: Mapping[str, Any]) -> dict[str, Any]:
-    """What config.json says beside the configuration: of our export, or of transformers."""
-    said = {k: v for k, v in beside.get("config", {}).items() if k in ("crop", "normalize")}
-    if "transformers" in beside:
-        said["normalize"] = bool(beside.get("preprocessor", {}).get("do_normalize", True))
-    return said
-
-
-def _card(
-    form: Form, source: checkpoints.Checkpoint, remembered: Mapping[str, Any]
-) -> dict[str, Any]:
-    family = form.family
-    card: dict[str, Any] = {"name": family.name, "title": family.title, "licence": family.licence}
-    if family.domain:
-        animals = "animals" in str(source.path.resolve())
-        card["domain"] = "animals" if animals else family.domain
-    return (
-        card
-        | dict(source.beside.get("card", {}))
-        | dict(remembered)
-        | {
-            "source": source.path.resolve().name,
-            "source_sha256": source.sha256(),
-            "date": date.today().isoformat(),
-            "versions": versions(),
-        }
-    )
-
-
-def versions() -> dict[str, str]:
-    """Of the packages that had a hand in it."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # torch is optional
-            continue
-    return found
 
 
 def _check_target(target: Path, overwrite: bool) -> None:

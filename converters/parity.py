@@ -2,141 +2,32 @@
 
     python -m playmate_jax.converters.parity GOLDEN --seed 0
 
-GOLDEN holds `manifests/<network>.json` (name -> shape, dtype), `golden/<file>.npz`, and optionally
-`gains.json` and `configs.json` (sizes other than the official ones); weights and inputs are
-synthetic weights drawn from names (`synthetic_weights.py`). Each network goes through its rule
-table, there and back, and runs in float32. The table shows per file the worst error relative to its
-output's standard deviation, whether PyTorch -> Flax -> PyTorch was exact to the bit, and the first
-output that diverges. Exits with 1 when any does.
+GOLDEN is a directory as `golden.py` describes it. Each network goes through its rule table, there
+and back, and runs in float32. The table shows per file the worst error relative to its output's
+standard deviation, whether PyTorch -> Flax -> PyTorch was exact to the bit, and the first output
+that diverges. Exits with 1 when any does.
+
+Where torch is installed, W and G in a row are held to float64: two float32 programs differ by the
+roundings of both, which that chain amplifies, so ours has to be at least as close to the truth as
+PyTorch's own. `--float64` compares that alone, for which no recording of the seed is needed.
 """
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
 
 import jax
-import numpy as np
-from flax.traverse_util import unflatten_dict
 
-from playmate_jax.converters import synthetic_weights
-from playmate_jax.converters.rules import Table, to_flax, to_torch
+from playmate_jax.converters import torch_files
+from playmate_jax.converters.golden import TOLERANCE, Port, Precision, Reference
+from playmate_jax.converters.registry import FAMILIES
 from playmate_jax.errors import UserError
 
-# Of an output's standard deviation. A float64 run of the originals differs from the recorded
-# float32 values by up to 1e-5; the order of our sums adds a few times that in deep networks.
-TOLERANCE = 1e-4
-
-# Absolute errors that float32 makes in an original itself, which no port can follow. Head pose: the
-# logits' 1e-6 times 57 degrees, the spread of even bins; two images drawn from noise differ by
-# so little in pose that their standard deviation (0.009 degrees) is no measure of it.
-RESOLUTION = {f"motion.{angle}_degrees": 6e-5 for angle in ("pitch", "yaw", "roll")}
-
-Outputs = Iterator[tuple[str, np.ndarray]]
+PORTS: dict[str, Port] = {name: port for f in FAMILIES for name, port in f.ports.items()}
 
 
-class Reference:
-    """A directory of recorded outputs, and the weights and inputs that belong to a seed."""
-
-    def __init__(self, directory: str | Path, seed: int):
-        self.directory, self.seed = Path(directory), seed
-        if not (self.directory / "golden").is_dir():
-            raise UserError(f"expected folders golden/ and manifests/ in {directory}, found none")
-        gains = self.directory / "gains.json"
-        self.gains = json.loads(gains.read_text()) if gains.is_file() else {}
-        configs = self.directory / "configs.json"
-        self.configs = json.loads(configs.read_text()) if configs.is_file() else {}
-        self.round_trips: dict[str, bool] = {}
-        self.cache: dict[str, Any] = {}
-
-    def files(self) -> list[str]:
-        """The stems of all recordings."""
-        return sorted(path.stem for path in (self.directory / "golden").glob("*.npz"))
-
-    def state(self, network: str) -> dict[str, np.ndarray]:
-        """The synthetic state dict of a network."""
-        manifest = json.loads((self.directory / "manifests" / f"{network}.json").read_text())
-        return synthetic_weights.state_dict(manifest, self.seed, self.gains.get(network))
-
-    def convert(
-        self, network: str, table: Table, shapes: Mapping[str, tuple[int, ...]]
-    ) -> dict[str, Any]:
-        """The network's variables, through its table; the round trip is checked on the way."""
-        state = self.state(network)
-        leaves, kept = to_flax(table, state, shapes)
-        back = to_torch(table, leaves, kept)
-        self.round_trips[network] = list(back) == list(state) and all(
-            back[name].dtype == state[name].dtype and np.array_equal(back[name], state[name])
-            for name in state
-        )
-        return unflatten_dict(leaves, sep="/")
-
-    def input(self, name: str, shape: tuple[int, ...], kind: str = "normal") -> np.ndarray:
-        """A synthetic input in PyTorch's axis order."""
-        return synthetic_weights.network_input(name, shape, self.seed, kind)
-
-    def compare(self, file: str, outputs: Outputs) -> list["Comparison"]:
-        """Our outputs against the recorded ones, in the order in which they are computed."""
-        recorded = np.load(self.directory / "golden" / f"{file}.npz")
-        names = {_output(key) for key in recorded.files}
-        comparisons = [
-            self._compare(recorded, name, value) for name, value in outputs if name in names
-        ]
-        missing = names - {comparison.name for comparison in comparisons}
-        return comparisons + [Comparison(name, np.inf, "not computed") for name in sorted(missing)]
-
-    def _compare(self, recorded: Mapping, name: str, value: np.ndarray) -> "Comparison":
-        if name in recorded:
-            return _compare_whole(name, np.asarray(value), recorded[name])
-        shape = tuple(recorded[f"{name}/shape"])
-        if value.shape != shape:
-            return Comparison(name, np.inf, f"shape {value.shape}, recorded {shape}")
-        moments = recorded[f"{name}/mean_std_absmax"]
-        flat = np.asarray(value, np.float64).reshape(-1)
-        if f"{name}/values" in recorded:
-            values = recorded[f"{name}/values"]
-            indices = synthetic_weights.sample_indices(
-                name, flat.size, self.seed, max(1, values.size)
-            )
-            difference = np.abs(flat[indices] - values)
-        else:
-            ours = np.array([flat.mean(), flat.std(), np.abs(flat).max()])
-            difference = np.abs(ours - moments)
-        beyond = max(float(difference.max()) - RESOLUTION.get(name, 0.0), 0.0)
-        error = beyond / max(float(moments[1]), 1e-12)
-        return Comparison(name, error if np.isfinite(error) else np.inf, "")
-
-
-class Comparison(NamedTuple):
-    """One output: its worst error relative to the recorded standard deviation."""
-
-    name: str
-    error: float
-    remark: str
-
-
-def _output(key: str) -> str:
-    """The output that a recorded array belongs to; one without parts is an output of its own."""
-    name, _, part = key.rpartition("/")
-    return name if part in ("shape", "values", "mean_std_absmax") else key
-
-
-def _compare_whole(name: str, value: np.ndarray, recorded: np.ndarray) -> Comparison:
-    """Against a recording of every number: integers exactly, others by their std."""
-    if value.shape != recorded.shape:
-        return Comparison(name, np.inf, f"shape {value.shape}, recorded {recorded.shape}")
-    if recorded.dtype.kind in "iu":
-        return Comparison(name, 0.0 if np.array_equal(value, recorded) else np.inf, "")
-    error = float(np.abs(value - recorded).max() / max(recorded.std(), 1e-12))
-    return Comparison(name, error if np.isfinite(error) else np.inf, "")
-
-
-def report(
-    reference: Reference, ports: Mapping[str, Callable[[Reference], Outputs]], only: str = ""
-) -> bool:
+def report(reference: Reference, ports: Mapping[str, Port], only: str = "") -> bool:
     """Print the table; whether every ported network agrees and converts exactly.
 
     Args:
@@ -152,7 +43,7 @@ def report(
             f"{', '.join(reference.files()) or 'none at all'}: choose one of those"
         )
     print(f"{'recording':28}{'worst error':>12}  {'round trip':11}{'seconds':>8}  first divergence")
-    good = True
+    passed, diverging = True, set()
     for file in files:
         if file not in ports:
             print(f"{file:28}{'not ported':>12}", flush=True)
@@ -163,34 +54,52 @@ def report(
         seconds = time.perf_counter() - start
         worst = max(comparison.error for comparison in comparisons)
         exact = all(reference.round_trips.values())
-        diverging = [c for c in comparisons if not c.error <= TOLERANCE]
-        first = " ".join(map(str, diverging[0])) if diverging else "none"
+        beyond = [c for c in comparisons if not c.error <= TOLERANCE]
+        first = " ".join(map(str, beyond[0])) if beyond else "none"
         trip = "exact" if exact else "INEXACT"
         print(f"{file:28}{worst:12.1e}  {trip:11}{seconds:8.1f}  {first}", flush=True)
-        good &= exact and not diverging
-    return good
+        passed &= exact
+        diverging |= {c.name for c in beyond}
+    held = report_float64(reference, files)
+    passed &= all(precision.passed for precision in held)
+    return passed and diverging <= {precision.name for precision in held}
+
+
+def report_float64(reference: Reference, files: Collection[str]) -> list[Precision]:
+    """Print how far outputs that float32 blurs are from float64, ours and PyTorch's, and give them.
+
+    Such an output is held to the truth, not to PyTorch's float32. None without torch, or where
+    none of the recordings in `files` has one.
+    """
+    found: list[Precision] = []
+    held = {file: errors for f in FAMILIES for file, errors in f.against_float64.items()}
+    for file in sorted(held.keys() & set(files)):
+        if not torch_files.available():
+            print(f"{file} against float64: not compared, as there is no torch here")
+            continue
+        print(f"{'RMS error against float64':28}{'ours':>12}{'PyTorch':>12}", flush=True)
+        for precision in held[file](reference):
+            name, ours, pytorchs = precision
+            mark = "" if precision.passed else "  FURTHER THAN PYTORCH'S FLOAT32"
+            print(f"{name:28}{ours:12.2e}{pytorchs:12.2e}{mark}", flush=True)
+            found.append(precision)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; the exit status."""
-    from playmate_jax.converters import (
-        joyvasa_parity,
-        liveportrait_parity,
-        speech_parity,
-        syncnet_parity,
-        training_parity,
-    )
-
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("golden", help="directory with golden/ and manifests/")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only recordings whose name contains this")
+    parser.add_argument("--float64", action="store_true", help="only the errors against float64")
     options = parser.parse_args(arguments)
-    ports = liveportrait_parity.PORTS | speech_parity.PORTS
-    ports |= joyvasa_parity.PORTS | training_parity.PORTS | syncnet_parity.PORTS
     try:
+        reference = Reference(options.golden, options.seed)
         with jax.default_matmul_precision("highest"):
-            return 0 if report(Reference(options.golden, options.seed), ports, options.only) else 1
+            if options.float64:
+                return 0 if all(x.passed for x in report_float64(reference, list(PORTS))) else 1
+            return 0 if report(reference, PORTS, options.only) else 1
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

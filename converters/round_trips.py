@@ -8,32 +8,23 @@ of any layer, run on both sides, relative to that layer's RMS.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from playmate_jax.configuration import to_values
-from playmate_jax.converters import checkpoints, convert, speech_encoders, verify
-from playmate_jax.converters.families import FAMILIES, Family, Form, by_config
-from playmate_jax.hub.bundles import SHIPPED
-from playmate_jax.models.emotion import EmotionConfig
-from playmate_jax.models.motion_model import MotionModelConfig
-
-# Full size is what a configuration's defaults say; the controller is off in them, and renderers
-# with options are the demo's.
-DEMO = json.loads((SHIPPED / "demo" / "renderer" / "config.json").read_text("utf-8"))
-FULL = {
-    "playmate": MotionModelConfig(emotion=EmotionConfig()),
-    "playmate-renderer": by_config(DEMO, "the demo's config")[1],
-}
+from playmate_jax.converters import checkpoints, convert, verify
+from playmate_jax.converters.family import Family, Form
+from playmate_jax.converters.registry import FAMILIES
+from playmate_jax.converters.rules import to_flax
+from playmate_jax.converters.state_files import write_file
 
 
 class RoundTrip(NamedTuple):
-    """One family, both ways."""
+    """One family at full size, to JAX and back: parameters, worst error, exactness, seconds."""
 
     name: str
     parameters: int
@@ -54,7 +45,7 @@ class RoundTrip(NamedTuple):
 
 def round_trip(family: Family, folder: Path) -> RoundTrip:
     """Writes, converts, converts back and compares one family under `folder`."""
-    config = FULL.get(family.name, family.config_class())
+    config = family.full_config()
     table, shapes = family.table(config), family.shapes(config)
     state = verify.synthetic_state(table, shapes)
     source, back = _write(family, config, state, folder / "torch"), folder / "back"
@@ -70,24 +61,19 @@ def round_trip(family: Family, folder: Path) -> RoundTrip:
         for name in state
     )
     form = Form.of(family, config, state)
-    leaves, _ = convert.to_flax(table, state, shapes)
+    leaves, _ = to_flax(table, state, shapes)
     errors = [x.error for run in form.runs for x in verify.compare(run, table, state, leaves)]
     worst = max(errors, default=-1.0)
     return RoundTrip(family.name, done.parameters, worst, exact, between - began, ended - between)
 
 
-def _write(family: Family, config, state, target: Path) -> Path:
+def _write(family: Family, config: Any, state: dict[str, np.ndarray], target: Path) -> Path:
     """The checkpoint as it is published."""
-    if family.name == "liveportrait":
-        checkpoints.write_liveportrait(target, state)
+    values = {"kind": family.kind, **to_values(config)}
+    if family.layout is not None and family.layout.write is not None:
+        family.layout.write(target, state, config, values)
         return target
-    if family.name in ("wav2vec2", "hubert"):
-        said = speech_encoders.transformers_config(config, family.name)
-        preprocessor = speech_encoders.preprocessor_config(True)
-        checkpoints.write_transformers(target, state, said, preprocessor)
-        return target
-    beside = {"config": {"kind": family.kind, **to_values(config)}}
-    return checkpoints.write_file(target.with_suffix(".safetensors"), state, beside)[0]
+    return write_file(target.with_suffix(".safetensors"), state, {"config": values})[0]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,15 +83,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     print("| network | direction | parameters | max error / RMS | bit-exact | seconds |")
     print("|---|---|---|---|---|---|")
-    good = True
+    passed = True
     for family in FAMILIES:
         if options.only not in family.name:
             continue
         with tempfile.TemporaryDirectory() as folder:
             found = round_trip(family, Path(folder))
         print("\n".join(found.lines()), flush=True)
-        good &= found.exact and found.error <= verify.TOLERANCE
-    return 0 if good else 1
+        passed &= found.exact and found.error <= verify.TOLERANCE
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

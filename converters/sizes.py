@@ -1,8 +1,13 @@
-"""Reading a network's sizes from the shapes of its tensors."""
+"""Reading a network's sizes from the shapes of its tensors, and the shapes of its own leaves."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict
 
 Shapes = Mapping[str, tuple[int, ...]]
 Value = TypeVar("Value")
@@ -24,3 +29,10 @@ def part(shapes: Mapping[str, Value], name: str) -> dict[str, Value]:
     """The shapes (or tensors) of one part ("appearance.first.weight"), without its name."""
     prefix = f"{name}."
     return {k.removeprefix(prefix): v for k, v in shapes.items() if k.startswith(prefix)}
+
+
+def image_leaf_shapes(network: nn.Module, side: int) -> dict[str, tuple[int, ...]]:
+    """Every leaf of a network that takes an image (1, side, side, 3), and its shape."""
+    image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    tree = jax.eval_shape(network.init, jax.random.key(0), image)
+    return {path: leaf.shape for path, leaf in flatten_dict(tree, sep="/").items()}

@@ -1,17 +1,18 @@
-"""Stand-in weights and inputs from names alone, to prove a port without any download.
+"""Synthetic weights and inputs from names alone, to verify a port without any download.
 
 Each tensor comes from NumPy's PCG64 seeded by (seed, crc32 of its name) and is scaled so that
-activations stay of order one. Whoever holds a list of names and shapes (a manifest) draws the same
+activations stay of order one. Anyone with a list of names and shapes (a manifest) draws the same
 weights, runs the original and records outputs; we draw them again and compare.
 """
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 POWER_ITERATIONS = 30
+SEED = 0  # of recordings and verifications
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
@@ -89,3 +90,18 @@ def sample_indices(name: str, size: int, seed: int, count: int = 4096) -> np.nda
         return np.arange(size)
     chosen = generator(seed, f"indices:{name}").choice(size, count, replace=False)
     return np.sort(chosen)
+
+
+def inputs(**drawn: tuple[tuple[int, ...], str]) -> Callable[[], list[np.ndarray]]:
+    """What draws a network's inputs in PyTorch's axis order: name -> (shape, kind)."""
+    return lambda: [network_input(name, shape, SEED, kind) for name, (shape, kind) in drawn.items()]
+
+
+def smooth(x: np.ndarray) -> np.ndarray:
+    """An image or volume (b, c, ...) of noise without what changes from cell to cell, at its RMS:
+    W samples between cells, and white noise would turn the last bits of a place into an error."""
+    rms = np.sqrt(np.mean(np.square(x)))
+    for axis in range(2, x.ndim):
+        for _ in range(4):
+            x = (x + np.roll(x, 1, axis)) / 2
+    return (x * (rms / np.sqrt(np.mean(np.square(x))))).astype(np.float32)

@@ -90,10 +90,10 @@ def _reason(error: Exception) -> str:
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
-    """What a `.safetensors` file that `write` wrote says of itself."""
-    said = _header(Path(path)).get("__metadata__", {})
+    """The configuration and the card in a `.safetensors` file that `write` wrote; else nothing."""
+    own = _header(Path(path)).get("__metadata__", {})
     try:
-        return {k: json.loads(v) for k, v in dict(said).items() if k in ("config", "card")}
+        return {k: json.loads(v) for k, v in dict(own).items() if k in ("config", "card")}
     except (TypeError, ValueError):
         raise UserError(f"{path} is damaged (its metadata are no JSON); fetch it again") from None
 
@@ -114,10 +114,10 @@ def write(
         if path.suffix == ".safetensors":
             from safetensors.numpy import save_file
 
-            said = {
+            values = {
                 k: v if isinstance(v, str) else json.dumps(v) for k, v in (metadata or {}).items()
             }
-            save_file(dict(state), unfinished, said or None)
+            save_file(dict(state), unfinished, values or None)
         else:
             _torch().save(to_tensors(state), unfinished)
         unfinished.chmod(0o644)  # safetensors' own is for the owner alone

@@ -41,7 +41,6 @@ TINY_RENDERER = RendererConfig(
     ),
     spade=SpadeConfig(
         middle_channels=8, middle_blocks=1, up_channels=(4, 4), hidden_channels=4, upscale=1,
-        spectral_norm=False,
     ),
     image_size=64,
 )  # fmt: skip
@@ -113,4 +112,10 @@ def random_params(shapes: Mapping[str, Any], rng: np.random.Generator) -> dict[s
             filled[path] = np.ones(shape, np.float32)
         else:
             filled[path] = np.zeros(shape, np.float32)
+    for path in [path for path in filled if "spectral" in path]:
+        at = path.index("spectral")
+        kernel = filled[(*path[:at], "params", *path[at + 1 : -1], "kernel")]
+        left, _, right = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), full_matrices=False)
+        found = left[:, 0] if path[-1] == "v" else right[0]
+        filled[path] = found.reshape(filled[path].shape)
     return unflatten_dict(filled)

@@ -23,10 +23,10 @@ def command(args: argparse.Namespace) -> int:
     import jax
 
     from playmate_jax.cli.progress import ProgressBar
-    from playmate_jax.converters import convert, families, torch_files
+    from playmate_jax.converters import convert, registry, torch_files
     from playmate_jax.parallel.compilation import keep_compiled_programs
 
-    row = families.by_name(family[0]) if family else None
+    row = registry.by_name(family[0]) if family else None
     if not Path(source).exists():
         raise UserError(f"expected a checkpoint at {source}, found none: check the path")
     if args.verify:
@@ -46,15 +46,15 @@ def command(args: argparse.Namespace) -> int:
     try:
         done = run(
             source, out, row, dtype=args.dtype, verification=args.verify, overwrite=args.overwrite,
-            progress=progress, told=lambda found: _tell(source, found),
+            progress=progress, on_detected=lambda found: _tell(source, found),
         )  # fmt: skip
     finally:
         if bar is not None:
             bar.close()
     if done.layers is not None:
         _print_layers(done)
-    if not done.good:
-        first = next(layer for layer in done.layers or [] if not layer.good)
+    if not done.passed:
+        first = next(layer for layer in done.layers or [] if not layer.passed)
         print(
             f"playmate: the first layer that diverges is {first.name}; nothing was written",
             file=sys.stderr,
@@ -83,10 +83,10 @@ def _print_layers(done) -> None:
     width = max([len(layer.name) for layer in done.layers] + [5])
     print(f"{'layer':{width}}  max error / RMS")
     for layer in done.layers:
-        mark = "" if layer.good else "  DIVERGES"
+        mark = "" if layer.passed else "  DIVERGES"
         print(f"{layer.name:{width}}  {layer.error:.1e}{mark} {layer.remark}".rstrip())
     worst = max((layer.error for layer in done.layers), default=0.0)
-    verdict = "verified" if done.good else "NOT verified"
+    verdict = "verified" if done.passed else "NOT verified"
     print(f"{verdict} against {done.compared}: {len(done.layers)} layers, worst {worst:.1e}")
 
 

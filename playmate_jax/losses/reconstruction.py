@@ -4,15 +4,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from playmate_jax.models.head_motion import picture_heat_maps
 from playmate_jax.models.resampling import mean_pool
+from playmate_jax.models.small.head_motion import image_heat_maps
 
 
 def focus(
     keypoints: Float[Array, "b k 3"], size: int, std: float, extra: float
 ) -> Float[Array, "b size size 1"]:
     """1 everywhere, up to 1 + `extra` near the keypoints (Gaussians, clipped where they add up)."""
-    near = jnp.sum(picture_heat_maps(keypoints, size, size, std), axis=-1, keepdims=True)
+    near = jnp.sum(image_heat_maps(keypoints, size, size, std), axis=-1, keepdims=True)
     return 1.0 + extra * jnp.minimum(near, 1.0)
 
 

@@ -1,7 +1,7 @@
 """F, the appearance extractor: a source image to a volume of appearance features.
 
-Input: image (b, h, w, 3) in [0, 1]; output: volume (b, z, h/4, w/4, c) for two halvings. The
-defaults are LivePortrait's: 256 x 256 to 16 x 64 x 64 x 32.
+Input: image (b, h, w, 3) in [0, 1]; output: volume f_s (b, z, h/4, w/4, c) with two downsample
+blocks. The defaults are LivePortrait's: 256 x 256 to 16 x 64 x 64 x 32.
 """
 
 import dataclasses
@@ -10,15 +10,17 @@ import flax.linen as nn
 from einops import rearrange
 from jaxtyping import Array, Float
 
-from playmate_jax.models.resampling import pixel_unshuffle
 from playmate_jax.models.resblocks import ConvBlock2d, ResBlock3d
 
 
 @dataclasses.dataclass(frozen=True)
 class AppearanceConfig:
-    """Sizes of F; widths double per halving from `channels` up to `max_channels`.
+    """Sizes of F; widths double per downsample block from `channels` up to `max_channels`.
 
-    `patch` above 1 (small renderers) lays squares of pixels on the channels first."""
+    Attributes:
+      halvings: number of downsample blocks, each of which halves height and width.
+      norm, patch: of small renderers' F alone (`models/small/appearance.py`).
+    """
 
     channels: int = 64
     max_channels: int = 512
@@ -31,7 +33,7 @@ class AppearanceConfig:
 
 
 class AppearanceExtractor(nn.Module):
-    """F. The 2-D trunk's channels are read as (channel, depth) of the volume."""
+    """F of LivePortrait. The 2-D trunk's channels are read as (channel, depth) of the volume."""
 
     config: AppearanceConfig = AppearanceConfig()
 
@@ -40,14 +42,12 @@ class AppearanceExtractor(nn.Module):
         self, image: Float[Array, "b h w 3"], train: bool = False
     ) -> Float[Array, "b z h2 w2 c"]:
         config = self.config
-        x = ConvBlock2d(config.channels, config.norm, name="first")(
-            pixel_unshuffle(image, config.patch), train
-        )
+        x = ConvBlock2d(config.channels, name="first")(image, train)
         for i in range(config.halvings):
             features = min(config.max_channels, config.channels * 2 ** (i + 1))
-            x = ConvBlock2d(features, config.norm, pool=True, name=f"down_{i}")(x, train)
+            x = ConvBlock2d(features, pool=True, name=f"down_{i}")(x, train)
         x = nn.Conv(config.volume_channels * config.volume_depth, (1, 1), name="second")(x)
         volume = rearrange(x, "b h w (c z) -> b z h w c", z=config.volume_depth)
         for i in range(config.resblocks):
-            volume = ResBlock3d(config.norm, name=f"resblock_{i}")(volume, train)
+            volume = ResBlock3d(name=f"resblock_{i}")(volume, train)
         return volume

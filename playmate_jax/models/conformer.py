@@ -34,7 +34,7 @@ def frame_positions(n_frames: int, width: int) -> Float[Array, "t d"]:
 
 
 class MLP(nn.Module):
-    """Two linear layers with SiLU between."""
+    """Two linear layers with SiLU between, dropout behind it."""
 
     hidden: int
     out: int

@@ -47,7 +47,8 @@ class ConvNextBlock(nn.Module):
 
 
 class ConvNext(nn.Module):
-    """Trunk: a patch stem, then stages of blocks with a halving between them."""
+    """Trunk: a patch stem, then stages of blocks with a downsample layer between them, named
+    `halving_i` on disk."""
 
     depths: tuple[int, ...]
     dims: tuple[int, ...]

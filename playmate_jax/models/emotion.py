@@ -33,7 +33,7 @@ class EmotionConfig:
 
 
 def demo_emotion() -> EmotionConfig:
-    """The controller of the demo size."""
+    """The configuration of the controller at the demo's size."""
     return EmotionConfig(heads=4, mlp_ratio=2, condition_width=128)
 
 

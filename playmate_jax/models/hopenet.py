@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from playmate_jax.geometry.head_pose import BINS
-from playmate_jax.models.normalization import normalization
+from playmate_jax.models.normalization import batch_norm
 from playmate_jax.models.vgg19 import MEAN, STD
 
 ANGLES = ("yaw", "pitch", "roll")
@@ -69,7 +69,7 @@ def conv_norm(
     pad = ((kernel_size // 2,) * 2,) * 2
     window, strides = (kernel_size,) * 2, (stride,) * 2
     x = nn.Conv(width, window, strides, pad, use_bias=False, name=f"conv_{name}")(x)
-    return normalization("batch", width, False, f"norm_{name}")(x)
+    return batch_norm(False, f"norm_{name}")(x)
 
 
 def degrees(logits: Float[Array, "b 66"]) -> Float[Array, " b"]:

@@ -212,7 +212,7 @@ class Joyvasa(nn.Module):
         self.no_speech = self.param("no_speech", noise, (1, 1, d))
 
     def __call__(self, *inputs: Any) -> Float[Array, "b pt 70"]:
-        """As `Denoiser`."""
+        """The denoiser's output; arguments are those of `Denoiser`."""
         return self.denoiser(*inputs)
 
     def speech(self, features: Float[Array, "b t f"]) -> Float[Array, "b t d"]:

@@ -73,7 +73,7 @@ def demo_generator(speech_size: int) -> MotionDenoiserConfig:
 
 @dataclasses.dataclass(frozen=True)
 class _Sizes:
-    """Widths that never vary on their own."""
+    """Widths that follow from others and never vary on their own."""
 
     step_embedding: int = 128
     longest_step: float = 10_000.0

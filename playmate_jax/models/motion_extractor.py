@@ -11,17 +11,14 @@ from jaxtyping import Array, Float
 
 from playmate_jax.geometry.head_pose import BINS
 from playmate_jax.models.convnext import ConvNext, LayerNorm
-from playmate_jax.models.resampling import mean_pool, pixel_unshuffle
-from playmate_jax.models.resblocks import ConvBlock2d
 
 
 @dataclasses.dataclass(frozen=True)
 class MotionConfig:
-    """Sizes of M.
+    """Sizes of M: `patch` is the stem's window, `dims` are widths by stage, `depths` its blocks.
 
-    Small renderers may take `trunk` "plain" for "convnext": 3x3 convolutions with group
-    normalisation, a third of the cost on CPU; and `pool` "flatten" for "mean", which keeps
-    positions: a narrow map of `flat_channels` is flattened and mixed.
+    `pool`, `flat_channels` and `trunk` are of small renderers' M alone
+    (`models/small/motion_extractor.py`), which has "flatten" for "mean", "plain" for "convnext".
     """
 
     keypoints: int = 21
@@ -34,25 +31,18 @@ class MotionConfig:
     trunk: str = "convnext"
 
 
-class PlainTrunk(nn.Module):
-    """Stages of 3x3 convolutions, a mean over 2x2 cells between them, after a patch's unfolding."""
+def motion_heads(x: Float[Array, "b c"], keypoints: int) -> dict[str, Float[Array, "b _"]]:
+    """The seven linear heads, layers of the linen module whose compact method calls this.
 
-    depths: tuple[int, ...]
-    dims: tuple[int, ...]
-    patch: int
-
-    @nn.compact
-    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h2 w2 c"]:
-        x = pixel_unshuffle(2.0 * image - 1.0, self.patch)
-        for i, (depth, dim) in enumerate(zip(self.depths, self.dims, strict=True)):
-            x = mean_pool(x) if i else x
-            for j in range(depth):
-                x = ConvBlock2d(dim, "group", 0.1, name=f"stage_{i}_block_{j}")(x)
-        return x
+    Returns pitch, yaw, roll (b, 66) as logits, t (b, 3), exp and kp (b, 3 k), scale (b, 1).
+    """
+    sizes = {"kp": 3 * keypoints, "scale": 1, "pitch": BINS, "yaw": BINS, "roll": BINS}
+    sizes |= {"t": 3, "exp": 3 * keypoints}
+    return {name: nn.Dense(size, name=f"head_{name}")(x) for name, size in sizes.items()}
 
 
 class MotionExtractor(nn.Module):
-    """M. Returns pitch, yaw, roll (b, 66) logits, t (b, 3), exp (b, 63), scale (b, 1), kp (b, 63).
+    """M of LivePortrait: what `motion_heads` says of the mean of a ConvNeXt's features.
 
     `exp` is the expression delta and `kp` the canonical keypoints, each flattened (k 3).
     """
@@ -64,27 +54,7 @@ class MotionExtractor(nn.Module):
         self, image: Float[Array, "b h w 3"], train: bool = False
     ) -> dict[str, Float[Array, "b _"]]:
         config = self.config
-        if config.trunk == "plain":
-            trunk = PlainTrunk(config.depths, config.dims, config.patch, name="trunk")
-        else:
-            sizes = config.depths, config.dims, config.kernel_size, config.patch
-            trunk = ConvNext(*sizes, name="trunk")
-        x = trunk(image)
-        if config.pool == "flatten":
-            x = nn.Conv(config.flat_channels, (1, 1), name="flat")(x)
-            x = nn.gelu(
-                nn.Dense(config.dims[-1], name="mix")(x.reshape(x.shape[0], -1)), approximate=False
-            )
-        else:
-            x = x.mean(axis=(1, 2))
-        x = LayerNorm(name="norm")(x)
-        heads = {
-            "kp": 3 * config.keypoints,
-            "scale": 1,
-            "pitch": BINS,
-            "yaw": BINS,
-            "roll": BINS,
-            "t": 3,
-            "exp": 3 * config.keypoints,
-        }
-        return {name: nn.Dense(size, name=f"head_{name}")(x) for name, size in heads.items()}
+        sizes = config.depths, config.dims, config.kernel_size, config.patch
+        x = ConvNext(*sizes, name="trunk")(image)
+        x = LayerNorm(name="norm")(x.mean(axis=(1, 2)))
+        return motion_heads(x, config.keypoints)

@@ -31,7 +31,7 @@ class ScheduleConfig:
     last_beta: float = 0.02
 
     def build(self) -> Schedule:
-        """The schedule of these numbers."""
+        """The noise schedule that these numbers describe."""
         return linear_schedule(self.n_steps, self.first_beta, self.last_beta)
 
 

@@ -1,4 +1,4 @@
-"""Changes of resolution: nearest doubling, mean halving, space to channels and back."""
+"""Changes of resolution: nearest doubling, means over cells, space to channels and back."""
 
 import jax
 import jax.numpy as jnp

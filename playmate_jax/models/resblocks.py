@@ -1,19 +1,18 @@
-"""Blocks of the appearance extractor and the hourglass: convolution, normalisation, ReLU."""
+"""Blocks of F and of W's hourglass: convolution, BatchNorm, ReLU; `train` is BatchNorm's."""
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from playmate_jax.models.conv3d import Conv3d
-from playmate_jax.models.normalization import normalization
+from playmate_jax.models.normalization import batch_norm
 from playmate_jax.models.resampling import mean_pool, nearest_up
 
 
 class ConvBlock2d(nn.Module):
-    """3x3 convolution, normalisation, (leaky) ReLU, and with `pool` a mean over 2x2 cells."""
+    """3x3 convolution, BatchNorm, (leaky) ReLU, and with `pool` a mean over 2x2 cells."""
 
     features: int
-    norm: str
     negative_slope: float = 0.0
     pool: bool = False
 
@@ -22,17 +21,16 @@ class ConvBlock2d(nn.Module):
         self, x: Float[Array, "b h w i"], train: bool = False
     ) -> Float[Array, "b h2 w2 o"]:
         x = nn.Conv(self.features, (3, 3), name="conv")(x)
-        x = normalization(self.norm, self.features, train, name="norm")(x)
+        x = batch_norm(train, name="norm")(x)
         x = nn.leaky_relu(x, self.negative_slope) if self.negative_slope else nn.relu(x)
         return mean_pool(x) if self.pool else x
 
 
 class ConvBlock3d(nn.Module):
-    """3x3x3 convolution, normalisation, ReLU; `resample` "up" doubles h, w before, "down" halves
+    """3x3x3 convolution, BatchNorm, ReLU; `resample` "up" doubles h, w before, "down" halves
     them after. Depth is kept."""
 
     features: int
-    norm: str
     resample: str = "none"
 
     @nn.compact
@@ -41,14 +39,12 @@ class ConvBlock3d(nn.Module):
     ) -> Float[Array, "b z h2 w2 o"]:
         x = nearest_up(x) if self.resample == "up" else x
         x = Conv3d(self.features, name="conv")(x)
-        x = nn.relu(normalization(self.norm, self.features, train, name="norm")(x))
+        x = nn.relu(batch_norm(train, name="norm")(x))
         return mean_pool(x) if self.resample == "down" else x
 
 
 class ResBlock3d(nn.Module):
-    """Pre-activation residual block on a volume."""
-
-    norm: str
+    """Pre-activation residual block on a volume, twice BatchNorm, ReLU and convolution."""
 
     @nn.compact
     def __call__(
@@ -57,7 +53,7 @@ class ResBlock3d(nn.Module):
         features = x.shape[-1]
         y = x
         for i in (1, 2):
-            y = nn.relu(normalization(self.norm, features, train, name=f"norm_{i}")(y))
+            y = nn.relu(batch_norm(train, name=f"norm_{i}")(y))
             y = Conv3d(features, name=f"conv_{i}")(y)
         return x + y
 
@@ -72,7 +68,6 @@ class Hourglass3d(nn.Module):
     channels: int
     blocks: int
     max_channels: int
-    norm: str
 
     @nn.compact
     def __call__(
@@ -81,11 +76,11 @@ class Hourglass3d(nn.Module):
         skips = [x]
         for i in range(self.blocks):
             features = min(self.max_channels, self.channels * 2 ** (i + 1))
-            down = ConvBlock3d(features, self.norm, resample="down", name=f"down_{i}")
+            down = ConvBlock3d(features, resample="down", name=f"down_{i}")
             skips.append(down(skips[-1], train))
         x = skips.pop()
         for i in range(self.blocks):
             features = min(self.max_channels, self.channels * 2 ** (self.blocks - 1 - i))
-            x = ConvBlock3d(features, self.norm, resample="up", name=f"up_{i}")(x, train)
+            x = ConvBlock3d(features, resample="up", name=f"up_{i}")(x, train)
             x = jnp.concatenate([x, skips.pop()], axis=-1)
-        return ConvBlock3d(x.shape[-1], self.norm, name="out")(x, train)
+        return ConvBlock3d(x.shape[-1], name="out")(x, train)

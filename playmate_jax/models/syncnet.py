@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from playmate_jax.models.normalization import normalization
+from playmate_jax.models.normalization import batch_norm
 
 FRAMES = 5  # of a window of lips
 CEPSTRA, STEPS = 13, 20  # of a window of speech
@@ -69,7 +69,7 @@ class Stream(nn.Module):
                 x = nn.max_pool(x, (3, 3), pool[0], ((pool[1], pool[1]),) * 2)
         x = self._conv(x, len(self.layers), x.shape[1:3], 1, 0)[:, 0, 0]
         x = nn.Dense(self.hidden, name="hidden")(x)
-        x = nn.relu(normalization("batch", self.hidden, False, "hidden_norm")(x))
+        x = nn.relu(batch_norm(False, "hidden_norm")(x))
         return nn.Dense(self.size, name="embedding")(x)
 
     def _conv(
@@ -77,7 +77,7 @@ class Stream(nn.Module):
     ) -> Float[Array, "b h w o"]:
         pad = ((padding, padding),) * 2
         x = nn.Conv(self.widths[i], window, (stride,) * 2, pad, name=f"conv_{i}")(x)
-        return nn.relu(normalization("batch", self.widths[i], False, f"norm_{i}")(x))
+        return nn.relu(batch_norm(False, f"norm_{i}")(x))
 
 
 class SyncNet(nn.Module):
@@ -109,7 +109,7 @@ class SyncNet(nn.Module):
 
 
 def shapes(config: SyncNetConfig) -> Any:
-    """The tree of variables, nothing computed."""
+    """The tree of names and shapes of SyncNet's variables, nothing computed."""
     mfcc = jax.ShapeDtypeStruct((1, CEPSTRA, STEPS, 1), jnp.float32)
     frames = jax.ShapeDtypeStruct((1, FRAMES, *(config.image_size,) * 2, 3), jnp.float32)
     return jax.eval_shape(SyncNet(config).init, jax.random.key(0), mfcc, frames)

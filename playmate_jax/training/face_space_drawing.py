@@ -11,9 +11,7 @@ from jaxtyping import Array, Float
 from playmate_jax.losses.face_space import motion_keypoints
 from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models import renderer
-from playmate_jax.models.appearance import AppearanceExtractor
 from playmate_jax.models.renderer import RendererConfig
-from playmate_jax.models.spade import SpadeDecoder
 from playmate_jax.synthetic.pool import open_pool
 from playmate_jax.training.stage import Params, TrainState
 
@@ -40,14 +38,10 @@ def draw(
     kp_source: Float[Array, "b k 3"],
     kp_driving: Float[Array, "b k 3"],
 ) -> dict[str, Array]:
-    """`renderer.decode` with what W found on the way: its outputs, warped_image and image."""
-    volume = AppearanceExtractor(config.appearance).apply(params["appearance"], source)
-    warping = renderer.warping_network(config.warping)
-    warped = warping.apply(params["warping"], volume, kp_source, kp_driving)
-    features = {"volume": volume, "picture": source}
-    inputs = renderer.decoder_inputs(config, features, warped, kp_driving)
-    image = SpadeDecoder(config.spade).apply(params["spade"], **inputs)
-    return {**warped, **inputs, "picture": image}
+    """An image drawn from its source, "picture", with W's outputs and G's arguments by name."""
+    features = renderer.encode(config, params, source)
+    out = renderer.decode_with_warp(config, params, features, kp_source, kp_driving)
+    return {**out, "picture": out["image"]}
 
 
 def quick_test(

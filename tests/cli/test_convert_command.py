@@ -11,12 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from playmate_jax.cli import run  # noqa: E402
-from playmate_jax.converters import checkpoints, runs, torch_files, verify  # noqa: E402
-from playmate_jax.converters.families import by_name  # noqa: E402
-from playmate_jax.converters.speech_encoders import (  # noqa: E402
-    preprocessor_config,
-    transformers_config,
-)
+from playmate_jax.converters import checkpoints, torch_files, verify  # noqa: E402
+from playmate_jax.converters.registry import by_name  # noqa: E402
+from playmate_jax.converters.wav2vec2 import files as speech_files  # noqa: E402
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config  # noqa: E402
 
 
@@ -93,7 +90,7 @@ def test_wrong_arguments_are_refused(words, message, capsys):
 def test_memory_stays_under_two_and_a_half_times_the_checkpoint(tmp_path):
     # A wide network of 128 MiB, beside which what the program itself takes counts little.
     config = Wav2Vec2Config(
-        **{**vars(runs.TINY_SPEECH), "width": 512, "layers": 9, "feed_forward": 2560}
+        **{**vars(by_name("wav2vec2").tiny), "width": 512, "layers": 9, "feed_forward": 2560}
     )
     family = by_name("wav2vec2")
     state = {
@@ -102,8 +99,7 @@ def test_memory_stays_under_two_and_a_half_times_the_checkpoint(tmp_path):
             family.table(config), family.shapes(config)
         ).items()
     }
-    said = transformers_config(config, "wav2vec2"), preprocessor_config(True)
-    checkpoints.write_transformers(tmp_path / "hub", state, *said)
+    speech_files.writer("wav2vec2")(tmp_path / "hub", state, config, {"normalize": True})
     words = ["-m", "playmate_jax", "convert", str(tmp_path / "hub"), str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, check=True, env=os.environ

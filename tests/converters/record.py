@@ -16,8 +16,8 @@ import torch
 
 from playmate_jax.configuration import to_values
 from playmate_jax.converters import synthetic_weights
-from playmate_jax.converters.liveportrait_parity import MLP_FIELDS, volume_shape
-from playmate_jax.converters.parity import Reference
+from playmate_jax.converters.golden import Reference
+from playmate_jax.converters.liveportrait.parity import MLP_FIELDS, volume_shape
 from playmate_jax.models.appearance import AppearanceConfig
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import RendererConfig

@@ -155,7 +155,7 @@ def motion_template() -> dict[str, np.ndarray]:
 
 
 def fill(network, name: str, buffers: bool) -> None:
-    """Stand-in values for every parameter, and the manifest of all names."""
+    """Synthetic values for every parameter, and the manifest of all names."""
     parameters = {key for key, _ in network.named_parameters()}
     manifest = {
         key: [list(value.shape), str(value.dtype).removeprefix("torch.")]

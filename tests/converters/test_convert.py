@@ -11,8 +11,15 @@ from safetensors.numpy import load_file
 
 torch = pytest.importorskip("torch")
 
-from playmate_jax.converters import checkpoints, convert, torch_files, verify  # noqa: E402
-from playmate_jax.converters.families import FAMILIES, by_name  # noqa: E402
+from playmate_jax.converters import (  # noqa: E402
+    checkpoints,
+    convert,
+    state_files,
+    torch_files,
+    verify,
+)
+from playmate_jax.converters.liveportrait import files as liveportrait_files  # noqa: E402
+from playmate_jax.converters.registry import FAMILIES, by_name  # noqa: E402
 from playmate_jax.errors import UserError  # noqa: E402
 from playmate_jax.hub.bundles import SHIPPED  # noqa: E402
 from playmate_jax.hub.weights import load_unused, load_weights  # noqa: E402
@@ -25,7 +32,7 @@ def tiny_state(family):
     return verify.synthetic_state(family.table(family.tiny), family.shapes(family.tiny))
 
 
-def said(family):
+def own_config(family):
     from playmate_jax.configuration import to_values
 
     return {"config": {"kind": family.kind, **to_values(family.tiny)}, "card": {"licence": "mine"}}
@@ -42,9 +49,9 @@ def assert_same(found, wanted):
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_a_file_of_every_family_comes_back_to_the_bit(family, suffix, tmp_path):
     state = tiny_state(family)
-    checkpoints.write_file(tmp_path / f"a{suffix}", state, said(family))
+    state_files.write_file(tmp_path / f"a{suffix}", state, own_config(family))
     done = convert.to_jax(tmp_path / f"a{suffix}", tmp_path / "w")
-    assert done.good and done.name == family.name
+    assert done.passed and done.name == family.name
     convert.to_pytorch(tmp_path / "w", tmp_path / f"b{suffix}")
     back = checkpoints.read(tmp_path / f"b{suffix}")
     for name, value in state.items():
@@ -87,7 +94,7 @@ def folder(tmp_path):
         name: np.asarray(value + 7) if name.endswith("num_batches_tracked") else value
         for name, value in tiny_state(family).items()
     }
-    checkpoints.write_liveportrait(tmp_path / "pretrained" / "liveportrait", state)
+    liveportrait_files.write(tmp_path / "pretrained" / "liveportrait", state)
     return tmp_path / "pretrained" / "liveportrait"
 
 
@@ -140,7 +147,7 @@ def test_one_of_the_five_files_converts_alone(folder, tmp_path):
 def test_a_speech_encoder_goes_into_transformers_and_comes_from_there(tmp_path):
     transformers = pytest.importorskip("transformers")
     family = by_name("hubert")
-    checkpoints.write_file(tmp_path / "h.safetensors", tiny_state(family), said(family))
+    state_files.write_file(tmp_path / "h.safetensors", tiny_state(family), own_config(family))
     convert.to_jax(tmp_path / "h.safetensors", tmp_path / "w")
     convert.to_pytorch(tmp_path / "w", tmp_path / "hub")
     original = transformers.HubertModel.from_pretrained(tmp_path / "hub").eval()
@@ -182,37 +189,37 @@ def test_half_precision_is_pytorchs_rounding(hopenet, dtype, tmp_path):
         assert torch.equal(found[name], original[name].to(getattr(torch, dtype)))
 
 
-def test_proof_compares_every_layer_with_the_twin(hopenet, tmp_path):
+def test_verification_compares_every_layer_with_the_reference(hopenet, tmp_path):
     done = convert.to_jax(hopenet, tmp_path / "w", verification=True, dtype="float16")
-    assert done.good and done.compared == "its PyTorch reference"
+    assert done.passed and done.compared == "its PyTorch reference"
     assert {"conv1", "layer1.0.conv2", "fc_roll", "output"} <= {x.name for x in done.layers}
     done = convert.to_pytorch(tmp_path / "w", tmp_path / "b.safetensors", verification=True)
-    assert done.good and done.layers
+    assert done.passed and done.layers
 
 
 def test_where_a_layer_diverges_it_is_the_first_named_and_nothing_is_written(
     hopenet, tmp_path, monkeypatch
 ):
-    from playmate_jax.converters import training_networks
-    from playmate_jax.converters.rules import CONV, Op
+    from playmate_jax.converters.layers import CONV, conv
+    from playmate_jax.converters.rules import Op
 
     # a converter that would turn kernels over
     right = CONV[2]
     wrong = Op("flipped", lambda x: right.forward(x)[::-1], lambda x: right.inverse(x[::-1]))
     monkeypatch.setitem(CONV, 2, wrong)
-    assert training_networks.conv("a", "b")[0].op is wrong
+    assert conv("a", "b")[0].op is wrong
     done = convert.to_jax(hopenet, tmp_path / "w", verification=True)
-    assert not done.good and done.written == []
-    assert next(x for x in done.layers if not x.good).name == "conv1"
+    assert not done.passed and done.written == []
+    assert next(x for x in done.layers if not x.passed).name == "conv1"
     assert not (tmp_path / "w").exists()
 
 
-def test_without_torch_recorded_values_prove_the_networks(tmp_path, monkeypatch):
+def test_without_torch_recorded_values_verify_the_networks(tmp_path, monkeypatch):
     family = by_name("discriminator")
     torch_files.write(tmp_path / "d.safetensors", tiny_state(family))
     monkeypatch.setattr(torch_files, "available", lambda: False)
     done = convert.to_jax(tmp_path / "d.safetensors", tmp_path / "w", verification=True)
-    assert done.good and "recorded" in done.compared and len(done.layers) > 10
+    assert done.passed and "recorded" in done.compared and len(done.layers) > 10
 
 
 @pytest.mark.parametrize("direction", ["to jax", "to torch"])
@@ -242,7 +249,7 @@ def test_what_is_there_is_not_replaced_unasked_and_strangers_never(hopenet, tmp_
     convert.to_jax(hopenet, tmp_path / "w")
     with pytest.raises(UserError, match="--overwrite"):
         convert.to_jax(hopenet, tmp_path / "w")
-    assert convert.to_jax(hopenet, tmp_path / "w", overwrite=True).good
+    assert convert.to_jax(hopenet, tmp_path / "w", overwrite=True).passed
     assert (tmp_path / "photos" / "precious.jpg").read_bytes() == b"x"
 
 

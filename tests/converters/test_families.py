@@ -1,17 +1,18 @@
-"""What a checkpoint is, is found out from its names and shapes; what is unknown is refused."""
+"""What a checkpoint is shows in its names and shapes; what is unknown is refused."""
 
 import numpy as np
 import pytest
 
 from playmate_jax.configuration import to_values
-from playmate_jax.converters import families, verify
-from playmate_jax.converters.checkpoints import Checkpoint
-from playmate_jax.converters.families import FAMILIES, by_name, detect
+from playmate_jax.converters import verify
+from playmate_jax.converters.detection import detect, named_state
+from playmate_jax.converters.registry import FAMILIES, by_config, by_name
 from playmate_jax.converters.rules import Ignored, check_table, to_flax, to_torch
+from playmate_jax.converters.state_files import Checkpoint
 from playmate_jax.errors import UserError
 
 # Without what a file of ours says of itself; these two cannot be told from tensors alone.
-SAID = {"playmate", "playmate-renderer"}
+CONFIG_IN_FILE = {"playmate", "playmate-renderer"}
 
 
 def tiny_state(family) -> dict[str, np.ndarray]:
@@ -19,12 +20,12 @@ def tiny_state(family) -> dict[str, np.ndarray]:
     return verify.synthetic_state(table, family.shapes(family.tiny))
 
 
-def checkpoint(state, tmp_path, **beside) -> Checkpoint:
-    return Checkpoint(tmp_path, state, {}, beside)
+def checkpoint(state, tmp_path, **extra) -> Checkpoint:
+    return Checkpoint(tmp_path, state, {}, extra)
 
 
-def said(family) -> dict:
-    if family.name in SAID:
+def metadata(family) -> dict:
+    if family.name in CONFIG_IN_FILE:
         return {"config": {"kind": family.kind, **to_values(family.tiny)}}
     if family.name in ("wav2vec2", "hubert"):
         return {"transformers": {"model_type": family.name}}
@@ -34,9 +35,9 @@ def said(family) -> dict:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_every_family_is_recognised_and_its_sizes_are_read(family, tmp_path):
     state = tiny_state(family)
-    found = detect(checkpoint(state, tmp_path, **said(family)))
+    found = detect(checkpoint(state, tmp_path, **metadata(family)))
     assert found.family is family and found.share == 1 and found.part == ""
-    if family.name in SAID | {"wav2vec2", "hubert", "joyvasa"}:
+    if family.name in CONFIG_IN_FILE | {"wav2vec2", "hubert", "joyvasa"}:
         return  # heads, which have to divide the width, are told elsewhere
     sizes = family.sizes({name: value.shape for name, value in state.items()})
     assert family.shapes(sizes) == family.shapes(family.tiny)
@@ -79,7 +80,7 @@ def test_a_classifier_is_left_out_by_name(tmp_path):
     state = tiny_state(family) | {"classifier.0.weight": np.zeros((4, 4), np.float32)}
     found = detect(checkpoint(state, tmp_path))
     assert found.share == 1
-    assert "classifier.0.weight" not in families.named_state(checkpoint(state, tmp_path), found)
+    assert "classifier.0.weight" not in named_state(checkpoint(state, tmp_path), found)
 
 
 def test_a_stranger_is_refused_with_the_nearest_and_what_differs(tmp_path):
@@ -105,7 +106,7 @@ def test_a_misspelt_family_gets_a_suggestion():
 
 def test_a_directory_of_an_unknown_kind_is_refused():
     with pytest.raises(UserError, match=r"found 'hopnet' \(did you mean 'hopenet'\?\)"):
-        families.by_config({"kind": "hopnet"}, "here")
+        by_config({"kind": "hopnet"}, "here")
 
 
 def test_tables_name_every_tensor_that_nothing_reads():

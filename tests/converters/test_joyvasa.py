@@ -17,7 +17,11 @@ import numpy as np
 import pytest
 
 from playmate_jax.configuration import to_values
-from playmate_jax.converters import checkpoints, convert, joyvasa, joyvasa_files, synthetic_weights
+from playmate_jax.converters import checkpoints, convert, synthetic_weights
+from playmate_jax.converters.joyvasa import config as joyvasa_config
+from playmate_jax.converters.joyvasa import files as joyvasa_files
+from playmate_jax.converters.joyvasa import rules
+from playmate_jax.converters.wav2vec2.rules import SPELLINGS
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import load_weights, save_weights
 from playmate_jax.inference import joyvasa_generator
@@ -57,7 +61,7 @@ def state():
     drawn = {name: shape for name, shape in MANIFEST.items() if name not in buffers}
     values = synthetic_weights.state_dict(drawn, SEED)
     whole = {name: values.get(name, buffers.get(name)) for name in MANIFEST}
-    rows = joyvasa.sinusoids(joyvasa.TABLE_ROWS, 32)[None]
+    rows = rules.sinusoids(rules.TABLE_ROWS, 32)[None]
     return whole | {"denoising_net.PE.pe": rows}  # recorded in part
 
 
@@ -83,7 +87,7 @@ def save(path, args=None, tensors=None):
 def small_encoder():
     """In the place of the one that every published checkpoint has."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(joyvasa, "BASE_ENCODER", ENCODER)
+        patch.setattr(joyvasa_config, "BASE_ENCODER", ENCODER)
         yield
 
 
@@ -112,7 +116,7 @@ def beside(files, tmp_path):
 def converted(files, tmp_path_factory):
     directory = tmp_path_factory.mktemp("weights") / "joyvasa"
     done = convert.to_jax(files, directory, verification=True)
-    assert done.name == "joyvasa" and done.share == 1 and done.good
+    assert done.name == "joyvasa" and done.share == 1 and done.passed
     return directory
 
 
@@ -183,7 +187,7 @@ def test_an_export_of_tensors_alone_has_the_args_that_build_the_network(converte
     convert.to_pytorch(tmp_path / "w", tmp_path / "motion_generator" / "m.pt")
     found = checkpoints.read(tmp_path / "motion_generator")
     shapes = {name: value.shape for name, value in found.state.items()}
-    made = joyvasa.config_of(found.beside, shapes)
+    made = joyvasa_config.config_of(found.metadata, shapes)
     assert {"kind": "joyvasa", **to_values(made)} == config
 
 
@@ -223,8 +227,6 @@ def test_a_checkpoint_finds_the_template_where_it_is_published(files):
 
 
 def test_old_weight_norm_names_come_back(beside, tmp_path):
-    from playmate_jax.converters.speech_encoders import SPELLINGS
-
     new = {f"audio_encoder.{new}": f"audio_encoder.{old}" for old, new in SPELLINGS.items()}
     tensors = {new.get(name, name): value for name, value in state().items()}
     convert.to_jax(save(beside, tensors=tensors), tmp_path / "w")
@@ -235,13 +237,13 @@ def test_old_weight_norm_names_come_back(beside, tmp_path):
 
 def config_of(args):
     shapes = {name: value.shape for name, value in state().items()}
-    return joyvasa.config_of({"args": args}, shapes | {"statistics.pose_low": (7,)})
+    return joyvasa_config.config_of({"args": args}, shapes | {"statistics.pose_low": (7,)})
 
 
 def test_computed_tables_are_those_of_the_original():
     """What an export writes where nothing was kept; float32 sums of 6 steps, sines of float32."""
     config = config_of(PLAIN_ARGS)
-    entries = {e.source: e for e in joyvasa.table(config)}
+    entries = {e.source: e for e in rules.table(config)}
     for name in RECORDED.files:
         if name.startswith("buffer/"):
             theirs, ours = RECORDED[name], entries[name.removeprefix("buffer/")].default

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 from playmate_jax.configuration import from_values
-from playmate_jax.converters import liveportrait, synthetic_weights
+from playmate_jax.converters import synthetic_weights
+from playmate_jax.converters.liveportrait import rules as liveportrait
+from playmate_jax.converters.liveportrait.sizes import config_of
 from playmate_jax.converters.rules import Ignored
 from playmate_jax.models.renderer import RendererConfig
 
@@ -42,18 +44,18 @@ def found_shapes(fields) -> dict:
 
 
 def test_sizes_are_read_from_the_shapes_of_all_networks():
-    found = liveportrait.config_of(found_shapes(liveportrait.PARTS))
+    found = config_of(found_shapes(liveportrait.PARTS))
     assert liveportrait.shapes(found) == liveportrait.shapes(SMALL)
     assert found.motion == SMALL.motion and found.stitching == SMALL.stitching
 
 
 def test_one_network_tells_what_it_needs_of_its_neighbours():
     for field in ("warping", "spade"):
-        found = liveportrait.config_of(found_shapes([field]))
+        found = config_of(found_shapes([field]))
         assert liveportrait.leaf_shapes(found)[field] == liveportrait.leaf_shapes(SMALL)[field]
 
 
 def test_shapes_that_make_no_sense_leave_the_official_sizes():
     shapes = found_shapes(["appearance"]) | {"appearance.second.weight": (1, 2, 1, 1)}
-    assert liveportrait.config_of(shapes).appearance == RendererConfig().appearance
-    assert liveportrait.config_of({"motion.x": (1,)}) == RendererConfig()
+    assert config_of(shapes).appearance == RendererConfig().appearance
+    assert config_of({"motion.x": (1,)}) == RendererConfig()

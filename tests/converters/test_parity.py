@@ -9,10 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from playmate_jax.converters import joyvasa_parity, liveportrait_parity, synthetic_weights
-from playmate_jax.converters.parity import TOLERANCE, Reference, main, report
+from playmate_jax.converters import joyvasa, liveportrait, synthetic_weights
+from playmate_jax.converters.golden import TOLERANCE, Reference
+from playmate_jax.converters.parity import main, report
 
-PORTS = liveportrait_parity.PORTS | joyvasa_parity.PORTS
+PORTS = dict(liveportrait.FAMILY.ports) | joyvasa.FAMILY.ports
 RECORDINGS = Path(__file__).parent / "recordings"
 PINNED = [-0.3687654435634613, -0.002532179467380047, 0.24719227850437164]
 
@@ -72,7 +73,7 @@ def test_a_directory_of_something_else_is_refused(tmp_path, capsys):
     assert "expected folders golden/ and manifests/" in capsys.readouterr().err
 
 
-def test_stand_in_values_are_pinned():
+def test_synthetic_values_are_pinned():
     # From the reference implementation; a change here would invalidate every recording.
     weight = synthetic_weights.tensor("first.conv.weight", (2, 3, 3, 3), "float32", 0)
     assert weight.dtype == np.float32

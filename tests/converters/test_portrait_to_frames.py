@@ -8,9 +8,10 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from playmate_jax.converters import checkpoints, convert, runs, verify  # noqa: E402
-from playmate_jax.converters.families import by_name  # noqa: E402
-from playmate_jax.converters.references import pipeline  # noqa: E402
+from playmate_jax.converters import convert, verify  # noqa: E402
+from playmate_jax.converters.liveportrait import files as liveportrait_files  # noqa: E402
+from playmate_jax.converters.liveportrait import reference_pipeline as pipeline  # noqa: E402
+from playmate_jax.converters.registry import by_name  # noqa: E402
 from playmate_jax.geometry import head_pose  # noqa: E402
 from playmate_jax.hub.weights import load_weights  # noqa: E402
 from playmate_jax.inference.face_renderer import FaceRenderer  # noqa: E402
@@ -21,7 +22,7 @@ def frames_of_both_sides(config, folder):
     """uint8 frames (t, H, W, 3): from the converted directory, and from its export."""
     family = by_name("liveportrait")
     state = verify.synthetic_state(family.table(config), family.shapes(config))
-    checkpoints.write_liveportrait(folder / "published", state)
+    liveportrait_files.write(folder / "published", state)
     convert.to_jax(folder / "published", folder / "jax")
     convert.to_pytorch(folder / "jax", folder / "renderer.safetensors")
 
@@ -52,7 +53,7 @@ def assert_within_a_level(ours, theirs):
 
 
 def test_the_small_renderer_draws_the_same_frames(tmp_path):
-    assert_within_a_level(*frames_of_both_sides(runs.TINY_LIVEPORTRAIT, tmp_path))
+    assert_within_a_level(*frames_of_both_sides(by_name("liveportrait").tiny, tmp_path))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from playmate_jax.configuration import from_values  # noqa: E402
 from playmate_jax.converters import synthetic_weights, verify  # noqa: E402
-from playmate_jax.converters.families import FAMILIES, by_name  # noqa: E402
+from playmate_jax.converters.registry import FAMILIES, by_name  # noqa: E402
 from playmate_jax.models.renderer import RendererConfig  # noqa: E402
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -30,7 +30,7 @@ def part_of(manifest, part):
     return {k[len(part) + 1 :]: v for k, v in manifest.items() if k.startswith(f"{part}.")}
 
 
-def test_twins_load_the_originals_state_dicts_strictly():
+def test_references_load_the_originals_state_dicts_strictly():
     for run in by_name("liveportrait").runs(SMALL):
         network = f"liveportrait_{ORIGINALS.get(run.part, run.part)}"
         state = synthetic_weights.state_dict(original(RECORDINGS, network), 5)
@@ -39,7 +39,7 @@ def test_twins_load_the_originals_state_dicts_strictly():
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_an_export_is_a_twins_state_dict(family):
+def test_an_export_is_a_references_state_dict(family):
     wanted = verify.manifest(family.table(family.tiny), family.shapes(family.tiny))
     for run in family.runs(family.tiny):
         own = part_of(wanted, run.part) if run.part else wanted

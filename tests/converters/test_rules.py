@@ -4,15 +4,17 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from playmate_jax.converters import liveportrait, rules, speech_encoders
+from playmate_jax.converters import layers, rules
+from playmate_jax.converters.liveportrait.rules import CHANNELS_ONLY
+from playmate_jax.converters.wav2vec2.rules import TAPS
 from playmate_jax.errors import UserError
 
 TABLE = [
-    *rules.conv("first", "first/conv"),
-    *rules.batch_norm("norm", "first/norm"),
-    *rules.spectral_conv("up", "up", kernel_size=3),
-    *rules.dense("fc", "head"),
-    *rules.depthwise("dw", "mix/depthwise"),
+    *layers.conv("first", "first/conv"),
+    *layers.batch_norm("norm", "first/norm"),
+    *layers.spectral_conv("up", "up", kernel_size=3),
+    *layers.dense("fc", "head"),
+    *layers.depthwise("dw", "mix/depthwise"),
 ]
 
 
@@ -69,15 +71,15 @@ def test_layouts_by_hand():
 
 # Every op with the shapes that it takes: a size by name, drawn anew each time; numbers stay.
 SHAPES_TAKEN = {
-    rules.IDENTITY: [("a",), ("a", "b"), ("a", "b", "c")],
-    rules.LINEAR: [("out", "in")],
-    rules.CONV[1]: [("out", "in", "k")],
-    rules.CONV[2]: [("out", "in", "h", "w")],
-    rules.CONV[3]: [("out", "in", "z", "h", "w")],
-    rules.DEPTHWISE[1]: [("c", 1, "k")],
-    rules.DEPTHWISE[2]: [("c", 1, "h", "w")],
-    liveportrait.CHANNELS_ONLY: [(1, 1, 1, "c")],
-    speech_encoders.TAPS: [(1, 1, "k")],
+    layers.IDENTITY: [("a",), ("a", "b"), ("a", "b", "c")],
+    layers.LINEAR: [("out", "in")],
+    layers.CONV[1]: [("out", "in", "k")],
+    layers.CONV[2]: [("out", "in", "h", "w")],
+    layers.CONV[3]: [("out", "in", "z", "h", "w")],
+    layers.DEPTHWISE[1]: [("c", 1, "k")],
+    layers.DEPTHWISE[2]: [("c", 1, "h", "w")],
+    CHANNELS_ONLY: [(1, 1, 1, "c")],
+    TAPS: [(1, 1, "k")],
 }
 DRAWN = [(op, shape) for op, shapes in SHAPES_TAKEN.items() for shape in shapes]
 
@@ -95,16 +97,16 @@ def test_every_op_is_a_bijection_on_any_shape(op, sizes, dtype):
 def test_flat_windows_are_bijections_on_any_number_of_inputs(kernel_size):
     for inputs in (1, 2, 5, 64):
         shape = (inputs * kernel_size**2,)
-        assert_bijection(rules.flat_window(kernel_size), distinct(shape, np.float32))
+        assert_bijection(layers.flat_window(kernel_size), distinct(shape, np.float32))
 
 
 def test_transpositions_of_any_order_are_bijections():
     random = np.random.default_rng(0)
     for rank in range(1, 7):
         shape = tuple(random.integers(1, 5, rank).tolist())
-        op = rules.transpose(*random.permutation(rank).tolist())
+        op = layers.transpose(*random.permutation(rank).tolist())
         assert_bijection(op, distinct(shape, np.float32))
-        squeezed = rules.squeeze_then(op, 1)
+        squeezed = layers.squeeze_then(op, 1)
         assert_bijection(squeezed, distinct((shape[0], 1, *shape[1:]), np.float32))
 
 
@@ -120,7 +122,7 @@ def assert_bijection(op, value):
     assert sorted(moved.ravel().tolist()) == sorted(value.ravel().tolist())  # nothing is computed
 
 
-STACK = rules.stacked("layers", 3, [*rules.dense("fc", "layers/fc")])
+STACK = layers.stacked("layers", 3, [*layers.dense("fc", "layers/fc")])
 
 
 def test_layers_that_flax_stacks_are_rows_of_one_leaf():
@@ -173,6 +175,6 @@ def test_a_tree_that_does_not_fit_is_not_exported():
 
 def test_two_rules_for_one_name_are_refused():
     with pytest.raises(ValueError, match=r"several rules for: fc\.weight"):
-        rules.check_table([*TABLE, rules.Rule("fc.weight", "params/x", rules.LINEAR)])
+        rules.check_table([*TABLE, rules.Rule("fc.weight", "params/x", layers.LINEAR)])
     with pytest.raises(ValueError, match="several rules for: params/head/bias"):
-        rules.check_table([*TABLE, rules.Rule("other", "params/head/bias", rules.IDENTITY)])
+        rules.check_table([*TABLE, rules.Rule("other", "params/head/bias", layers.IDENTITY)])

@@ -1,17 +1,20 @@
 """Every branch of wav2vec 2.0 and HuBERT against transformers' own networks, at tiny sizes."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
 from flax.traverse_util import unflatten_dict
 
-from playmate_jax.converters import speech_encoders
 from playmate_jax.converters.convert import to_jax
 from playmate_jax.converters.rules import renamed, to_flax, to_torch
+from playmate_jax.converters.wav2vec2 import config as speech_config
+from playmate_jax.converters.wav2vec2 import rules
 from playmate_jax.errors import UserError
 from playmate_jax.models.pretrained_speech import load_speech
 from playmate_jax.models.speech import padded
-from playmate_jax.models.wav2vec2 import Wav2Vec2
+from playmate_jax.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -52,10 +55,10 @@ def arrays(state):
 
 
 def converted(network):
-    config = speech_encoders.config_of(network.config.to_dict())
-    state = renamed(arrays(network.state_dict()), speech_encoders.present_name)
-    shapes = speech_encoders.leaf_shapes(config)
-    leaves, kept = to_flax(speech_encoders.table(config), state, shapes)
+    config = speech_config.config_of(network.config.to_dict())
+    state = renamed(arrays(network.state_dict()), rules.present_name)
+    shapes = rules.leaf_shapes(config)
+    leaves, kept = to_flax(rules.table(config), state, shapes)
     return config, leaves, kept
 
 
@@ -74,7 +77,7 @@ def test_every_layer_repeats_transformers(name):
     assert ours[0].shape[1] == config.n_features(3000)
     for a, b in zip(ours, theirs, strict=True):
         assert np.abs(np.asarray(a) - b.numpy()).max() < TOLERANCE * b.std().item()
-    back = to_torch(speech_encoders.table(config), leaves, kept)
+    back = to_torch(rules.table(config), leaves, kept)
     state = arrays(network.state_dict())
     assert list(back) == list(state)
     for key, value in state.items():
@@ -84,10 +87,10 @@ def test_every_layer_repeats_transformers(name):
 def test_prefixes_old_spellings_and_heads_are_understood():
     network = original("wav2vec2 base")
     plain = arrays(network.state_dict())
-    old = {new: name for name, new in speech_encoders.SPELLINGS.items()}
+    old = {new: name for name, new in rules.SPELLINGS.items()}
     asr = {f"wav2vec2.{old.get(name, name)}": value for name, value in plain.items()}
     asr |= {"lm_head.weight": np.zeros((32, 32)), "lm_head.bias": np.zeros(32)}
-    found = renamed(asr, speech_encoders.present_name)
+    found = renamed(asr, rules.present_name)
     assert found.keys() == plain.keys()
     for name, value in plain.items():
         np.testing.assert_array_equal(found[name], value)
@@ -105,12 +108,12 @@ def test_prefixes_old_spellings_and_heads_are_understood():
 )
 def test_what_is_not_supported_is_told(values, told):
     with pytest.raises(UserError, match=told):
-        speech_encoders.config_of(values)
+        speech_config.config_of(values)
 
 
 @pytest.mark.parametrize("samples, features", [(399, 0), (400, 1), (16_000, 49), (64_080, 200)])
 def test_lengths_of_the_published_sizes(samples, features):
-    config = speech_encoders.config_of({"model_type": "wav2vec2"})
+    config = speech_config.config_of({"model_type": "wav2vec2"})
     assert config.n_features(samples) == features
 
 
@@ -148,3 +151,34 @@ def small_strides(kind):
     torch.manual_seed(0)
     config = getattr(transformers, f"{name}Config")(**tiny)
     return getattr(transformers, f"{name}Model")(config).eval()
+
+
+# ---- what transformers' own torch-free classes say, and we say without them ---------------------
+
+KINDS = {"wav2vec2": transformers.Wav2Vec2Config, "hubert": transformers.HubertConfig}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_default_sizes_are_those_of_transformers(kind):
+    theirs = speech_config.config_of(KINDS[kind]().to_dict())
+    assert theirs == speech_config.config_of({"model_type": kind}) == Wav2Vec2Config()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_config_that_we_write_is_transformers_own(kind):
+    large = Wav2Vec2Config(
+        (64,) * 3, (10, 3, 2), (5, 2, 2), conv_bias=True, feature_norm="layer", width=96, layers=5,
+        heads=6, feed_forward=200, position_kernel=32, position_groups=8, stable_layer_norm=True,
+    )  # fmt: skip
+    values = speech_config.transformers_config(large, kind)
+    known = KINDS[kind]()
+    assert [name for name in values if not hasattr(known, name)] == []
+    assert speech_config.config_of(KINDS[kind](**values).to_dict()) == large
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_preprocessor_that_we_write_is_transformers_own(normalize, tmp_path):
+    ours = speech_config.preprocessor_config(normalize)
+    transformers.Wav2Vec2FeatureExtractor(do_normalize=normalize).save_pretrained(tmp_path)
+    theirs = json.loads((tmp_path / "preprocessor_config.json").read_text("utf-8"))
+    assert {name: theirs.get(name) for name in ours} == ours

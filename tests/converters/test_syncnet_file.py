@@ -6,20 +6,20 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from playmate_jax.converters import convert, verify  # noqa: E402
-from playmate_jax.converters.families import by_name  # noqa: E402
-from playmate_jax.converters.references.syncnet import SyncNetReference  # noqa: E402
+from playmate_jax.converters.registry import by_name  # noqa: E402
+from playmate_jax.converters.syncnet.reference import SyncNetReference  # noqa: E402
 from playmate_jax.converters.torch_files import to_tensors  # noqa: E402
 from playmate_jax.metrics.sync import load_syncnet, speech_windows  # noqa: E402
 
 
-def test_the_published_file_hears_and_sees_what_the_twin_does(tmp_path):
+def test_the_published_file_hears_and_sees_what_the_reference_does(tmp_path):
     family = by_name("syncnet")
     state = verify.synthetic_state(family.table(family.tiny), family.shapes(family.tiny))
     reference = SyncNetReference(family.tiny).eval()
     reference.load_state_dict(to_tensors(state))
     file = tmp_path / "syncnet_v2.model"
     torch.save(reference.state_dict(), file, _use_new_zipfile_serialization=False)
-    assert convert.to_jax(file, tmp_path / "w", verification=True).good
+    assert convert.to_jax(file, tmp_path / "w", verification=True).passed
 
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (12, 96, 96, 3), dtype=np.uint8)

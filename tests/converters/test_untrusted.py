@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from playmate_jax.converters import checkpoints, convert, torch_files, verify  # noqa: E402
-from playmate_jax.converters.families import by_name  # noqa: E402
+from playmate_jax.converters.registry import by_name  # noqa: E402
 from playmate_jax.errors import UserError  # noqa: E402
 
 
@@ -122,7 +122,7 @@ def test_a_state_dict_may_hold_something_else_than_tensors_only_where_nothing_re
         convert.to_jax(tmp_path / "m.pth", tmp_path / "out")
     state |= {"fc_yaw.bias": np.zeros(66, np.float32)}
     torch_files.write(tmp_path / "m.pth", {"state_dict": state, "epoch": 7})
-    assert convert.to_jax(tmp_path / "m.pth", tmp_path / "out").good
+    assert convert.to_jax(tmp_path / "m.pth", tmp_path / "out").passed
 
 
 def test_metadata_that_are_no_json_or_another_models_are_refused(tmp_path):

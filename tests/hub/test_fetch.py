@@ -266,21 +266,23 @@ def test_pins_are_commits_and_hashes_are_sha256():
 def test_liveportrait_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp_path):
     """The real converter, at the size of the recordings; animals come without stitching."""
     pytest.importorskip("torch")
-    from playmate_jax.converters import liveportrait, synthetic_weights, torch_files
+    from playmate_jax.converters import synthetic_weights, torch_files
+    from playmate_jax.converters.liveportrait import files
+    from playmate_jax.converters.liveportrait.rules import PARTS
     from tests.converters import test_liveportrait as small
 
     folder, states = (
         tmp_path / "published",
-        {f: synthetic_weights.state_dict(small.manifest(f), 3) for f in liveportrait.PARTS},
+        {f: synthetic_weights.state_dict(small.manifest(f), 3) for f in PARTS},
     )
     for part in ("liveportrait", "liveportrait_animals"):
-        for field, name in liveportrait.FILES.items():
+        for field, name in files.FILES.items():
             torch_files.write(folder / part / "base_models" / name, states[field])
     retargeting = {
         key: {f"module.{name}": value for name, value in states[field].items()}
-        for key, field in liveportrait.RETARGETING_KEYS.items()
+        for key, field in files.RETARGETING_KEYS.items()
     }
-    name = liveportrait.RETARGETING
+    name = files.RETARGETING
     torch_files.write(folder / "liveportrait" / "retargeting_models" / name, retargeting)
     hub.repositories["KlingTeam/LivePortrait"] = {
         str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.pth")
@@ -298,7 +300,7 @@ def test_liveportrait_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp
 def test_joyvasa_is_converted_from_what_the_hub_sends(hub, monkeypatch, tmp_path):
     """The real converter, at the size of the recordings."""
     pytest.importorskip("torch")
-    from playmate_jax.converters import joyvasa
+    from playmate_jax.converters.joyvasa import config as joyvasa
     from tests.converters import test_joyvasa as small
 
     monkeypatch.setattr(joyvasa, "BASE_ENCODER", small.ENCODER)

@@ -1,4 +1,4 @@
-"""The renderer at a small size: laws of its parts, and the options that the paper leaves off."""
+"""The renderer at a small size, of both kinds: laws of its parts, and which networks are built."""
 
 import dataclasses
 
@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
+from playmate_jax.errors import UserError
 from playmate_jax.models import renderer, sparse_motion
 from playmate_jax.models.appearance import AppearanceConfig
 from playmate_jax.models.conv3d import conv3d_by_depth_taps
 from playmate_jax.models.depthwise import depthwise_conv2d
+from playmate_jax.models.initial_noise import initial_key
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.resampling import pixel_shuffle, pixel_unshuffle
@@ -34,15 +37,22 @@ PAPER = RendererConfig(
     spade=SpadeConfig(middle_channels=16, middle_blocks=0, up_channels=(8,), hidden_channels=8),
     image_size=32,
 )
-OPTIONS = dataclasses.replace(
-    PAPER,
-    appearance=dataclasses.replace(PAPER.appearance, norm="group"),
-    motion=dataclasses.replace(PAPER.motion, pool="flatten", flat_channels=4),
-    warping=dataclasses.replace(
-        PAPER.warping, norm="group", hourglass_inputs=8, keypoint_code=4, picture_flow=True
+SMALL = RendererConfig(
+    appearance=AppearanceConfig(8, 8, 0, 4, 2, resblocks=0, norm="group", patch=4),
+    motion=MotionConfig(
+        trunk="plain", depths=(1, 2), dims=(8, 12), patch=2, pool="flatten", flat_channels=4
     ),
-    spade=dataclasses.replace(PAPER.spade, spectral_norm=False, picture_skip=True),
-)
+    warping=WarpingConfig(
+        compressed_channels=2, hourglass_channels=8, hourglass_blocks=1, hourglass_max_channels=8,
+        mask_kernel=3, out_channels=12, norm="group", keypoint_code=4, rigid_keypoints=(0, 4, 5, 7),
+    ),
+    spade=SpadeConfig(
+        middle_channels=12, middle_blocks=1, up_channels=(8,), hidden_channels=8,
+        spectral_norm=False, picture_skip=True, shared_modulation=True, drawn_keypoints=(6, 12),
+    ),
+    image_size=32,
+)  # fmt: skip
+BOTH = pytest.mark.parametrize("config", [PAPER, SMALL], ids=["paper", "small"])
 
 
 def noise(seed: int, *shape: int) -> jax.Array:
@@ -58,15 +68,69 @@ def draw(config: RendererConfig, params, image: jax.Array) -> tuple[jax.Array, j
     return drawn, sum(jnp.sum(jnp.sin(value)) for value in motion.values())
 
 
-def test_the_paper_configuration_draws_a_image():
-    params = renderer.init(PAPER, jax.random.key(0))
+@BOTH
+def test_every_kind_of_renderer_draws_an_image(config):
+    params = renderer.init(config, jax.random.key(0))
     image = jax.nn.sigmoid(noise(0, 2, 32, 32, 3))
-    drawn, _ = jax.jit(lambda p: draw(PAPER, p, image))(params)
+    drawn, _ = jax.jit(lambda p: draw(config, p, image))(params)
     assert drawn.shape == (2, 32, 32, 3)
     assert float(drawn.min()) >= 0.0 and float(drawn.max()) <= 1.0
 
 
-@pytest.mark.parametrize("config", [PAPER, OPTIONS], ids=["paper", "options"])
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("appearance", {"norm": "group"}), ("motion", {"trunk": "plain"}),
+        ("warping", {"keypoint_code": 4}), ("warping", {"picture_flow": True}),
+        ("spade", {"spectral_norm": False}), ("spade", {"picture_skip": True}),
+    ],
+)  # fmt: skip
+def test_a_configuration_between_the_two_kinds_is_refused(part, change):
+    mixed = dataclasses.replace(getattr(PAPER, part), **change)
+    name, value = next(iter(change.items()))
+    with pytest.raises(UserError, match=rf"LivePortrait's networks, found {part}.{name} {value!r}"):
+        dataclasses.replace(PAPER, **{part: mixed})
+
+
+def test_a_small_renderer_has_small_networks_in_all_parts():
+    homes = {type(x).__module__ for x in renderer.networks(SMALL)}
+    files = ("appearance", "motion_extractor", "warping", "spade")
+    assert homes == {f"playmate_jax.models.small.{file}" for file in files}
+    with pytest.raises(UserError, match=r"a small renderer, found motion\.trunk 'convnext'"):
+        dataclasses.replace(SMALL, motion=MotionConfig(pool="flatten"))
+
+
+def test_fresh_weights_follow_the_initialisers_of_their_modules():
+    params = renderer.init(PAPER, jax.random.key(0))
+    leaves = flatten_dict(params, sep="/")
+    for path, start in {
+        "spade/params/first/kernel": 1.0,
+        "warping/params/mask/kernel": 0.5,
+        "spade/params/up_0/norm_0/gamma/kernel": 0.3,
+        "appearance/params/second/kernel": 1.0,
+    }.items():
+        kernel = np.asarray(leaves[path])
+        fan_in = kernel.size // kernel.shape[-1]
+        # at least 500 numbers: the spread of their standard deviation is 3 %
+        np.testing.assert_allclose(kernel.std() * np.sqrt(fan_in), start, rtol=0.12, err_msg=path)
+    for name in ("u", "v"):
+        vector = leaves[f"spade/spectral/up_0/conv_0/{name}"]
+        np.testing.assert_allclose(jnp.linalg.norm(vector), 1.0, rtol=1e-5)
+
+
+def test_initial_noise_is_normal_and_follows_the_key():
+    key = initial_key(jax.random.key(3))
+    drawn = np.asarray(jax.random.normal(key, (100_000,)))
+    # one standard error of 100 000 numbers: mean 0.003, deviation 0.002, fourth moment 0.03
+    assert abs(drawn.mean()) < 0.01 and abs(drawn.std() - 1) < 0.01
+    assert abs((drawn**4).mean() - 3) < 0.1
+    first, second = (np.asarray(jax.random.normal(k, (100_000,))) for k in jax.random.split(key))
+    for other in (first, second, np.roll(drawn, 1)):
+        assert abs(np.corrcoef(drawn, other)[0, 1]) < 0.015
+    np.testing.assert_array_equal(drawn, jax.random.normal(key, (100_000,)))
+
+
+@BOTH
 def test_every_parameter_is_read(config):
     tree = renderer.shapes(config)
     image = jnp.zeros((2, 32, 32, 3))
@@ -77,12 +141,12 @@ def test_every_parameter_is_read(config):
 
 
 @pytest.mark.slow  # a minute of compilation
-def test_gradients_of_the_options_are_finite_and_not_zero():
-    params = renderer.init(OPTIONS, jax.random.key(0))
+def test_gradients_of_small_renderers_are_finite_and_not_zero():
+    params = renderer.init(SMALL, jax.random.key(0))
     image = jax.nn.sigmoid(noise(0, 2, 32, 32, 3))
 
     def loss(params):
-        drawn, read = draw(OPTIONS, params, image)
+        drawn, read = draw(SMALL, params, image)
         return jnp.mean(jnp.square(drawn - 0.3)) + read
 
     for path, gradient in jax.tree_util.tree_leaves_with_path(jax.jit(jax.grad(loss))(params)):
