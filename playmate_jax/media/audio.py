@@ -20,6 +20,7 @@ from playmate_jax.media.decoding import Damage, cut_short, decode
 from playmate_jax.media.samples import check_hole, decoded_samples
 from playmate_jax.media.streams import declared_s, moving_image, sound_track
 from playmate_jax.media.wav import check_whole_wav
+from playmate_jax.motion.layout import AUDIO_HZ
 
 SHORTEST_S = 0.1  # shorter sounds hold no speech: not one syllable
 SILENCE = 1e-3  # -60 dB of full scale: the hiss of a microphone that is switched off lies lower
@@ -34,7 +35,7 @@ class Sound(NamedTuple):
 
 
 def read_audio(
-    path: str | os.PathLike, audio_hz: int = 16000, remarks: list[str] | None = None
+    path: str | os.PathLike, audio_hz: int = AUDIO_HZ, remarks: list[str] | None = None
 ) -> Float[np.ndarray, "s"]:
     """The sound track that players choose, as mono float32 at `audio_hz`.
 
@@ -56,7 +57,7 @@ def read_sound(path: str | os.PathLike, remarks: list[str] | None = None) -> Sou
 
 
 def audio_blocks(
-    path: str | os.PathLike, audio_hz: int = 16000, remarks: list[str] | None = None
+    path: str | os.PathLike, audio_hz: int = AUDIO_HZ, remarks: list[str] | None = None
 ) -> Iterator[Float[np.ndarray, "s"]]:
     """`read_audio` in parts as they are decoded: memory does not grow with the recording. What is
     wrong with a file may be found late, after good parts."""

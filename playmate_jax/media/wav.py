@@ -10,11 +10,12 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.media.decoding import cut_short
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.paths import unfinished
 
 
 def write_wav(
-    path: str | os.PathLike, audio: Float[np.ndarray, "s"], audio_hz: int = 16000
+    path: str | os.PathLike, audio: Float[np.ndarray, "s"], audio_hz: int = AUDIO_HZ
 ) -> None:
     """Writes mono samples in [-1, 1] as 16-bit WAV, whole or not at all."""
     path = Path(path)

@@ -20,6 +20,7 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.media.frame_converter import FrameConverter
+from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.paths import check_names, unfinished
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
@@ -53,7 +54,7 @@ class VideoWriter:
         fps: Fraction | int,
         size: tuple[int, int],
         audio: Float[np.ndarray, "s"] | Float[np.ndarray, "s channels"] | None = None,
-        audio_hz: int = 16000,
+        audio_hz: int = AUDIO_HZ,
         quality: int = 17,
         preset: str = "veryfast",
         overwrite: bool = True,
