@@ -12,7 +12,7 @@ PACKAGE = ROOT / "playmate_jax"
 # From the ground up: a part imports parts that stand before it, and nothing else. `hub` reads and
 # writes weights without knowing a network, so that networks can be loaded by their own modules.
 ORDER = (
-    "errors", "paths", "configuration", "geometry", "media", "motion", "diffusion", "parallel",
+    "errors", "paths", "configuration", "geometry", "motion", "media", "diffusion", "parallel",
     "hub", "models", "faces", "synthetic", "data", "losses", "inference", "metrics", "prepare",
     "training", "converters", "configs", "cli", "__main__",
 )  # fmt: skip
