@@ -118,6 +118,7 @@ def write(
                 k: v if isinstance(v, str) else json.dumps(v) for k, v in (metadata or {}).items()
             }
             save_file(dict(state), unfinished, values or None)
+            _sort_metadata(unfinished)
         else:
             _torch().save(to_tensors(state), unfinished)
         unfinished.chmod(0o644)  # safetensors' own is for the owner alone
@@ -125,6 +126,19 @@ def write(
     finally:
         unfinished.unlink(missing_ok=True)
     return path
+
+
+def _sort_metadata(path: Path) -> None:
+    """Puts a `.safetensors` file's metadata in order: safetensors writes them in a random one, and
+    the same export should have the same bytes."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        if "__metadata__" in header:
+            header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+            text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def part(content: Mapping[str, Any], key: str) -> Mapping[str, np.ndarray]:
