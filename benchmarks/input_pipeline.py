@@ -176,12 +176,12 @@ def warm(batches) -> Iterator:
 
 
 def with_opencv(image: bytes) -> object:
-    """To RGB pixels."""
+    """Decodes a JPEG to RGB pixels, (h, w, 3)."""
     return cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
 def with_pyav(image: bytes) -> object:
-    """To RGB pixels."""
+    """Decodes a JPEG to RGB pixels, (h, w, 3)."""
     with av.open(io.BytesIO(image), format="jpeg_pipe") as file:
         return next(file.decode(video=0)).to_ndarray(format="rgb24")
 

@@ -1,4 +1,4 @@
-"""What lies on disk on PyTorch's side: a file of tensors, or a folder as a family is published.
+"""PyTorch checkpoints on disk: a file of tensors, or a folder as a family is published.
 
 `read` gives named arrays; where a family has several networks, names begin with the part
 ("appearance.first.conv.weight").
@@ -43,7 +43,7 @@ def read(path: str | Path, progress: Progress = lambda *_: None) -> Checkpoint:
 
 
 def _file(path: Path, progress: Progress) -> Checkpoint:
-    """One file, unpacked and completed as the family that it is of publishes it."""
+    """One file, unpacked and completed by the layout of its family."""
     progress("read", 0, 1)
     content = torch_files.read(path)
     states = (state for layout in _layouts() if (state := layout.unpack(content)) is not None)

@@ -1,4 +1,4 @@
-"""What a converted weights directory says of itself, beside configuration and tensors."""
+"""The card of a converted weights directory: its origin, beside configuration and tensors."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,7 +12,7 @@ PACKAGES = ("playmate-jax", "jax", "numpy", "torch")
 
 
 def config_extras(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What config.json says beside the configuration: of our export, or of transformers."""
+    """Fields of config.json beside the configuration, from our export or from transformers."""
     extras = {k: v for k, v in metadata.get("config", {}).items() if k in ("crop", "normalize")}
     if "transformers" in metadata:
         extras["normalize"] = bool(metadata.get("preprocessor", {}).get("do_normalize", True))
@@ -20,8 +20,8 @@ def config_extras(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def card_of(family: Family, source: Checkpoint, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """What a weights directory says of where it comes from: family, licence, source files with
-    their digests, date, versions, and what the source's own card and the family (`extra`) say."""
+    """The origin of a weights directory: family, licence, source files with their digests, date,
+    versions, and the fields of the source's own card and of the family (`extra`)."""
     card: dict[str, Any] = {"name": family.name, "title": family.title, "licence": family.licence}
     if family.domain:
         animals = "animals" in str(source.path.resolve())

@@ -1,7 +1,7 @@
 """A checkpoint becomes a weights directory of this project, and back, verified if asked for.
 
-Read top to bottom: read -> who is it -> move every tensor by the table -> compare both sides ->
-write. Nothing is written before everything is known to be good, and then under a temporary name.
+The steps: read -> detect the family -> move every tensor by the table -> compare both sides ->
+write. Nothing is written before all checks have passed, and then under a temporary name.
 """
 
 import time
@@ -73,11 +73,11 @@ def to_jax(
     """Writes the weights directory of a PyTorch checkpoint.
 
     Args:
-      family: what it is; detected where it is not given.
+      family: of the checkpoint; detected where it is not given.
       dtype: of the floating arrays; None keeps theirs.
       verification: run both sides; where they differ, nothing is written.
       overwrite: replace an earlier weights directory.
-      on_detected: called when it is known what the checkpoint is.
+      on_detected: called when the checkpoint's family is known.
 
     Raises:
       UserError: not a checkpoint of a known network; every problem is listed.
@@ -226,7 +226,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
     ours = target.is_file() or (target / "params.safetensors").is_file()
     if not overwrite:
         raise UserError(
-            f"expected a new name for what is written, found that '{target}' exists: choose "
+            f"expected a new name for the output, found that '{target}' exists: choose "
             "another or pass --overwrite"
         )
     if not ours:

@@ -1,4 +1,4 @@
-"""Which family a checkpoint is of: its names are compared with every row of the registry."""
+"""Detects a checkpoint's family: its names are compared with every row of the registry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ class Match:
 
 
 def detect(checkpoint: Checkpoint, wanted: Family | None = None) -> Match:
-    """The family that a checkpoint is of, `wanted` if that was asked for.
+    """The family of a checkpoint; `wanted`, where given, is checked instead of detected.
 
     Raises:
-      UserError: of none, with the nearest and the first names that differ.
+      UserError: it fits no family; names the nearest one and the first names that differ.
     """
     own = checkpoint.metadata.get("config")
     rows = (wanted,) if wanted else (by_config(own, str(checkpoint.path))[0],) if own else FAMILIES

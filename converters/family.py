@@ -1,8 +1,8 @@
-"""What a family of networks is to the converters: one row of the registry.
+"""A family of networks: one row of the converters' registry.
 
-A family says what its tensors are called (a table), which sizes their shapes tell, what a weights
-directory of it is (`kind` in its `config.json`), under which licence it is published, how both
-sides run, and how its recordings were made.
+A family defines the names of its tensors (a table), the configuration that follows from their
+shapes, the `kind` in the `config.json` of its weights directories, the licence under which it is
+published, how both sides run, and how its recordings were made.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -56,8 +56,8 @@ class Family:
 
     Attributes:
       name: the word on the command line.
-      title: one line of what it is.
-      kind: of its weights directories.
+      title: a description of one line.
+      kind: the kind of its weights directories.
       licence: under which it is published.
       config_class, tiny: its configuration, and one small enough for a recording.
       sizes: shapes (names begin with the part, where there are parts) -> configuration.
@@ -68,7 +68,7 @@ class Family:
         ours and of PyTorch's; these are held to the truth, where torch is there to compute it.
       parts: what names begin with, where the family has several networks; each may come alone.
       rename: a published name -> the table's, None for a tensor that is left out.
-      config_from_metadata: metadata and shapes -> configuration, where shapes do not tell it.
+      config_from_metadata: metadata and shapes -> configuration, where shapes are not enough.
       card_fields: names and metadata -> what the card keeps for an export.
       content: what a `.pth` of it holds.
       layout: how it is published, unless as one file of named tensors.
@@ -100,7 +100,7 @@ class Family:
     domain: str = ""
 
     def config(self, shapes: Shapes, metadata: Metadata) -> Any:
-        """The configuration of a checkpoint: what our export says, or others, or the shapes."""
+        """The configuration of a checkpoint: from our export, other metadata, or the shapes."""
         if "config" in metadata:
             return self.config_from(metadata["config"], "the checkpoint's config")
         if self.config_from_metadata is not None:

@@ -143,12 +143,12 @@ def _row(name: str) -> Published:
 
 
 def _unfinished(target: Path) -> str:
-    """How the names of conversions begin that are not done."""
+    """The prefix of the names of unfinished conversions."""
     return f".{target.name}.part-"
 
 
 def _sweep(target: Path) -> None:
-    """What conversions left behind that were killed: those of an hour ago."""
+    """Deletes folders left by killed conversions: those older than an hour."""
     for left in target.parent.glob(f"{_unfinished(target)}*"):
         if time.time() - left.stat().st_mtime > HOUR_S:
             shutil.rmtree(left, ignore_errors=True)

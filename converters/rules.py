@@ -52,7 +52,7 @@ class Rule:
 class Ignored:
     """A tensor that the model does not use, with what an export writes when none was kept.
 
-    `computed` says that it follows from the configuration: another one is of another model.
+    `computed`: it follows from the configuration, so a different value means a different model.
     """
 
     source: str

@@ -2,7 +2,7 @@
 
     FILE.safetensors | .pth .pt .bin .pkl     one state dict; in a `.pth` maybe under "state_dict"
 
-What our exports say of themselves, and the settings of a training, come along as `metadata`.
+What our exports record about themselves, and the settings of a training, are `metadata`.
 """
 
 import hashlib
@@ -114,7 +114,7 @@ def write_file(
     metadata: Mapping[str, Any],
     content: Content = state_dict_content,
 ) -> list[Path]:
-    """One file that says what it is: `.safetensors` with metadata, or a dict (`content`)."""
+    """Writes one file with its metadata: `.safetensors`, or a pickled dict (`content`)."""
     path = Path(path)
     if path.suffix == ".safetensors":
         return [torch_files.write(path, state, metadata)]

@@ -104,7 +104,7 @@ def write(
     """Nested arrays as a `.pth` or `.safetensors` file, renamed into place when complete.
 
     Args:
-      metadata: plain values that a `.safetensors` file says of itself.
+      metadata: plain values, stored in a `.safetensors` file only.
     """
     path = Path(path)
     check_names(path)

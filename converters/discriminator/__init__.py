@@ -1,4 +1,4 @@
-"""Patch discriminators at several scales, as FOMM names them; published by nobody yet."""
+"""Patch discriminators at several scales, as FOMM names them; no weights are published yet."""
 
 from playmate_jax.converters.discriminator import rules, run
 from playmate_jax.converters.family import Family

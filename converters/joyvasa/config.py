@@ -1,7 +1,7 @@
 """JoyVASA's configuration, from a checkpoint's `args` and the shapes of its tensors.
 
-Sizes come from the tensors, as the original never passed on all that `args` say (layers, the
-indicator); the schedule and what is predicted come from `args`.
+Sizes come from the tensors, as the original code ignores some of `args` (layers, the indicator);
+the noise schedule and the prediction target come from `args`.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ AUDIO_MODELS = ("wav2vec2", "hubert", "hubert_zh", "hubert_zh_ori")
 
 
 def sizes(found: Shapes) -> JoyvasaConfig:
-    """What the shapes tell: all sizes but the heads', not the schedule and what is predicted."""
+    """Configuration from shapes: sizes, but not heads, noise schedule or prediction target."""
     encoder = speech.sizes(part(found, ENCODER.removesuffix(".")))
     return JoyvasaConfig(_denoiser_sizes({}, found), encoder)
 

@@ -81,7 +81,7 @@ def _transformers_config(values: Mapping[str, Any]) -> Any:
 
 
 def sizes(shapes: Shapes) -> Wav2Vec2Config:
-    """What the shapes tell: which tensors there are, but not the heads and strides."""
+    """Configuration from shapes; the numbers of heads and the strides do not follow from them."""
     n = count(shapes, r"feature_extractor\.conv_layers\.(\d+)")
     convs = [shapes[f"feature_extractor.conv_layers.{i}.conv.weight"] for i in range(n)]
     width, grouped, taps = shapes[DIRECTION]

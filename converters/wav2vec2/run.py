@@ -12,7 +12,7 @@ SAMPLES = 3000  # of audio
 
 
 def runs(config: Wav2Vec2Config) -> list[Run]:
-    """A short noise; the convolution that tells positions is compared behind its GELU."""
+    """Runs on short noise; the convolution for positions is compared after its GELU."""
     made = reference("wav2vec2.reference", "SpeechEncoderReference", config)
     position = "encoder.pos_conv_embed"
     audio = inputs(audio=((1, SAMPLES), "normal"))

@@ -2,8 +2,8 @@
 
 With speech the portrait talks; with a driving source alone it makes that face (reenactment).
 
-Whatever can be known to be wrong is found out before the heavy libraries are imported: options, the
-emotion, the places to write to.
+Everything that can be checked early is checked before the heavy libraries are imported: options,
+the emotion, the output paths.
 """
 
 import argparse

@@ -97,7 +97,7 @@ def print_result(out: str, kinds: Sequence[str], prepared: "Prepared") -> None:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Settings by dotted name."""
+    """Pairs of dotted name and value for nested settings."""
     found = []
     for name, value in values.items():
         table = isinstance(value, dict)

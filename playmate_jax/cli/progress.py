@@ -25,11 +25,11 @@ class ProgressBar:
         self._bar: Any = None
 
     def __call__(self, phase: str, done: int, total: int, before: int = 0, note: str = "") -> None:
-        """Tells how far a phase is.
+        """Reports how far a phase is.
 
         Args:
-          before: how many of those done took no time: an earlier run did them.
-          note: what else there is to tell.
+          before: how many of those done were done by an earlier run, and took no time.
+          note: a remark at the end of the line.
         """
         if phase != self._phase or self._bar is None:
             self._begin(phase, total, before)

@@ -41,7 +41,7 @@ Batch = TypeVar("Batch")  # the keys and shapes of a batch: MotionBatch, PairBat
 
 @dataclasses.dataclass(frozen=True)
 class Loading:
-    """Who makes the batches; it changes nothing about them.
+    """How batches are loaded: threads and workers. It does not change their content.
 
     Attributes:
       workers: processes; 0: threads of this one.
@@ -188,7 +188,7 @@ def _examples(element: Any) -> Sequence[Example]:
 
 @dataclasses.dataclass(frozen=True)
 class PrepareWorker:
-    """What each worker does first: Ctrl-C is its parent's business, and a worker whose parent was
+    """Run first in each worker: Ctrl-C is left to the parent, and a worker whose parent was
     killed ends by itself."""
 
     parent: int
@@ -209,6 +209,6 @@ _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """While the interpreter is still whole: Grain's own goodbye comes too late."""
+    """Stops Grain's workers before the interpreter shuts down; its own exit hook runs too late."""
     for batches in list(_OPEN):
         batches.close()

@@ -1,7 +1,7 @@
-"""`playmate data check`: is a prepared folder what it was when it was made, and fit to train on?
+"""`playmate data check`: is a prepared folder unchanged since it was made, and fit to train on?
 
-Every file is read once for its checksum and every record once for its numbers. Everything that is
-wrong is told, not the first alone; of many records with faults the first of each data set.
+Every file is read once for its checksum and every record once for its values. All problems are
+reported, not only the first; of many faulty records, the first of each data set.
 """
 
 import json
@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Check(NamedTuple):
-    """What was found: sentences about what is wrong, and one about what was looked at."""
+    """The result: a sentence for each problem, and one on what was checked."""
 
     problems: list[str]
     summary: str
@@ -42,9 +42,9 @@ def check_folder(
     for path, problem in _checksums(sets, progress):
         problems.append(problem)
         damaged.add(path)
-    told = [str(line.get("id")) for line in read_lines(folder / CLIPS)]
+    listed = [str(line.get("id")) for line in read_lines(folder / CLIPS)]
     for data in sets:
-        problems += _counts(data, told)
+        problems += _counts(data, listed)
         problems += _splits(data)
     problems += _records(sets, damaged, progress)
     count = sum(map(len, sets))
@@ -54,7 +54,7 @@ def check_folder(
 
 
 def _checksums(sets: list[DataSet], progress: Progress) -> Iterator[tuple[Path, str]]:
-    """Files that are not as SHA256SUMS tells."""
+    """Files that differ from SHA256SUMS: changed, missing or not listed."""
     total, done = sum(data.files - 1 for data in sets), 0  # all but SHA256SUMS
     for data in sets:
         lines = (data.folder / CHECKSUMS).read_text("utf-8").splitlines()
@@ -72,22 +72,22 @@ def _checksums(sets: list[DataSet], progress: Progress) -> Iterator[tuple[Path, 
             progress("checksums", done := done + 1, total)
 
 
-def _counts(data: DataSet, told: list[str]) -> Iterator[str]:
-    """Whether dataset_info.json, index.json and clips.jsonl tell of the same records."""
+def _counts(data: DataSet, listed: list[str]) -> Iterator[str]:
+    """Where dataset_info.json, index.json and clips.jsonl disagree on the records."""
     for split, records in data.splits.items():
         lengths = {name: len(column) for name, column in records.index.items()}
         if set(lengths.values()) != {len(records)}:
             lists = ", ".join(f"{count:,} of {name}" for name, count in lengths.items())
             yield (
-                f"{data.name}: dataset_info.json tells of {len(records):,} records in {split}, "
+                f"{data.name}: dataset_info.json counts {len(records):,} records in {split}, "
                 f"index.json lists {lists}"
             )
     ids = data.column("id")
-    if ids != told:
-        here, there = set(ids), set(told)
+    if ids != listed:
+        here, there = set(ids), set(listed)
         yield (
-            f"{data.name}: index.json and clips.jsonl tell of other clips ({len(ids):,} and "
-            f"{len(told):,}; {len(here - there):,} and {len(there - here):,} of them alone)"
+            f"{data.name}: index.json and clips.jsonl list different clips ({len(ids):,} and "
+            f"{len(listed):,}; {len(here - there):,} and {len(there - here):,} in one alone)"
         )
     for name, times in Counter(ids).items():
         if times > 1:

@@ -52,19 +52,19 @@ class Part:
     weight: float | None = None
 
     def fingerprint(self) -> str:
-        """Tells data sets apart by what they hold, wherever they lie."""
+        """A hash of the content, the same wherever the data set is stored."""
         if isinstance(self.records, Records):
-            said = (self.records.folder / CHECKSUMS).read_bytes() + self.records.split.encode()
+            content = (self.records.folder / CHECKSUMS).read_bytes() + self.records.split.encode()
         else:
-            said = json.dumps({k: list(map(str, v)) for k, v in self.index.items()}).encode()
-        return hashlib.sha256(said).hexdigest()[:16]
+            content = json.dumps({k: list(map(str, v)) for k, v in self.index.items()}).encode()
+        return hashlib.sha256(content).hexdigest()[:16]
 
 
 def open_mixture(data: Data, split: str, kinds: Iterable[str], fields: Sequence[str]) -> list[Part]:
     """The data sets that `data` names.
 
     Args:
-      kinds: of data sets that will do.
+      kinds: accepted kinds of data sets.
       fields: of the records that will be read.
 
     Raises:
@@ -76,10 +76,10 @@ def open_mixture(data: Data, split: str, kinds: Iterable[str], fields: Sequence[
         if not len(records):
             raise UserError("expected records, found none: give some, or a prepared folder")
         return [Part(records, _index_of(records))]
-    told = [weight for weight in weights.values() if weight is not None]
-    if not weights or not all(0 < weight < math.inf for weight in told):
+    given = [weight for weight in weights.values() if weight is not None]
+    if not weights or not all(0 < weight < math.inf for weight in given):
         raise UserError(f"expected data sets with weights above 0, found {data!r}")
-    if len(told) not in (0, len(weights)):
+    if len(given) not in (0, len(weights)):
         raise UserError(f"expected a weight for each data set or for none, found {data!r}")
     parts = []
     for folder, weight in weights.items():
@@ -90,7 +90,7 @@ def open_mixture(data: Data, split: str, kinds: Iterable[str], fields: Sequence[
 
 
 def mixture_statistics(parts: Sequence[Part]) -> SetStatistics:
-    """Of the "train" splits of all parts, merged; what was not stored is measured."""
+    """Merged statistics of the "train" splits of all parts; measured where none are stored."""
     return SetStatistics.merged(_statistics(part) for part in parts)
 
 

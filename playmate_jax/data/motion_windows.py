@@ -43,7 +43,7 @@ def stage1(
       statistics: to normalise with; None: those of the data.
 
     Raises:
-      UserError: no such data, or none that will do.
+      UserError: no such data, or none that fits.
     """
     return _batches(data, batch_size, seed, split, windows, statistics, loading, labelled=False)
 
@@ -134,7 +134,7 @@ def _check_speech(part: Part, statistics: Statistics) -> None:
 
 
 def _digits(statistics: Statistics) -> str:
-    """Of every number of the statistics."""
+    """A short hash of all values of the statistics."""
     tree = statistics.to_tree()
     leaves = [*tree.pop("motion").values(), *tree.values()]
     return fingerprint([np.asarray(leaf, np.float32).tobytes().hex() for leaf in leaves])

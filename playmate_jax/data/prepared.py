@@ -1,4 +1,4 @@
-"""A prepared folder, as `playmate prepare` leaves it: data sets, and what it tells of itself."""
+"""A prepared folder, as `playmate prepare` leaves it: data sets, and their settings."""
 
 import dataclasses
 import json
@@ -101,9 +101,8 @@ def speech_of(home: Path) -> str:
         speech = build_spec["settings"]["speech"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return (
-        "log_mel" if isinstance(speech, dict) else str(speech)
-    )  # synthetic clips tell its numbers
+    # synthetic clips store the settings of their log-mel spectrogram in its place
+    return "log_mel" if isinstance(speech, dict) else str(speech)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

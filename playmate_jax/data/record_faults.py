@@ -29,7 +29,7 @@ def faults_of(record: Mapping[str, Any]) -> list[str]:
     if "frames" in record:
         faults += _faults_of_images(record, rows)
     if not (record["emotion"] == NO_EMOTION or 0 <= record["emotion"] < len(EMOTIONS)):
-        faults.append(f"emotion {record['emotion']} is none of 0 to {len(EMOTIONS) - 1}")
+        faults.append(f"emotion {record['emotion']} is not one of 0 to {len(EMOTIONS) - 1}")
     return faults
 
 

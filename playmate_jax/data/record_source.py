@@ -81,12 +81,12 @@ class Records:
     def _source(self):
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-        # With the lengths told, no shard is opened before it is needed.
+        # With their lengths given, shards are opened only when they are read.
         return ArrayRecordDataSource([f"{path}[0:{n}]" for path, n in self.shards().items()])
 
     @functools.cached_property
     def _reading(self):
-        """The features that are asked for, where images stay what they are on disk: bytes."""
+        """The features that are asked for; images stay encoded, as they are on disk."""
         from tensorflow_datasets.core import features as tfds
 
         asked = {name: self.features[name] for name in self.fields or self.features}

@@ -76,7 +76,7 @@ class Record:
 
     Attributes:
       data: the record.
-      row: what index.json says of it, in the order of `COLUMNS`.
+      row: its row of index.json, in the order of `COLUMNS`.
     """
 
     data: bytes
@@ -137,7 +137,7 @@ def encode(kind: str, features: Any, clip: Clip) -> Record:
 
 
 def index_row(record: Mapping[str, Any]) -> tuple[str, int, int, str, int]:
-    """What index.json says of a record, in the order of `COLUMNS`."""
+    """A record's row of index.json, in the order of `COLUMNS`."""
     images = len(record.get("frames", ()))
     return record["id"], len(record["motion"]), images, record["speaker"], record["emotion"]
 

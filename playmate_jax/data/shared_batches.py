@@ -129,5 +129,5 @@ def _views(segment: shared_memory.SharedMemory, arrays: tuple) -> Arrays:
 def _unlink(segment: shared_memory.SharedMemory) -> None:
     with contextlib.suppress(FileNotFoundError):  # the other end was faster
         segment.unlink()
-    with contextlib.suppress(BufferError):  # an array still looks at it: freed with the process
+    with contextlib.suppress(BufferError):  # an array still uses it: freed with the process
         segment.close()

@@ -1,7 +1,7 @@
-"""Pairs of frames of one synthetic person, with what a renderer can be told about them.
+"""Pairs of frames of one synthetic person, with the ground truth that a renderer is trained on.
 
 Batch n follows from (seed, n) and the pool alone, so a run resumes exactly once its pool is
-complete; while the pool still grows, later identities simply join in.
+complete; while the pool still grows, new identities are added to the draw.
 """
 
 import json

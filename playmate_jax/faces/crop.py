@@ -85,8 +85,8 @@ def face_square(
 def box_square(
     box: tuple[float, float, float], scale: float = 2.3, vx: float = 0.0, vy: float = -0.125
 ) -> Square:
-    """Where the crop lies of a face that somebody pointed at: upright, `scale` times their square
-    (its left and top edge and its side) around the face from brows to chin."""
+    """Where the crop lies of a face given as a square (its left and top edge and its side) from
+    brows to chin: upright, `scale` times that square."""
     left, top, size = box
     side = scale * size
     return Square(left + size / 2 + vx * side, top + size / 2 + vy * side, side, 0.0)
@@ -135,7 +135,7 @@ def pick_face(faces: list[Face], number: int | None = None, path: str | Path = "
 
 
 def choice_note(faces: list[Face], number: int | None = None) -> str | None:
-    """What to tell the user when there were several faces; None when there was no choice."""
+    """A notice about which of several faces is taken; None where there is only one."""
     if len(faces) < 2:
         return None
     which = "the largest" if number in (None, 1) else f"number {number} by size"

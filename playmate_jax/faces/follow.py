@@ -1,9 +1,9 @@
 """Following one face from frame to frame, through cuts and through moments without it.
 
 The face is looked for near its last place, and in the whole image when it is lost there. A cut
-makes the follower forget where the face was, and so does a second without it: what comes then is
-chosen anew. Preparation and animation build on `follow`: which face is chosen, and what is made of
-the frames without it, is theirs.
+resets its place, and so does a second without it: a face is then chosen anew. Preparation and
+animation build on `follow`; they decide which face is chosen, and how frames without it are
+treated.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ BRIDGED = 5  # frames without the face that do not end a stretch: a blink of the
 _FORGET = 25  # frames without it after which its place means nothing any more
 _JUMP = 0.5  # of its side: a face that moves further from frame to frame may be another one
 _NEAR = 1.0  # a lost face is found again within this many of its sides from where it was
-_RETRY = 5  # frames between looks at the whole image while no face is there
+_RETRY = 5  # frames between searches of the whole image while no face is found
 
 Choose = Callable[[UInt8[np.ndarray, "h w 3"], list[Face]], Face | None]
 
@@ -58,7 +58,7 @@ class FaceFollower:
         self.begin()
 
     def begin(self) -> None:
-        """Forgets where the face was: what comes next is another scene."""
+        """Resets the place of the face, as the next frame begins another scene."""
         self._last: Face | None = None
         self._lost = 0
 

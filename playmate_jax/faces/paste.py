@@ -36,7 +36,7 @@ class Paster:
     Args:
         image: the whole image; a still one for the clip, or the first frame of a video.
         matrix: the map from crop to image, for a crop of `size` pixels.
-        size: the side of the crop that `matrix` speaks of; frames may have another, the map scales.
+        size: the side of the crop that `matrix` refers to; frames of another side are scaled.
         mask: 1 where the crop is seen, for a crop of any side; `soft_mask` by default.
     """
 
@@ -110,5 +110,5 @@ def paste_back(
     matrix: Float[np.ndarray, "2 3"],
     mask: Float32[np.ndarray, "s s"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """One frame into one image; `matrix` speaks of the frame's own pixels."""
+    """Pastes one frame into one image; `matrix` maps the frame's own pixels."""
     return Paster(image, matrix, frame.shape[0], mask)(frame)

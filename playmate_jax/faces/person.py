@@ -1,7 +1,7 @@
-"""Is this the person of before? By what is seen: colours of head and clothes, texture of the face.
+"""Whether a face is the same person as before, by colours of head and clothes, and face texture.
 
-Asked where a track cannot tell: after a cut, or when a face jumps. Of each face FFHQ's aligned crop
-is compared with crops of the person that were kept along the way, the nearest one counts:
+Needed where tracking cannot decide: after a cut, or when a face jumps. FFHQ's aligned crop of each
+face is compared with earlier crops of the person; the nearest one counts:
 
     colours    histograms of 6 x 6 x 6 RGB bins over the crop: hair, skin, clothes, backdrop; half
                the sum of absolute differences, 0 to 1
@@ -9,7 +9,7 @@ is compared with crops of the person that were kept along the way, the nearest o
 
 Over seven real talking heads, lit 15 % brighter or darker, warmer, shifted, or enlarged from 48
 pixels, a person's own sums of the two lie below 0.79 and textures below 0.32; those of different
-persons above 0.82 and 0.34. Place and size tell nothing there (a conversation shows its people at
+persons above 0.82 and 0.34. Place and size do not help there (a conversation shows its people at
 the same place), nor do proportions of the landmarks, which differ as much with expression and pose.
 This is no face recognition: the same person in other light and other clothes is taken for another
 one, and two people alike in both may be taken for one.
@@ -41,7 +41,7 @@ class Appearance(NamedTuple):
 
 
 def appearance(image: UInt8[np.ndarray, "h w 3"], square: Square) -> Appearance:
-    """Of the crop that `square` cuts from an image."""
+    """The appearance of the crop that `square` cuts from an image."""
     crop = sample(image, square.matrix(_SIDE), (_SIDE, _SIDE), "edge")
     colours = cv2.calcHist([crop], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3).reshape(-1)
     return Appearance(colours / colours.sum(), _texture(crop))
@@ -55,7 +55,7 @@ def difference(one: Appearance, other: Appearance) -> tuple[float, float]:
 
 
 class Person:
-    """Somebody who is followed: what they looked like so far."""
+    """A person who is tracked: a sample of their appearances so far."""
 
     def __init__(self) -> None:
         self._seen: list[Appearance] = []
@@ -63,11 +63,11 @@ class Person:
 
     @property
     def known(self) -> bool:
-        """Whether they were seen at all."""
+        """Whether the person has been seen before."""
         return bool(self._seen)
 
     def saw(self, image: UInt8[np.ndarray, "h w 3"], face: Face) -> None:
-        """Remembers a sighting; of many, as few as are enough, spread over all of them."""
+        """Stores an appearance; at most `_KEPT` are kept, spread over all frames given."""
         if self._sightings % self._every == 0:
             self._seen.append(appearance(image, ffhq_square(face)))
             if len(self._seen) > _KEPT:
@@ -76,13 +76,13 @@ class Person:
         self._sightings += 1
 
     def among(self, image: UInt8[np.ndarray, "h w 3"], faces: list[Face]) -> Face | None:
-        """The face that is theirs; None where none looks like them."""
+        """The face of this person, None where none is similar enough."""
         likely = [(self._unlike(image, face), i) for i, face in enumerate(faces)]
         least, nearest = min(likely, default=(np.inf, 0))
         return faces[nearest] if least <= 1 else None
 
     def _unlike(self, image: np.ndarray, face: Face) -> float:
-        """From 0; above 1 it is somebody else."""
+        """Distance of a face to the person, from 0; above 1 it is another person."""
         now = appearance(image, ffhq_square(face))
         pairs = [difference(now, before) for before in self._seen]
         return min(max(t / _MOST_TEXTURE, (t + c) / _MOST) for t, c in pairs)

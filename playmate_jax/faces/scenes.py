@@ -33,12 +33,12 @@ Fade = Literal["", "from", "to"]
 
 
 class SceneFrame(NamedTuple):
-    """A frame, and what it is in its scene.
+    """A frame, and its place in a scene.
 
     Attributes:
       image: the frame.
-      begins: it is the first of its scene.
-      spoiled: so many frames before it belong to no scene, but to a dissolve between two.
+      begins: whether it is the first of its scene.
+      spoiled: how many frames before it belong to a dissolve between two scenes, and to neither.
       fade: that dissolve came "from" an image of one colour, or went "to" one: black, mostly. The
         frames show one scene alone, in another light.
     """
@@ -88,7 +88,7 @@ def scenes(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Iterator[SceneFrame]
 
 
 def look(image: UInt8[np.ndarray, "h w 3"]) -> Look:
-    """The frame as cuts are looked for."""
+    """The small image and the colour histogram by which frames are compared."""
     step = max(1, min(image.shape[:2]) // 144)  # every pixel of a large one is not needed
     middle = cv2.resize(image[::step, ::step], (64, 36), interpolation=cv2.INTER_AREA)
     small = cv2.resize(middle, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -1,6 +1,6 @@
 """Faces in an image of any size, found on a reduced copy and placed in the image itself.
 
-A detector sees its image at 128 pixels, so that a large image tells it no more than a copy. Where
+A detector sees its image at 128 pixels, so a large image gives it no more detail than a copy. Where
 the copy shows no face, the image is searched in windows of the copy's size: a face that was too
 small there is found in one of them.
 """
@@ -33,7 +33,7 @@ def find_faces(
 
 
 def _looked_at_again(image: np.ndarray, landmarker: Landmarker, rough: Face) -> Face:
-    """The face by its own pixels, where they show it at the place that the copy told."""
+    """The face detected again at full resolution, if it is where the copy showed it."""
     fine = landmarker.track(image, rough)
     return rough if fine is None or _overlap(fine, rough) < 0.5 else fine
 

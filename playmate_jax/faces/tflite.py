@@ -3,8 +3,8 @@
 Detection (BlazeFace short range, 128 x 128): 896 anchors, each with a score logit, a box and six
 points (the first two are the eyes). It sees faces that fill at least a tenth of an image's side;
 an image in which it finds none is searched again in overlapping tiles. Landmarks (192 x 192):
-a square of 1.5 times the face's box, turned so that the eyes are level. The mesh tells how sure it
-is that there is a human face; that decides, since the detector also fires on animals.
+a square of 1.5 times the face's box, turned so that the eyes are level. The mesh has a score
+for whether the face is human; that decides, since the detector also fires on animals.
 """
 
 import os
@@ -111,8 +111,8 @@ class TfliteLandmarker:
         return faces
 
     def _closer(self, image: np.ndarray, candidate: np.ndarray) -> np.ndarray:
-        """What the detector sees when it looks from near: of a face that is small in the image
-        its first box is too rough for the mesh, which then sits beside the face, sure of itself."""
+        """The candidate detected again in a closer window: the first box of a small face is too
+        rough for the mesh, which is then misplaced, with a high score all the same."""
         centre, side = candidate[1:3], float(candidate[3:5].max())
         if side > _SMALL * max(image.shape[:2]):
             return candidate

@@ -53,11 +53,11 @@ class FaceTrack:
 
     @property
     def seen(self) -> Bool[np.ndarray, "t"]:
-        """In which frames there is the face."""
+        """Whether each frame shows the face, (n,)."""
         return np.array([face is not None for face in self.faces])
 
     def gaps_s(self, duration_s: Fraction) -> list[tuple[float, float]]:
-        """(first, last second) of every span without the face, in a clip that lasts so long."""
+        """(first, last second) of every span without the face, in a clip of `duration_s`."""
         ends = [*self.times_s, duration_s]
         return [(float(ends[start]), float(ends[stop])) for start, stop in spans(~self.seen)]
 
@@ -126,14 +126,14 @@ def track_person(
 
 
 def _without_fade(frame: SceneFrame) -> SceneFrame:
-    """A frame whose shot is not cut by the fade that it began with, and loses nothing by one."""
+    """The frame without the effects of a fade: no cut after it, no frames spoiled by it."""
     if not frame.fade:
         return frame
     return frame._replace(begins=frame.fade == "to", spoiled=0)
 
 
 def _backwards(faces: list[Face | None], unknown: dict[int, list[Face]]) -> None:
-    """Gives the last face to the frames before it, as far as one stood near its place."""
+    """Tracks the last face backwards through the frames before it, until none is near."""
     i, last = len(faces) - 2, faces[-1]
     while unknown and last is not None and faces[i] is None:
         last = faces[i] = nearest(unknown.get(i, []), last)

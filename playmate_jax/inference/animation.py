@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def no_progress(phase: str, done: int, total: int) -> None:
-    """What is told when nobody wants to know."""
+    """The default progress callback, which reports nothing."""
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from playmate_jax.parallel.compilation import keep_compiled_programs
 
 LIVEPORTRAIT_FRAMING = {"scale": 2.3, "vx": 0.0, "vy": -0.125}
 TEMPLATE_NOTICE = (
-    "the template speaks of LivePortrait's face space, which these weights do not share: the head "
+    "the template is in LivePortrait's face space, which these weights do not share: the head "
     "follows, the face only roughly (region 'pose' takes the head)"
 )
 
@@ -222,8 +222,8 @@ class Animator:
         seconds: dict[str, float] = {}
         found = make_face(self._networks(), portrait, driving, options, shown, seconds)
         foreign = Path(driving).suffix.lower() == ".pkl" and region != "pose"
-        told = TEMPLATE_NOTICE if foreign and self.domain_notice else None
-        return self._animation(found, seconds, told)
+        notice = TEMPLATE_NOTICE if foreign and self.domain_notice else None
+        return self._animation(found, seconds, notice)
 
     def _networks(self) -> Networks:
         return Networks(self.renderer, self.framing, lambda: self.landmarker, self.generator)
@@ -231,7 +231,7 @@ class Animator:
     def _animation(
         self, planned: Planned, seconds: dict[str, float], notice: str | None = None
     ) -> Animation:
-        """The animation of what was planned; the notice about these weights is told last."""
+        """The animation of a planned scene; the notice about these weights comes last."""
         weights = {part: card.get("name", "") for part, card in self.cards.items()}
-        told = [*planned.notices, *filter(None, (notice, self.domain_notice))]
-        return planned.animation({"weights": weights}, told, seconds)
+        notices = [*planned.notices, *filter(None, (notice, self.domain_notice))]
+        return planned.animation({"weights": weights}, notices, seconds)

@@ -1,6 +1,6 @@
 """Driving sources: the motion of a video, an image or a motion file, and its head under speech.
 
-`reenactment.py` says what a whole driving face does to a portrait. With speech, only the driving
+`reenactment.py` describes how a whole driving face moves a portrait. With speech, only the driving
 head's pose is used (`follow`); expression and lips stay those of the speech:
 
     relative   changes since the driving source's first frame, applied to the portrait's own pose
@@ -59,7 +59,7 @@ class Driving:
         return len(self.motion) == 1
 
     def at(self, times_s: Float[np.ndarray, "t"]) -> MotionClip:
-        """The motion at the times of other frames, whose mean rate the clip tells."""
+        """The motion at the times of other frames; the clip's `fps` is their mean rate."""
         known = None
         if self.openness is not None:
             known = resample(self.openness, self.times_s, times_s)

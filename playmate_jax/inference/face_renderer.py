@@ -1,4 +1,4 @@
-"""The renderer at work: one face image in, then face images for any motion (F, M, W, G, Eq. 1).
+"""The compiled renderer: one face image in, then face images for any motion (F, M, W, G, Eq. 1).
 
 F and M see the portrait once. For every frame Eq. 1 moves the portrait's canonical keypoints,
 
@@ -33,7 +33,7 @@ from playmate_jax.motion.layout import MOTION_SIZE, pack, unpack
 
 @dataclass(frozen=True)
 class SourceFace:
-    """What the networks know of one portrait.
+    """One portrait as the networks encode it.
 
     Attributes:
       features: F's output, batch 1.
@@ -87,7 +87,7 @@ class FaceRenderer:
         only: tuple[str, ...] | None = None,
     ) -> "FaceRenderer":
         """From a loaded weights directory; `source` names it in errors. `only` these networks are
-        kept in memory: ("motion",) for anyone who draws nothing.
+        kept in memory: ("motion",) where nothing is drawn.
 
         Raises:
           UserError: these are the weights of something else.
@@ -139,7 +139,7 @@ class FaceRenderer:
     def motion_and_keypoints(
         self, faces: Iterable[UInt8[np.ndarray, "h w 3"]]
     ) -> tuple[Float[np.ndarray, "t m"], Float[np.ndarray, "t k 3"]]:
-        """All that M says of a stream of crops: their motion, and the canonical keypoints x_c,
+        """M's whole output for a stream of crops: their motion, and the canonical keypoints x_c,
         which should be those of one person."""
         faces = iter(faces)
         motion: list[np.ndarray] = []

@@ -203,9 +203,7 @@ def _check(parts: Mapping[str, np.ndarray], path: str | Path) -> None:
     turned = parts["rotation"].astype(np.float64)
     # real ones are rotations to 2e-7
     if np.abs(turned @ turned.swapaxes(1, 2) - np.eye(3)).max() > 1e-3:
-        raise UserError(
-            f"expected rotations in {path}, found matrices that are none: write the file again"
-        )
+        raise UserError(f"expected rotations in {path}, found other matrices: write the file again")
     if not (parts["scale"] > 0).all():
         raise UserError(
             f"expected positive scales in {path}, found {parts['scale'].min()}: write the file "

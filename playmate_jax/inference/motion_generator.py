@@ -1,6 +1,6 @@
-"""The motion generator as the pipeline sees it: what it is asked for, and its protocol.
+"""The interface of motion generators: the request they are given, and their protocol.
 
-Any callable of `MotionGenerator`'s shape will do; `generators.py` lists those known here.
+Any callable with the signature of `MotionGenerator` fits; `generators.py` lists the known ones.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from playmate_jax.inference.motion_generator import MotionGenerator
 
 @dataclass(frozen=True)
 class Networks:
-    """One set of weights at work.
+    """One set of weights, loaded.
 
     Attributes:
       renderer: F, M, W, G.

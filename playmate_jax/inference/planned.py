@@ -1,4 +1,4 @@
-"""What `talk` and `make_face` find out: all that an `Animation` needs but the names of weights."""
+"""The result of `talk` and `make_face`: all that an `Animation` needs but the weights' names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,17 +33,17 @@ class Planned:
     def animation(
         self, facts: Mapping[str, Any], notices: Sequence[str], seconds: dict[str, float]
     ) -> Animation:
-        """Ready to be drawn; `facts` come before its own, `notices` after its own."""
+        """The animation, not drawn yet; `facts` go before the plan's own, `notices` after them."""
         scene, video = self.scene, self.scene.video
-        told = {**facts, **self.facts, "face_box": list(scene.box)}
-        told["faces_found"] = scene.faces_found
+        merged = {**facts, **self.facts, "face_box": list(scene.box)}
+        merged["faces_found"] = scene.faces_found
         if video is not None:
-            told["frames_left_alone"] = int((~video.track.seen[: len(self.motion)]).sum())
-            told["left_alone_s"] = video.gaps_s
+            merged["frames_left_alone"] = int((~video.track.seen[: len(self.motion)]).sum())
+            merged["left_alone_s"] = video.gaps_s
         varying = video is not None and video.steady_fps is None
         return Animation(
             self.motion, self.sound, scene.size, scene.draw, scene.source_face,
-            list(dict.fromkeys([*scene.notices, *self.notices, *notices])), told, seconds,
+            list(dict.fromkeys([*scene.notices, *self.notices, *notices])), merged, seconds,
             fps=int(scene.fps) if scene.fps == int(scene.fps) else scene.fps,
             times_s=video.times_s if video is not None and varying else None,
             changing=scene.changing,

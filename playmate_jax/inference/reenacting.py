@@ -93,11 +93,11 @@ def make_face(
         "retarget": options.retarget,
         "driving_held_s": driver.gaps_s,
     }
-    told = [*notices.driving_gaps(driver.gaps_s), *driver.remarks]
+    remarks = [*notices.driving_gaps(driver.gaps_s), *driver.remarks]
     if asked is not None:
         scene = scene.drawn_with(asked)
-    sound = first_sound(driving, portrait, remarks=told)
-    return Planned(scene, scene.faded(motion), sound, facts, told)
+    sound = first_sound(driving, portrait, remarks=remarks)
+    return Planned(scene, scene.faded(motion), sound, facts, remarks)
 
 
 def _clip(driver: Driving, scene: Scene) -> MotionClip:

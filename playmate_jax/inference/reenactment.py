@@ -55,7 +55,7 @@ def _numbers(part: slice) -> Bool[np.ndarray, "70"]:
     return mask
 
 
-# The numbers of delta that speak of expression alone, anyone who's face it is.
+# The components of delta that depend on expression alone, not on identity.
 EXPRESSION_CHANNELS = (
     _expression_mask((1, 2, 6, *range(11, 21)))
     | _expression_mask((3, 4), "y")
@@ -154,7 +154,7 @@ def smooth(motion: Float[np.ndarray, "t m"], frames: float) -> Float[np.ndarray,
 
 
 def check_choice(what: str, found: str, known: tuple[str, ...]) -> None:
-    """Raises `UserError` for a word that is none of those known."""
+    """Raises `UserError` for a word that is not among the known ones."""
     if found not in known:
         listed = ", ".join(f"'{name}'" for name in known)
         raise UserError(

@@ -1,4 +1,4 @@
-"""Eye and lip retargeting: how far they open comes from the driving face, by S's two neighbours.
+"""Eye and lip retargeting: openness is taken from the driving face, by two MLPs.
 
 The networks take x_s, the portrait's own openness and the wanted one, and give offsets that are
 added to the driving keypoints. As the openness then decide, the driving expression leaves the
@@ -50,8 +50,8 @@ def retargeted(
         )
     if openness is None:
         raise UserError(
-            "expected a driving source that tells how far eyes and lips are open, found "
-            f"'{driving}', which does not: give the video itself, or a LivePortrait template with "
+            "expected a driving source with the openness of eyes and lips, found "
+            f"'{driving}', which has none: give the video itself, or a LivePortrait template with "
             "its ratios"
         )
     wanted = np.full((len(motion), 2), np.nan, np.float32)
@@ -63,7 +63,7 @@ def retargeted(
 
 
 def shut_lips(renderer: FaceRenderer, scene: Scene, count: int) -> Openness | None:
-    """Shuts an open mouth, which relative motion would start from, in every frame that shows one;
+    """Closes an open mouth, which relative motion would start from, in every frame that shows one;
     None where there is no need or no network. (LivePortrait's `normalize_lip`, added before
     stitching, not after.)"""
     if scene.openness is None or not renderer.retargets:

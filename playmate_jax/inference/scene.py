@@ -1,4 +1,4 @@
-"""What is drawn into: a portrait, seen once by F and M, or a source video, seen frame by frame."""
+"""What is animated: a portrait, encoded once by F and M, or a source video, frame by frame."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -112,10 +112,10 @@ def read_scene(
         for faces in renderer.draw(source_face, motion, openness):
             yield from map(seen.finish, faces)
 
-    told = tuple(filter(None, (seen.notice, notices.large(seen.size))))
+    remarks = tuple(filter(None, (seen.notice, notices.large(seen.size))))
     return Scene(
         source_face, source_face.motion, draw, seen.size, seen.openness, seen.box,
-        seen.faces_found, seen.changing, told,
+        seen.faces_found, seen.changing, remarks,
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def _of_video(
     ends_s = float(video.duration_s)
     whole_s = video.reader.duration_s if video.reader.goes_on else ends_s
     early = longest_s is not None and video.frames_at_25 < longest_s * FPS
-    told = (
+    remarks = (
         notices.video_ends(ends_s) if early else notices.video_goes_on(whole_s, ends_s, mover),
         notices.left_alone(video.gaps_s, int((~video.track.seen).sum()), len(video)),
     )
@@ -149,5 +149,5 @@ def _of_video(
     return Scene(
         renderer.encode_source(next(video.crops())), own, partial(video.draw, paste=options.paste),
         size, openness_of(video.track.faces), video=video,
-        notices=(*filter(None, told), *video.reader.remarks),
+        notices=(*filter(None, remarks), *video.reader.remarks),
     )  # fmt: skip

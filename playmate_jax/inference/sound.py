@@ -1,4 +1,4 @@
-"""What is heard: by the generator, and by anyone who watches the video."""
+"""The audio: speech for the generator, and the sound of the video that is written."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def first_sound(
     *sources: str | Path | UInt8[np.ndarray, "h w c"], remarks: list[str] | None = None
 ) -> Sound | None:
     """The sound of the first source that is a video with sound; one that cannot be read is left out
-    and reported in `remarks`: nobody asked for it."""
+    and reported in `remarks`, not refused, as the user did not ask for it."""
     for source in sources:
         if isinstance(source, np.ndarray) or not is_video(source) or not has_sound(source):
             continue

@@ -1,9 +1,9 @@
 """A source video: the person in it speaks something else, or makes another face (lip-dub).
 
-Three passes over the file, none of which keeps frames: the face is followed; M tells the motion of
-its crops; and each frame is drawn anew from itself (F sees every frame) and pasted back where it
-was. The video keeps its frame rate. A frame that does not show the face stays as it is, and towards
-such a gap, where no cut hides it, the new motion fades into the video's own.
+Three passes over the file, none of which keeps frames: the face is tracked; M estimates the
+motion of its crops; and each frame is rendered from itself (F sees every frame) and pasted back
+where it was. The video keeps its frame rate. A frame that does not show the face stays as it is,
+and towards such a gap, where no cut hides it, the new motion fades into the video's own.
 """
 
 from collections import deque
@@ -91,7 +91,7 @@ class SourceVideo:
         return self.track.crops(self.reader, self.renderer.input_size, "edge")
 
     def motion(self) -> Float[np.ndarray, "t m"]:
-        """What M says of every frame; in gaps held and eased."""
+        """M's motion of every frame; in gaps without the face it is held and eased."""
         motion = unwrapped(self.renderer.motion_of_all(self.crops()))
         seen = self.track.seen
         # a cut in the video itself is no jump to be eased

@@ -68,9 +68,9 @@ def talk(
             "expected an image to turn the head of, found a source video, which keeps its own "
             "head: leave out the driving source, or the speech"
         )
-    told: list[str] = []
+    remarks: list[str] = []
     with timed(seconds, "read"):
-        audio, sound = read_speech(speech, told)
+        audio, sound = read_speech(speech, remarks)
     count = -(-len(audio) // SAMPLES_PER_FRAME)
     with timed(seconds, "look"):
         scene = read_scene(portrait, networks, shown, Fraction(count, FPS), "the speech")
@@ -82,7 +82,7 @@ def talk(
             pose = "absolute" if driving.held else pose
             found = driving.at_25_fps().motion
             followed = follow(found, scene.source_face.motion, count, pose, options.head_motion)
-            told += [*notices.driving_gaps(driving.gaps_s), *driving.remarks]
+            remarks += [*notices.driving_gaps(driving.gaps_s), *driving.remarks]
     with timed(seconds, "generate"):
         request = generator.with_defaults(
             Request(  # what is left open is the generator's
@@ -115,7 +115,7 @@ def talk(
     }
     if options.driving is not None:
         facts["driving_held_s"] = driving.gaps_s
-    return Planned(scene, motion, sound, facts, told)
+    return Planned(scene, motion, sound, facts, remarks)
 
 
 def _generator(networks: Networks) -> MotionGenerator:
@@ -135,8 +135,8 @@ def _generated(
     progress: Progress,
     count: int,
 ) -> Float[np.ndarray, "t m"]:
-    def tell(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         progress("generate", done, total)
 
-    tell(0, count)
-    return np.array(generator(audio, request, tell), np.float32)
+    report_progress(0, count)
+    return np.array(generator(audio, request, report_progress), np.float32)

@@ -1,8 +1,8 @@
-"""The frames of a video that is dubbed or drives, each with its own time.
+"""The frames of a source or driving video, each with its own time.
 
 A video keeps its frame rate. Where its times are those of a constant rate, rounded, the rate is
-taken; where they are not, every frame keeps its time. A frame that lasts so long that lips would
-stand still is shown again: a video of 15 frames a second becomes one of 30.
+taken; where they are not, every frame keeps its time. A frame that is shown for long enough that
+lips would seem to stop is repeated: a video of 15 frames a second becomes one of 30.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ def steady_rate(times_s: Sequence[Fraction], fps: Fraction) -> Fraction | None:
     """The constant rate that the times of frames are rounded from; None where there is none.
 
     Args:
-      fps: of the video, as its file tells; frames that are shown again make it a multiple.
+      fps: the frame rate in the video's file; repeated frames make it a multiple.
     """
     rate = fps * max(1, round(FPS / fps))
     steady = all(abs(time * rate - i) < Fraction(1, 4) for i, time in enumerate(times_s))

@@ -41,7 +41,7 @@ class AnimatedImage:
         self.fps = near_rate(Fraction(self.frame_count) / self.duration_s)
 
     def decoded(self, after: Fraction = Fraction(0)) -> Iterator[DecodedFrame]:
-        """Every frame in order, wherever `after` is: frames are made from those before them."""
+        """Every frame in order; `after` is ignored, as frames depend on those before them."""
         time = Fraction(0)
         try:
             with open_image(self.path) as image:

@@ -99,8 +99,8 @@ def _read(
 def _blocks(
     path: str | os.PathLike, audio_hz: int | None, mono: bool, remarks: list[str] | None
 ) -> Iterator[Sound]:
-    """At least one part, the first beginning at the first moment that is seen; without the codec's
-    padding."""
+    """Samples in parts, at least one, without the codec's padding; they start with the first video
+    frame."""
     remarks = [] if remarks is None else remarks
     with open_container(path, "a recording") as container:
         if container.format.name == "wav":
@@ -144,7 +144,7 @@ def _timed(
         if len(behind):
             padding.append(behind)
             if length is not None and count - length > PADDING_S * hz:
-                # so much is no padding: what the header tells is wrong
+                # too much for padding: the length in the header is wrong
                 inside, padding, length = np.concatenate([inside, *padding]), [], None
         inside, early = inside[max(0, early) :], max(0, early) - len(inside)
         yield inside

@@ -83,7 +83,7 @@ def _reformatted(
 
 
 def _matrix(frame: av.VideoFrame) -> int:
-    """The frame's colour matrix; where the file tells none, what players assume."""
+    """The frame's colour matrix; where the file has no tag, the one that players assume."""
     matrix = int(frame.colorspace)
     if frame.format.is_rgb:
         return 0

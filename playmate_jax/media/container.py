@@ -71,8 +71,8 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
     if "mp4" in names and _is_cut_short(container, os.path.getsize(path)):
         container.close()
         raise UserError(
-            f"expected {what}, but '{path}' is damaged or cut short (its index speaks of more than "
-            "is there): give an intact copy"
+            f"expected {what}, but '{path}' is damaged or cut short (its index lists more "
+            "data than it holds): give an intact copy"
         )
     return container
 
@@ -93,20 +93,20 @@ def _tag_options() -> dict[str, Any]:
 
 
 def _is_cut_short(container: av.container.InputContainer, size: int) -> bool:
-    """An index that comes first speaks of all that follows; FFmpeg ends silently where it is
-    missing."""
+    """Whether an index at the front lists data beyond the end of the file, which FFmpeg ignores
+    silently."""
     last = [stream.index_entries[-1] for stream in container.streams if len(stream.index_entries)]
     return any(entry.pos + entry.size > size for entry in last)
 
 
 def exact(rational: Any) -> Fraction | None:
-    """A rational of PyAV as a Fraction, which it was before version 19; None if it says nothing."""
+    """A rational of PyAV as a Fraction, which it was before version 19; None if undefined."""
     if rational is None or not rational.denominator:
         return None
     return Fraction(rational.numerator, rational.denominator)
 
 
 def seconds(ticks: int | None, time_base: Any) -> Fraction | None:
-    """A time or duration of a stream, exact; None where the file tells none."""
+    """A time or duration of a stream, exact; None where the file does not state it."""
     base = exact(time_base)
     return None if ticks is None or base is None else ticks * base

@@ -21,7 +21,7 @@ _RETRIES = 20  # reads on end that fail: nothing more comes
 
 
 class DamagedPacket(Exception):
-    """A packet cannot be decoded, where none is to be left out."""
+    """A packet cannot be decoded, and damaged packets are not to be left out."""
 
 
 class Damage:
@@ -55,7 +55,7 @@ class Damage:
             raise cut_short(path, what, reason)
 
     def remark(self, path: str | os.PathLike) -> str | None:
-        """What the user should know of it."""
+        """A notice about the packets that were left out, None where there are none."""
         if not self.bad:
             return None
         where = "" if self.first_s is None else f" at {float(self.first_s):.1f} s"
@@ -90,7 +90,7 @@ def decode(
 def _packets(
     container: av.container.InputContainer, stream: Any, damage: Damage
 ) -> Iterator[av.Packet]:
-    """Reads on behind what is no packet."""
+    """The packets of a stream; goes on after errors, which are counted in `damage`."""
     failed, flushed = 0, False
     while failed < _RETRIES:
         try:
@@ -107,7 +107,7 @@ def _packets(
 
 
 def cut_short(path: str | os.PathLike, what: str, reason: str) -> UserError:
-    """What is said of a file that is refused. `what`: "video" or "recording"."""
+    """The error for a file that is refused. `what`: "video" or "recording"."""
     return UserError(
         f"expected a whole {what}, but '{path}' is damaged or cut short ({reason}): "
         "give an intact copy"

@@ -12,7 +12,7 @@ import av.filter
 
 
 def progressive(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """As many frames as come in, with their times and colours."""
+    """The frames, deinterlaced where they are marked as interlaced; same number, times, colours."""
     filled: _Yadif | None = None
     for frame in frames:
         if filled is not None and not filled.takes(frame):
@@ -29,7 +29,7 @@ def progressive(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
 
 
 class _Yadif:
-    """The filter for frames like one given; it gives a frame after it has seen the next."""
+    """FFmpeg's yadif for frames of one format; its output is one frame late."""
 
     def __init__(self, like: av.VideoFrame):
         self._form = _form(like)

@@ -15,8 +15,8 @@ class DecodedFrame(NamedTuple):
     """A frame that is converted to RGB only when it is looked at.
 
     Attributes:
-      time_s: when it appears, as the file counts; None where the file tells nothing.
-      lasts_s: for how long, or None.
+      time_s: when it is shown, by the file's timestamps; None where it has none.
+      lasts_s: how long it is shown, or None.
       image: makes the upright RGB image, anew every time.
     """
 

@@ -51,7 +51,7 @@ def read_image(
         raise
     except UnidentifiedImageError:
         raise UserError(
-            f"expected an image, found '{path}', which is none that can be read: "
+            f"expected an image, found '{path}', which cannot be read as one: "
             "give a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
         ) from None
     except Image.DecompressionBombError:
@@ -89,7 +89,7 @@ def upright_rgb(image: Image.Image, background: tuple[int, int, int] = WHITE) ->
 
 
 def _is_heif(path: Path) -> bool:
-    """Whether a file is of the HEIF family with HEVC inside (AVIF is Pillow's own)."""
+    """Whether a file is HEIF with HEVC inside (AVIF is not: Pillow reads it itself)."""
     with open(path, "rb") as file:
         head = file.read(64)
     if head[4:8] != b"ftyp":
@@ -138,7 +138,7 @@ def check_image_size(size: tuple[int, int], path: Path) -> None:
 
 
 def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """8-bit opaque sRGB."""
+    """Converts an image of any mode to 8-bit opaque sRGB, on `background` where transparent."""
     profile = image.info.get("icc_profile")
     if image.mode == "F" or image.mode.startswith("I"):
         return _deep_to_rgb(image)

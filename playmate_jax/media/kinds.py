@@ -1,4 +1,4 @@
-"""What a file is, by its content: the one place that decides it."""
+"""The kind of a file, detected from its content: image, video or recording."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF", "FLI"}
 
 
 def kind(path: str | os.PathLike) -> str:
-    """What a file is: "image", "video" (also an animated image) or "audio".
+    """The kind of a file: "image", "video" (also an animated image) or "audio".
 
     Raises:
       UserError: none of them.
@@ -47,12 +47,12 @@ def is_animated(path: Path) -> bool:
 
 
 def _image_kind(path: Path) -> str | None:
-    """ "image" or "video" of an image file; None: it is none."""
+    """The kind of an image file: "image", "video" where it is animated; None for other files."""
     try:
         with open_image(path) as image:
             frames = getattr(image, "n_frames", 1)
             return "video" if frames > 1 and image.format in _ANIMATED else "image"
     except UnidentifiedImageError:
         return None
-    except Exception:  # an image's beginning, then damage: reading it as an image tells more
+    except Exception:  # a damaged image: reading it as an image gives the better error
         return "image"

@@ -1,4 +1,4 @@
-"""A sound track as samples at one rate, whatever rates it has, with silence in its holes."""
+"""An audio track as samples at one rate, whatever rates it has, with silence in its gaps."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def decoded_samples(
     path: str | os.PathLike,
     damage: Damage,
 ) -> Iterator[tuple[Float[np.ndarray, "s channels"], Fraction | None]]:
-    """Samples at `hz`, silence where the file tells of a hole; with each the time of the first."""
+    """Blocks of samples at `hz`, with silence in gaps; each with the time of the track's start."""
     resampler: av.AudioResampler | None = None
     form: tuple[str, str, int] | None = None
     first: Fraction | None = None

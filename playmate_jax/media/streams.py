@@ -15,7 +15,7 @@ from playmate_jax.media.container import seconds
 _COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 # FFmpeg's own decoders of these leave out the transparency
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-# Where no header tells a length, FFmpeg guesses one from the size of the file or its last times.
+# Where no header states a length, FFmpeg estimates it from the file size or the last timestamps.
 _GUESSED = {
     "aac", "ac3", "eac3", "ac4", "amr", "avi", "dts", "dtshd", "h264", "hevc", "loas", "m4v", "mlp",
     "mpeg", "mpegts", "mpegvideo", "obu", "truehd",
@@ -46,7 +46,7 @@ def _preferred(streams: Iterable[Any]) -> Any:
 
 
 def decoder_of(stream: av.VideoStream) -> av.CodecContext:
-    """The decoder of a video stream, one that knows transparency where the stream has it."""
+    """The decoder of a video stream, one that decodes transparency where the stream has it."""
     tags = {name.lower(): value for name, value in stream.metadata.items()}
     name = _ALPHA_DECODERS.get(stream.codec_context.name)
     if tags.get("alpha_mode") == "1" and name in av.codecs_available:
@@ -101,7 +101,7 @@ def _ebml_length(data: bytes, at: int) -> tuple[int | None, int]:
 
 
 def _mp3_length_s(path: str | os.PathLike, hz: int) -> Fraction | None:
-    """What the first frame, behind tags of any size, says of how many frames follow."""
+    """The duration by the frame count in the first frame, which follows tags of any size."""
     with open(path, "rb") as file:
         head = file.read(10)
         if head[:3] == b"ID3":

@@ -83,7 +83,7 @@ class VideoStream:
 
     @property
     def remarks(self) -> list[str]:
-        """What the user should know of the file, as far as it was read."""
+        """Notices about the file, as far as it was read."""
         remarks = [self._damage.remark(self.path), self._cut]
         if missing := missing_bytes(self.path):
             remarks.append(f"'{self.path}' is cut short: its last {missing:,} bytes are missing")
@@ -152,7 +152,7 @@ class VideoStream:
         yield from frames
 
     def _brightest_light(self) -> float:
-        """Of some frames all over the video, in cd/m2."""
+        """The brightest light in frames sampled from the whole video, in cd/m2."""
         brightest = 0.0
         with self._open() as container:
             stream = self._stream(container)

@@ -1,6 +1,6 @@
 """Videos out: frames and sound -> an mp4 that plays in a browser, whole or not at all.
 
-H.264 yuv420p with BT.709 colours said in the file, AAC, the index in front (faststart). The file
+H.264 yuv420p, tagged as BT.709, AAC, the index in front (faststart). The file
 grows under a temporary name beside its place and is renamed when it is complete; whatever stops the
 writing (an error, Ctrl-C) removes it. The same frames and sound give the same bytes: no times of
 day or names of encoders are stored, and the number of encoder threads is fixed.
@@ -43,7 +43,7 @@ class VideoWriter:
             last row or column, as yuv420p asks.
         audio: samples in [-1, 1], (s,) or (s, channels), cut or filled with silence to the length
             of the image.
-        quality: x264's constant rate factor, 0 (lossless) to 51; 17 is hardly told from the source.
+        quality: x264's constant rate factor, 0 (lossless) to 51; 17 hardly differs from the source.
         overwrite: whether a file of that name may be replaced.
         times_s: when each frame is shown, for a video whose rate varies around `fps`.
     """
@@ -195,7 +195,7 @@ class VideoWriter:
             raise self._failed(error) from None
 
     def _remove(self) -> None:
-        """Drops the unfinished file; after a completed one there is nothing left to drop."""
+        """Deletes the unfinished file; does nothing once the file is complete."""
         if getattr(self, "_container", None) is not None:
             try:
                 self._container.close()

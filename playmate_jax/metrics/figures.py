@@ -1,4 +1,4 @@
-"""Figures on their way out: shown, written as JSON, and added to the card of the weights.
+"""Output of figures: printed, written as JSON, and added to the card of the weights.
 
 A metric's program measures nested dictionaries of numbers and hands them to `deliver`; its options
 `--json` and `--card` come from `add_arguments`.
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def deliver(figures: Mapping[str, Any], json_path: Path | None, weights: Path | None) -> None:
-    """Writes figures where they are wanted; what the card says of other things stays.
+    """Writes figures to the files that are given; other fields of the card are kept.
 
     Args:
       figures: by the name of what was measured.

@@ -1,4 +1,4 @@
-"""Synthetic people and sentences that nothing is trained on, and motion generated for them."""
+"""Synthetic people and sentences in no training set, and motion generated for them."""
 
 from collections.abc import Mapping
 from typing import Any

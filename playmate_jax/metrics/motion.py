@@ -71,7 +71,7 @@ def joint_acceleration(
 def emotion_offset(
     units: Float[np.ndarray, "n 18"], baseline: Float[np.ndarray, "n 18"] | None = None
 ) -> Float[np.ndarray, " d"]:
-    """The clip's typical departure from rest in the emotion units: the median, deaf to blinks.
+    """The clip's median departure from rest in the emotion units; blinks do not change it.
 
     Args:
       baseline: the same speech without emotion; None: a face at rest.

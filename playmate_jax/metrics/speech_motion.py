@@ -5,8 +5,8 @@
 
 Parts (`--only lips,real` picks): lips and head on held-out speakers of two synthesisers; real
 recordings (any folder of audio); emotion; a minute in one piece; speed and memory. Held-out clips
-are made from their seeds. Every figure is of generated motion read back into the synthetic world's
-units.
+are made from their seeds. Every figure is measured on generated motion, converted back into the
+units of the synthetic faces.
 """
 
 import argparse

@@ -64,10 +64,10 @@ class SyncScore:
         self._variables = jax.device_put(variables)
 
     def __call__(self, frames: Iterable[UInt8[np.ndarray, "h w 3"]], audio: np.ndarray) -> Sync:
-        """Of RGB face crops at 25 fps and int16 speech at 16 kHz that begins with them.
+        """Measures RGB face crops at 25 fps and int16 speech at 16 kHz that starts with them.
 
         Raises:
-          UserError: too short to tell.
+          UserError: the clip is too short to be measured.
         """
         return compare(*self.embed(frames, audio))
 

@@ -4,8 +4,8 @@
 
 For every video with a voice: its sound goes through the generator, its images through the face
 landmarks, and the generated opening of the mouth is correlated with the distance of the inner lips
-that the landmarks tell (in lengths of the nose, at 25 fps). Nothing is fitted: the scale of either
-does not matter to a correlation.
+measured on the landmarks (in lengths of the nose, at 25 fps). Nothing is fitted: a correlation
+does not depend on the scale of either.
 
 Videos found in the wild may hold music, or sound that is out of step with the lips. Hence the same
 figures for the speech level itself (`envelope`: what an envelope follower scores), the best lag

@@ -42,7 +42,7 @@ def motion_heads(x: Float[Array, "b c"], keypoints: int) -> dict[str, Float[Arra
 
 
 class MotionExtractor(nn.Module):
-    """M of LivePortrait: what `motion_heads` says of the mean of a ConvNeXt's features.
+    """M of LivePortrait: `motion_heads` on the spatial mean of a ConvNeXt's features.
 
     `exp` is the expression delta and `kp` the canonical keypoints, each flattened (k 3).
     """

@@ -31,8 +31,8 @@ class WarpingConfig:
       rigid_keypoints: keypoints that expression hardly moves. Where there are any, the renderer is
         a small one: W is `models/small/warping.py`'s, which `norm` and `keypoint_code` (its width)
         belong to, and takes neither `heat_map_variance` nor a volume of many depth cells.
-      hourglass_inputs, picture_flow: of networks that are no more; always 0 and False, as files
-        have them.
+      hourglass_inputs, picture_flow: of removed networks; always 0 and False, kept because files
+        contain them.
     """
 
     keypoints: int = 21

@@ -34,7 +34,7 @@ class Wav2Vec2Config:
       conv_bias: these convolutions have a bias.
       feature_norm: "group" normalises the first convolution over time, "layer" all over channels.
       projection_norm: a LayerNorm stands before the projection (some HuBERTs have none).
-      position_kernel, position_groups: of the convolution that tells positions.
+      position_kernel, position_groups: of the convolution that embeds positions.
       stable_layer_norm: norms before attention and feed-forward, and one at the end.
     """
 

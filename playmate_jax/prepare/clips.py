@@ -1,4 +1,4 @@
-"""The stages put together: one source in, its clips out, each with everything that is stored of it.
+"""All stages of preparation: one source in, its clips out, each with all stored fields.
 
     probe -> frames at 25 fps -> scenes -> pieces (one face, 3 to 30 s) -> sound -> crops
           -> motion by M, speech features -> scores -> clip

@@ -1,4 +1,4 @@
-"""What a preparation writes down: its build spec, the clips that it gave, and what was dropped.
+"""Records of a preparation: its build spec, the clips that it made, and what was dropped.
 
 prepare.json    the build spec: data set, settings, digest of the sources, versions. Written first
 dropped.jsonl   a `Dropped` a line

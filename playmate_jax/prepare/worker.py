@@ -6,8 +6,8 @@ The worker process (`serve`) sends pairs (what, value), one after the other:
     ("length", seconds)           of the source that it was given
     ("made", clip or Dropped)     any number of times
     ("end", None)                 the source is done; or instead of it
-    ("failed", (error, trace))    an exception that nobody expected
-    ("refused", sentence)         nothing can be made at all: bad settings, no weights, disk full
+    ("failed", (error, trace))    an unexpected exception
+    ("refused", sentence)         no clip can be made: bad settings, no weights, disk full
 
 `Worker` is the end of the process that starts it and gives it sources.
 """
@@ -160,7 +160,7 @@ class Worker:
             raise Lost(f"the process that decoded it died of {_cause(code)}") from None
 
     def _listen(self) -> None:
-        """Keeps the last words of libraries that write to standard error."""
+        """Keeps the last lines that libraries write to standard error."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._words.append(line.decode(errors="replace").strip()[:300])

@@ -1,4 +1,4 @@
-"""Worker processes that make clips: a hostile file may crash or hang one, and nothing else notices.
+"""Worker processes that make clips: a hostile file may crash or hang one, but not the others.
 
 A worker loads the models once and then makes sources one after the other; clips come back one by
 one. A source on which the process dies is tried once more in a new one (the system may have run out

@@ -60,6 +60,6 @@ class Checkpoints:
         return restored["state"], restored["about"]
 
     def close(self) -> None:
-        """Waits until everything is written, and lets go of the folder."""
+        """Waits until everything is written, and releases the folder."""
         self._manager.wait_until_finished()
         self._manager.close()

@@ -24,7 +24,7 @@ from playmate_jax.training.loop import Trained, train
 
 
 def load_config(path: str | Path) -> Any:
-    """What the file's `config()` returns.
+    """The value that the file's `config()` returns.
 
     Raises:
         UserError: no such file, or it defines no `config()`.
@@ -59,7 +59,7 @@ def run_config(
 def run_record(
     path: str | Path, workdir: str | Path, seed: int, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What it takes to make these weights again: for their card."""
+    """What is needed to reproduce these weights, for their card."""
     changed = "".join(f" --set {name}={value}" for name, value in overrides.items())
     devices = jax.devices()
     return {

@@ -1,10 +1,10 @@
 """The face-space stage for synthetic faces: F, M, W, G from pairs of frames with ground truth.
 
 LivePortrait learns its keypoints without labels, from the image alone, in ten days on eight GPUs.
-Synthetic faces know theirs, so here M is a regression and W is told the exact flow; what remains to
-be learnt from the image is the drawing. M and the renderer are optimised side by side without a
-gradient between them: the renderer starts on true keypoints and is given M's more and more often,
-so that at the end it has learnt to live with M's errors (`motion_share`).
+Synthetic faces come with theirs, so here M is a regression and W is trained on the exact flow; only
+the rendering remains to be learnt from the images. M and the renderer are optimised side by side,
+without a gradient between them: the renderer starts on true keypoints and is given M's more and
+more often, so that at the end it is trained on M's errors too (`motion_share`).
 
 One batch is `b` pairs and `motion_more` single frames; M sees 2 b + `motion_more` images, the
 renderer reconstructs b.

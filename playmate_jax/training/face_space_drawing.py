@@ -1,4 +1,4 @@
-"""The face space's networks at work: what a training step compares, and PSNR on other people."""
+"""The face space's forward pass: what a training step compares, and PSNR on other people."""
 
 from collections.abc import Callable
 from typing import TypedDict

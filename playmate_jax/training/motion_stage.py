@@ -56,13 +56,13 @@ class MotionStageConfig:
         return Windows(window, identity_noise=self.identity_noise, speech_noise=self.speech_noise)
 
     def readout(self, statistics: Statistics, clips: MotionData) -> Readout | None:
-        """What the loss reads out of the expression; None where it counts nothing."""
+        """The readout of the expression in the loss; None where its weight is 0."""
         if not self.loss.readout_weight:
             return None
         return readout(self.loss.readout, statistics.motion, clips.expressions)
 
     def description(self) -> dict[str, Any]:
-        """This configuration for checkpoints: who makes the batches changes nothing about them."""
+        """This configuration for checkpoints; `workers` is set to 0, as it does not change batches."""
         return to_values(dataclasses.replace(self, workers=0))
 
 

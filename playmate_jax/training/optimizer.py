@@ -50,12 +50,12 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
 
 
 def path_name(path: tuple) -> str:
-    """A parameter's name in the house vocabulary: `block_3/attention/query/kernel`."""
+    """A parameter's path as one name: `block_3/attention/query/kernel`."""
     return "/".join(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path)
 
 
 def matching(params: optax.Params, pattern: str) -> optax.Params:
-    """A tree of booleans: which parameters' names the regex finds."""
+    """A tree of booleans: whether the regex matches in each parameter's name."""
     return jax.tree_util.tree_map_with_path(
         lambda path, _: re.search(pattern, path_name(path)) is not None, params
     )

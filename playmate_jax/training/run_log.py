@@ -20,8 +20,8 @@ class RunLog:
     """The reports of one run; use it in a `with` block, which ends TensorBoard's file.
 
     Args:
-      start: the step that the run goes on from: what was reported of later ones is forgotten, for
-        they are run again.
+      start: the step that the run resumes from; reports of later steps are deleted, as these are
+        run again.
       total: the step at which it ends.
       quiet: no line of progress.
     """
@@ -64,7 +64,7 @@ class RunLog:
         self.forget_clock(step)
 
     def forget_clock(self, step: int) -> None:
-        """Starts the clock anew: evaluations and saves must not count as slow steps."""
+        """Restarts the clock, so that evaluations and saves do not count as slow steps."""
         self._clock, self._clock_step = time.monotonic(), step
 
     def __enter__(self) -> RunLog:

@@ -32,7 +32,7 @@ FROZEN = r"^generator/"
 
 @flax.struct.dataclass
 class Stage2State:
-    """The controller in training, and stage 1's parameters beside it, unchanged."""
+    """The controller in training, and stage 1's frozen parameters."""
 
     trained: TrainState
     frozen: Params

@@ -69,8 +69,8 @@ def test_an_index_of_other_records_is_told(prepared):
     told = "\n".join(check_folder(prepared).problems)
     assert "its frames is 10, and 11 in index.json" in told
     assert 'its id is "clip-002", and "another" in index.json' in told
-    assert "tells of 4 records in validation, index.json lists 4 of id" in told
-    assert "tell of other clips (12 and 12; 1 and 1 of them alone)" in told
+    assert "counts 4 records in validation, index.json lists 4 of id" in told
+    assert "list different clips (12 and 12; 1 and 1 in one alone)" in told
 
 
 def test_of_many_broken_records_the_first_are_named(tmp_path):
@@ -96,7 +96,7 @@ def changed(**values):
         (changed(features=np.full((10, 12), np.nan)), "120 of 120 numbers of features"),
         (changed(identity=np.full(63, np.inf)), "63 of 63 numbers of identity are not finite"),
         (changed(motion=np.zeros((10, 69))), "motion is (10, 69) instead of (rows, 70)"),
-        (changed(emotion=8), "emotion 8 is none of 0 to 7"),
+        (changed(emotion=8), "emotion 8 is not one of 0 to 7"),
         (changed(rows=np.array([0, 4, 4])), "places of its images do not rise"),
         (changed(rows=np.array([0, 4, 10])), "an image at row 10 of 10"),
         (changed(frames=[b"\xff\xd8", b"GIF8"]), "2 images at 3 places"),

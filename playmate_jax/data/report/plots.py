@@ -2,7 +2,7 @@
 
 x runs to the right and y down, both 0 to 100; text stands beside the SVG as HTML, so that a plot
 may be stretched to any width and its labels stay legible. Colours are names of classes of the
-page's style sheet, which knows light and dark.
+page's style sheet, which has light and dark colours.
 """
 
 import dataclasses

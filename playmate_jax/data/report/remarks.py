@@ -14,7 +14,7 @@ from playmate_jax.motion.layout import EMOTIONS
 FEW = 20  # clips of a class, or a tenth of the largest class
 MANY_DROPS = 0.3  # of everything
 FAR, FAR_SHARE = 8.0, 0.25  # from the median: in scaled median deviations, and in medians
-ENOUGH = 20  # clips that tell what is usual
+ENOUGH = 20  # clips from which the usual range is estimated
 NAMED = 3  # ids named in a sentence
 
 
@@ -122,7 +122,7 @@ def _of_labels(found: Survey) -> Iterator[Remark]:
 
 
 def _of_quality(found: Survey) -> Iterator[Remark]:
-    """Scores of kept clips far from what is usual: a filter that is missing, or a broken score."""
+    """Scores of kept clips far from what is usual: a missing filter, or a wrong score."""
     for name, values in found.clips.quality.items():
         finite = np.isfinite(values)
         if finite.sum() < ENOUGH:

@@ -10,10 +10,10 @@ Splits never share a speaker. What a data set publishes is kept where it holds o
 (AVSpeech's test set, Acappella's unseen singers). Everyone else is placed by a hash of the data
 set's and the speaker's name: 90 % train, 5 % validation, 5 % test, the same on every run and every
 machine, and a speaker's split does not change when more are added. A split that the data set
-publishes gets nobody by hash. Fewer than `FEW` speakers without a published split all train: of so
-few, a share of 5 % is less than one person, and a data set without a train split would be
-worthless; validation and test are then empty. That one person has several names (two accounts, two
-videos) cannot be known from them.
+publishes gets no speaker by hash. Fewer than `FEW` speakers without a published split are all in
+train, as 5 % of them is less than one person and a data set needs a train split; validation and
+test are then empty. A person with several names (two accounts, two videos) counts as several
+speakers, since names do not show it.
 """
 
 import hashlib

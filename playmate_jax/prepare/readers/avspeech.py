@@ -5,7 +5,7 @@ have no header; a row is
 
     YouTube id, start in s, end in s, x, y       the face's centre at the start, shares of 0 to 1
 
-The videos are fetched by anyone who uses it, and come cut (`ID_START_END.mp4`, as
+Users download the videos themselves, cut (`ID_START_END.mp4`, as
 AVSpeechDownloader writes them, or `ID_0000.000000-0000.000000.mp4`, as the download script of C.
 Kim does) or whole (`ID.mp4`). Of both, the cut file is taken.
 

@@ -10,10 +10,10 @@ Its traps, by the project's README, download script and issues 5, 16 and 17:
     in the first set already), or at the top; some names end in ".mp4".
   - Some durations are spelled "start_frame" and "end_frame"; they hold seconds all the same.
   - The box is in pixels, or in shares of the image (what the script takes it for): shares if no
-    number is above 1. It is of the whole video. Cut files are cropped to it already.
+    number is above 1. It refers to the whole video; files already cut are cropped to it.
   - Texts are called by the clip and one number more (`ID_N_M.txt`); those of clips that share a
     name are in the order of time.
-  - The clips that are passed around are silent, with the sound in a second download (`ID_N.wav`).
+  - The clips in circulation are silent, with the sound in a second download (`ID_N.wav`).
 
 Emotions are described in sentences, not as labels, and often change within a clip. A clip gets one
 if all of its sentences name the same; otherwise it has none, and the listing counts them. Speakers
@@ -126,7 +126,7 @@ def _start(entry) -> float:
 
 
 def _span(duration: dict) -> tuple[float, float]:
-    """Seconds, by either spelling."""
+    """Start and end in seconds, from either spelling of the fields."""
     unit = "sec" if "start_sec" in duration else "frame"
     start, end = float(duration[f"start_{unit}"]), float(duration[f"end_{unit}"])
     if not 0 <= start < end < math.inf:

@@ -5,7 +5,7 @@ Clips are `00151.mp4`, labels are lines of a name and a label, with captions aft
     03352.mp4  happiness         (single_label.txt, or single/.../set_1/train.txt and test.txt)
     09932.mp4  sadness_surprise  (multi_label.txt, or compound/.../set_1/train.txt and test.txt)
 
-The lists of the published folds name every labelled clip, so that either kind of file will do; the
+The lists of the published folds name every labelled clip, so that either kind of file suffices; the
 tables that come as .xlsx are not read. Captions may be in another encoding than UTF-8: only the
 first two words of a line are looked at.
 

@@ -1,4 +1,4 @@
-"""What a reader is, and how it reports what it could not use.
+"""The interface of readers, and how they report files that they could not use.
 
 A reader turns the names of a folder's files, and the data set's tables beside them, into sources.
 It never opens a media file. Missing files (most downloads are incomplete) are no error: they are
@@ -26,7 +26,7 @@ class Reader:
     """The reader of one data set.
 
     Attributes:
-      title: its name and what it is, one line.
+      title: the data set's name and a description, one line.
       licence: what it may be used for, one sentence.
       layout: the files expected in the folder, for the help of the command line.
       read: takes the files of the folder, and options; returns a `Listing` whose ids are the data
