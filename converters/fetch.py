@@ -31,7 +31,7 @@ def _liveportrait(folder: Path, directory: Path) -> None:
 
 
 def _animals(folder: Path, directory: Path) -> None:
-    """Without stitching and retargeting, which were trained on people: as its authors advise."""
+    """Converts without stitching and retargeting, which were trained on people, as advised."""
     convert.to_jax(folder / "liveportrait_animals", directory)
 
 

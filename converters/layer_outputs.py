@@ -27,7 +27,7 @@ Layers = Mapping[str, list[np.ndarray]]  # path of a module -> its outputs, call
 
 @dataclass(frozen=True)
 class Run:
-    """How to run one network on both sides.
+    """How to run one network in PyTorch and in Flax.
 
     Attributes:
       part: what names and leaves of the network begin with ("appearance"), or "".

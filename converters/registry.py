@@ -1,4 +1,4 @@
-"""Every family of networks that crosses between PyTorch and Flax.
+"""Every family of networks that is converted between PyTorch and Flax.
 
 A new network is one new folder, which exports one `FAMILY`, and one line here.
 """

@@ -1,4 +1,4 @@
-"""What crosses between PyTorch and JAX, in figures, as a table in Markdown.
+"""Round trips between PyTorch and JAX, measured, as a table in Markdown.
 
     python -m playmate_jax.converters.round_trips [--only NAME]
 
@@ -77,7 +77,7 @@ def _write(family: Family, config: Any, state: dict[str, np.ndarray], target: Pa
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the table; 1 where a family does not come back to the bit or a layer diverges."""
+    """Prints the table; 1 where a round trip is not exact to the bit or a layer diverges."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--only", default="", help="only families whose name contains this")
     options = parser.parse_args(arguments)

@@ -83,7 +83,7 @@ def below(folder: Path, name: str) -> list[Path]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON table.
+    """Reads a JSON object from a file.
 
     Raises:
       UserError: damaged, or not a table.
@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def state_dict_content(
     state: Mapping[str, np.ndarray], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a `.pth` holds where no original code wants it otherwise."""
+    """The default content of a `.pth`, where no original code expects another."""
     return {"state_dict": dict(state), **metadata}
 
 

@@ -93,7 +93,7 @@ def sample_indices(name: str, size: int, seed: int, count: int = 4096) -> np.nda
 
 
 def inputs(**drawn: tuple[tuple[int, ...], str]) -> Callable[[], list[np.ndarray]]:
-    """What draws a network's inputs in PyTorch's axis order: name -> (shape, kind)."""
+    """A function that draws a network's inputs in PyTorch's axis order: name -> (shape, kind)."""
     return lambda: [network_input(name, shape, SEED, kind) for name, (shape, kind) in drawn.items()]
 
 

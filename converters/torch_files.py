@@ -57,7 +57,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def _settings() -> list[Any]:
-    """What may be unpickled beside tensors, with the names under which files have it."""
+    """The types that may be unpickled beside tensors, with their names in files."""
     path = pathlib.PurePosixPath  # whatever machine wrote it: never one that touches the disk
     paths = [
         (path, f"pathlib{private}.{name}")
@@ -71,7 +71,7 @@ def _settings() -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A setting as JSON can hold it."""
+    """A setting as a value that JSON can store."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, list | tuple):

@@ -11,7 +11,7 @@ from playmate_jax.models.hopenet import ANGLES, EXPANSION, Hopenet, HopenetConfi
 
 
 def table(config: HopenetConfig) -> Table:
-    """ResNet's names; `fc_finetune` is a layer of an earlier experiment that nothing reads."""
+    """ResNet's names; `fc_finetune` is an unused layer of an earlier experiment."""
     rules = _conv_norm("", "1", "", "first")
     for i, depth in enumerate(config.depths):
         for j in range(depth):

@@ -1,4 +1,4 @@
-"""What lies beside JoyVASA's tensors: the motion template, and the original's own checkpoints.
+"""Files beside JoyVASA's tensors: the motion template, and the original's own checkpoints.
 
 A checkpoint holds `args` (an argparse.Namespace), `model` (the state dict, with the speech encoder
 that was trained along) and `iter`; the template, a pickle, holds the training set's statistics. It
@@ -67,7 +67,7 @@ def read_template(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def card_fields(names: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What a card keeps of a checkpoint, for `content`."""
+    """The fields of a checkpoint that a card keeps, for `content`."""
     if "args" not in metadata:
         return {}
     return {

@@ -35,7 +35,7 @@ _LAYER_NORMS = ("norm_motion", "norm_speech", "norm")
 
 
 def table(config: JoyvasaConfig) -> Table:
-    """The whole of DitTalkingHead, in PyTorch's order of names; then the statistics."""
+    """The whole DitTalkingHead, in PyTorch's order of names; then the statistics."""
     rules: Table = [
         Rule(f"{theirs}_feat", f"motion/params/{ours}", IDENTITY)
         for theirs, ours in (

@@ -66,7 +66,7 @@ def layers(config: JoyvasaConfig) -> Callable[..., dict[str, Any]]:
 
 
 def samples(config: Wav2Vec2Config, rows: int) -> int:
-    """The least audio that gives so many rows."""
+    """The least number of samples that gives that many rows."""
     for kernel, stride in zip(reversed(config.kernels), reversed(config.strides), strict=True):
         rows = (rows - 1) * stride + kernel
     return rows

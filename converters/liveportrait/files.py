@@ -1,4 +1,4 @@
-"""LivePortrait's files: which of the five holds what, read and written as the original lays them.
+"""LivePortrait's five files and the networks in each, read and written in the original layout.
 
 F `appearance_feature_extractor.pth`, M `motion_extractor.pth` (names begin with `detector.`),
 W `warping_module.pth`, G `spade_generator.pth`, and `stitching_retargeting_module.pth`, which holds

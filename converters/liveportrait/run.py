@@ -27,7 +27,7 @@ TINY = RendererConfig(
 
 
 def runs(config: RendererConfig) -> list[Run]:
-    """F, M, W, G, S and the retargeters, each alone on inputs of the least size."""
+    """F, M, W, G, S and the retargeters, each alone, on the smallest inputs."""
     f, m, w, g = config.appearance, config.motion, config.warping, config.spade
     side = 2**w.hourglass_blocks
     image = inputs(image=((1, 3, 64, 64), "unit"))

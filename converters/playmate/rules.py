@@ -52,7 +52,7 @@ def table(config: MotionModelConfig) -> Table:
 
 
 def sizes(found: Shapes) -> MotionModelConfig:
-    """Sizes that decide which tensors there are; heads, windows and the rest show in no shape."""
+    """Sizes that decide which tensors there are; others cannot be read from shapes."""
     layers = count(found, r"generator\.conformer\.layers\.(\d+)")
     blocks = count(found, r"emotion\.block_(\d+)")
     return MotionModelConfig(

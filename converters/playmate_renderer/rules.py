@@ -13,7 +13,7 @@ from playmate_jax.models.renderer import RendererConfig
 
 
 def sizes(_: Shapes) -> RendererConfig:
-    """The default configuration: which networks they are shows in no shape."""
+    """The default configuration: the kind of networks cannot be read from shapes."""
     return RendererConfig()
 
 

@@ -1,4 +1,4 @@
-"""What a face finder gives: faces with 468 landmarks, and the protocol that any finder follows.
+"""The interface of face landmarkers: faces with 468 landmarks, and the protocol.
 
 Coordinates are continuous pixels: x to the right, y down, (0, 0) is the outer corner of the first
 pixel, so its centre is (0.5, 0.5). Left and right are the image's.
@@ -23,7 +23,7 @@ JAW += (377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356)
 
 @dataclass(frozen=True)
 class Face:
-    """One face.
+    """One detected face with its landmarks.
 
     Attributes:
         landmarks: (468, 3) x and y in pixels, z in the same unit, away from the viewer.
@@ -69,7 +69,7 @@ class Face:
 
 @runtime_checkable
 class Landmarker(Protocol):
-    """Finds faces; put another one in by implementing these two."""
+    """Finds faces; another detector can be used if it implements these two methods."""
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
         """Every human face, the largest first."""

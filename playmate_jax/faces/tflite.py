@@ -1,4 +1,4 @@
-"""The face finder that comes with the project: BlazeFace and the 468-point mesh through OpenCV.
+"""The face landmarker of the project: BlazeFace and the 468-point mesh through OpenCV.
 
 Detection (BlazeFace short range, 128 x 128): 896 anchors, each with a score logit, a box and six
 points (the first two are the eyes). It sees faces that fill at least a tenth of an image's side;

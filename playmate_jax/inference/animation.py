@@ -1,4 +1,4 @@
-"""A moving portrait: its motion is known, its frames are drawn when they are asked for.
+"""A moving portrait, whose motion is known and whose frames are drawn on request.
 
     animation = animator.animate("portrait.jpg", "speech.wav")
     animation.write("out.mp4")             # or: for frame in animation: ...  uint8 (h, w, 3)

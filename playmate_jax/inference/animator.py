@@ -116,12 +116,12 @@ class Animator:
 
     @cached_property
     def landmarker(self) -> Landmarker:
-        """The face finder; made on first use."""
+        """The face landmarker, loaded on first use."""
         return self._make_landmarker()
 
     @property
     def domain_notice(self) -> str | None:
-        """What to expect of these weights on a photograph, where that needs saying."""
+        """A notice about photographs, for weights trained on synthetic faces; else None."""
         if self.cards["renderer"].get("domain") != "drawn":
             return None
         name = self.cards["renderer"].get("name", "these")

@@ -194,7 +194,7 @@ class FaceRenderer:
     def _batches(
         self, motion: np.ndarray, openness: Openness | None
     ) -> Iterator[tuple[np.ndarray, int, Openness | None]]:
-        """Motion and openness of a batch, and how many of its frames count."""
+        """Motion and openness of each batch, and how many of its frames are real, not padding."""
         if openness is None:
             yield from ((part, count, None) for part, count in _padded(motion, self.batch))
             return
@@ -212,14 +212,14 @@ class FaceRenderer:
 
 
 def _padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Parts of exactly `size` rows (the last row repeated) and how many of them count."""
+    """Parts of exactly `size` rows, padded with the last row, and how many of them are real."""
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
         yield np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)]), len(part)
 
 
 def _one_ahead(batches: Iterator[tuple[Array, int]]) -> Iterator[np.ndarray]:
-    """Each batch is handed on once the next one is under way."""
+    """Yields each batch once the next one is dispatched, so that the device stays busy."""
     waiting: tuple[Array, int] | None = None
     for batch in batches:
         if waiting is not None:

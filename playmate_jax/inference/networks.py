@@ -1,4 +1,4 @@
-"""What scenes and motion are made with: one set of weights, and a detector of faces."""
+"""The networks of the pipeline: one set of weights, and a face landmarker."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ def make_face(
     shown: PortraitOptions,
     seconds: dict[str, float],
 ) -> Planned:
-    """What is drawn into and how it moves; nothing is drawn yet.
+    """The scene and its motion; nothing is drawn yet.
 
     Args:
       seconds: takes the wall time of each phase.

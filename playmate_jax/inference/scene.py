@@ -24,7 +24,7 @@ from playmate_jax.motion.timing import resample
 
 @dataclass(frozen=True)
 class Scene:
-    """A portrait or source video that the networks know.
+    """A portrait or source video, encoded by the networks.
 
     Attributes:
       source_face: of the portrait, or of the first frame of a video that shows the face.
@@ -57,7 +57,7 @@ class Scene:
 
     @property
     def fps(self) -> Fraction | int:
-        """Of the frames; the mean where it varies."""
+        """The frame rate; the mean where it varies."""
         return FPS if self.video is None else self.video.fps
 
     def frames_at_25(self, count: int) -> int:
@@ -95,7 +95,7 @@ def read_scene(
     longest_s: Fraction | None,
     mover: str,
 ) -> Scene:
-    """An image, or the first `longest_s` seconds of a video (None: all), looked at by F and M.
+    """An image, or the first `longest_s` seconds of a video (None: all), encoded by F and M.
 
     Args:
       mover: what sets that length, for the user: "the speech".

@@ -51,7 +51,7 @@ def talk(
     progress: Progress,
     seconds: dict[str, float],
 ) -> Planned:
-    """What is drawn into and how it moves; nothing is drawn yet.
+    """The scene and its motion; nothing is drawn yet.
 
     Args:
       seconds: takes the wall time of each phase.

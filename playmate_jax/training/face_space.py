@@ -176,7 +176,7 @@ def pixels(images: Array) -> Float[Array, "b h w 3"]:
 
 
 def calm_motion_heads(variables: Params, mean_keypoints: Float[np.ndarray, "k 3"]) -> Params:
-    """M's output layers: little noise, and biases at the mean face looking ahead.
+    """M's output layers: little noise, and biases at the mean face in frontal pose.
 
     Without it the first steps move random keypoints, and flat bins make angles 20 times as
     sensitive as bins that are already near zero degrees.

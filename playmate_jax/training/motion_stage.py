@@ -62,7 +62,7 @@ class MotionStageConfig:
         return readout(self.loss.readout, statistics.motion, clips.expressions)
 
     def description(self) -> dict[str, Any]:
-        """This configuration for checkpoints; `workers` is set to 0, as it does not change batches."""
+        """This configuration for checkpoints; `workers` is 0, as it does not change batches."""
         return to_values(dataclasses.replace(self, workers=0))
 
 

@@ -54,7 +54,7 @@ class Clips:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """Faces under one heading, and the text beside it."""
+    """Faces under one heading, with a text about them."""
 
     title: str
     about: str
@@ -63,7 +63,7 @@ class Sheet:
 
 @dataclasses.dataclass
 class Survey:
-    """All that the page shows.
+    """All values that the page shows.
 
     Attributes:
       looked_at: records whose motion was read.
