@@ -31,7 +31,7 @@ def _liveportrait(folder: Path, directory: Path) -> None:
 
 
 def _animals(folder: Path, directory: Path) -> None:
-    """Converts without stitching and retargeting, which were trained on people, as advised."""
+    """Converts without stitching and retargeting (trained on people), as the authors advise."""
     convert.to_jax(folder / "liveportrait_animals", directory)
 
 

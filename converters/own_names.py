@@ -48,7 +48,7 @@ def _kernel_op(stem: str, rank: int) -> Op:
 
 
 def no_config(*_: Any) -> Any:
-    """Refuses tensors without a configuration: heads, windows and schedules have no shape.
+    """Refuses tensors without a configuration: shapes do not give heads, windows or schedules.
 
     Raises:
       UserError: always.

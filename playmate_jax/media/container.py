@@ -72,7 +72,7 @@ def open_container(path: str | os.PathLike, what: str) -> av.container.InputCont
         container.close()
         raise UserError(
             f"expected {what}, but '{path}' is damaged or cut short (its index lists more "
-            "data than it holds): give an intact copy"
+            "data than the file holds): give an intact copy"
         )
     return container
 
