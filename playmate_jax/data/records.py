@@ -146,7 +146,7 @@ def features_of(kind: str, speech_size: int = 768, image_size: int = 256) -> "Fe
         "units": array(
             np.float32, None, 18, doc="action units of each row (synthetic/expression.py)"
         ),
-        "emotions": array(np.float32, None, 8, doc="weights times intensity wished at each row"),
+        "emotions": array(np.float32, None, 8, doc="weights times intensity asked for at each row"),
         "phonemes": array(
             np.float32, None, 3, doc="place in the table of phonemes, start and end in seconds"
         ),

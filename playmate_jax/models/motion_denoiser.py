@@ -130,7 +130,7 @@ class MotionDenoiser(nn.Module):
 
         Args:
           motion: the window's noisy motion.
-          previous_motion: the frames before it, clean (in training a little noised, Eq. 9).
+          previous_motion: the frames before it, clean (in training with a little noise, Eq. 9).
           speech: features of both.
           identity: canonical keypoints of the source, normalised.
           step: diffusion step.

@@ -173,7 +173,7 @@ def test_a_page_stays_small(tmp_path):
         (lambda c: dataclasses.replace(c, emotion=-1), "1 of 24 clips have no emotion label"),
         (lambda c: dataclasses.replace(c, id="clip-006"), "1 id comes more than once: clip-006"),
     ],
-    ids=["still", "nan", "length", "speaker", "outlier", "label", "twin"],
+    ids=["still", "nan", "length", "speaker", "outlier", "label", "repeated"],
 )  # fmt: skip
 def test_problems_are_told_on_top(tmp_path, change, told):
     clips = varied_clips(24)

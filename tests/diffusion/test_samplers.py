@@ -149,6 +149,6 @@ def test_bounds_hold_the_sample():
         assert float(jnp.abs(sample).max()) <= 0.5  # noqa: PLR2004
 
 
-def test_x0_from_noise_undoes_noised():
+def test_x0_from_noise_undoes_add_noise():
     x0, noise, a = jnp.array([0.3]), jnp.array([-1.2]), jnp.array(0.7)
     np.testing.assert_allclose(x0_from_noise(noise, add_noise(x0, noise, a), a), x0, rtol=1e-5)

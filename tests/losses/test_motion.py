@@ -1,4 +1,4 @@
-"""Conditions while training: each dropped now and then, the past a little noised."""
+"""Conditions while training: each dropped now and then, the past with a little noise."""
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,7 @@ def test_each_condition_is_dropped_on_its_own_and_as_often_as_told():
     assert set(np.asarray(found.emotion).sum((1, 2)).tolist()) == {0.0, 24.0}
 
 
-def test_the_past_is_noised_and_speech_and_identity_are_not():
+def test_the_past_gets_noise_and_speech_and_identity_are_not():
     found = conditions(LossConfig(), batch(), BARS, jax.random.key(0))
     moved = np.abs(np.asarray(found.previous_motion) - 1)
     # Eq. 9 as printed at its last step: 1 - alpha_bar is 0.03 there, the largest of 280,000 draws 5

@@ -21,8 +21,8 @@ def _write(path: Path, tracks: list[tuple[np.ndarray, bool]], video: bool = Fals
     with av.open(str(path), "w") as out:
         streams = []
         if video:
-            pictures = out.add_stream("libx264", rate=25)
-            pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+            images = out.add_stream("libx264", rate=25)
+            images.width, images.height, images.pix_fmt = 64, 48, "yuv420p"
         for samples, default in tracks:
             layout = "mono" if len(samples) == 1 else "stereo"
             stream = out.add_stream("flac" if path.suffix == ".mkv" else "aac", HZ, layout=layout)
@@ -32,8 +32,8 @@ def _write(path: Path, tracks: list[tuple[np.ndarray, bool]], video: bool = Fals
             for t in range(25):
                 frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), t, np.uint8), "rgb24")
                 frame.pts, frame.time_base = t, Fraction(1, 25)
-                out.mux(pictures.encode(frame))
-            out.mux(pictures.encode(None))
+                out.mux(images.encode(frame))
+            out.mux(images.encode(None))
         for stream, samples, layout in streams:
             for start in range(0, samples.shape[1], 1024):
                 part = np.ascontiguousarray(samples[:, start : start + 1024])

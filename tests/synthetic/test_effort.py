@@ -43,9 +43,9 @@ def test_a_vowel_is_as_loud_as_its_effort(spoken):
     _, _, louder, efforts = spoken
     vowels = [p for p in efforts if p.name in VOWELS]
     levels = [level_db(louder, p) for p in vowels]
-    wish = [p.effort for p in vowels]
-    assert np.std(wish) > 1
-    assert np.corrcoef(levels, wish)[0, 1] > 0.9
+    asked = [p.effort for p in vowels]
+    assert np.std(asked) > 1
+    assert np.corrcoef(levels, asked)[0, 1] > 0.9
     assert all(p.effort == 0 for p in efforts if p.name == "m")
 
 

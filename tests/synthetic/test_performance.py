@@ -125,8 +125,8 @@ def test_people_blink_now_and_then(performances):
 def emotional(index, intensity, seed=0, who=None):
     rng = np.random.default_rng(seed)
     phonemes = babble(np.random.default_rng(5), 6.0)
-    wish = np.eye(8)[index]
-    return performance.perform(rng, phonemes, 150, wish, intensity, who)[1]
+    asked = np.eye(8)[index]
+    return performance.perform(rng, phonemes, 150, asked, intensity, who)[1]
 
 
 def test_every_emotion_is_recognised_in_different_people():
@@ -177,8 +177,8 @@ def test_emotion_swells_and_starts_softly():
 
 def test_lips_still_close_for_bilabials_when_surprised():
     phonemes, n = spoken("sil", 0.3, "aa", 0.2, "m", 0.12, "aa", 0.2, "sil", 0.3)
-    wish = np.eye(8)[EMOTIONS.index("surprised")]
-    units = performance.perform(np.random.default_rng(0), phonemes, n, wish)[1]
+    asked = np.eye(8)[EMOTIONS.index("surprised")]
+    units = performance.perform(np.random.default_rng(0), phonemes, n, asked)[1]
     assert units[round(0.56 * FPS), CLOSE] > 0.9
 
 

@@ -236,9 +236,9 @@ def test_a_reading_that_is_not_there_is_an_error(config, message, clips):
 
 def test_speech_noise_reaches_its_share_of_windows_and_its_level():
     speech = np.random.default_rng(0).standard_normal((400, 50, 8)).astype(np.float32)
-    noised = SpeechNoise(largest=0.5, share=0.7)(np.random.default_rng(1), speech)
-    level = (noised - speech).std((1, 2))
-    assert noised.dtype == np.float32 and noised.shape == speech.shape
+    noisy = SpeechNoise(largest=0.5, share=0.7)(np.random.default_rng(1), speech)
+    level = (noisy - speech).std((1, 2))
+    assert noisy.dtype == np.float32 and noisy.shape == speech.shape
     # 400 draws: shares scatter by 0.023, and the largest of 280 levels is near the limit
     assert (level > 1e-6).mean() == pytest.approx(0.7, abs=0.07)
     assert 0.47 < level.max() < 0.53
