@@ -33,7 +33,10 @@ class RunLog:
             kept = [x for x in self.path.read_text().splitlines() if json.loads(x)["step"] <= start]
             self.path.write_text("".join(x + "\n" for x in kept))
         # TensorBoard itself hides what lies at `purge_step` and later in the files before this one.
-        self._board = SummaryWriter(str(workdir), purge_step=start + 1)
+        # A name per start: two runs within a second would write into one file.
+        self._board = SummaryWriter(
+            str(workdir), purge_step=start + 1, filename_suffix=f".{start:09d}"
+        )
         self._clock, self._clock_step = time.monotonic(), start
 
     def record(self, step: int, values: Mapping[str, float], **more: float) -> None:

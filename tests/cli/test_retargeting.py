@@ -111,5 +111,5 @@ def test_a_driving_file_without_openings_cannot_retarget(
     retargeter, portrait_pixels, clip, tmp_path
 ):
     write_motion(tmp_path / "m.npz", MotionClip(clip.motion, 25.0))
-    with pytest.raises(UserError, match="how far eyes and lips are open"):
+    with pytest.raises(UserError, match="openness of eyes and lips"):
         retargeter.reenact(portrait_pixels, tmp_path / "m.npz", retarget="lips")

@@ -180,7 +180,7 @@ def test_a_config_that_we_write_is_transformers_own(kind):
 
 @pytest.mark.parametrize(
     ("change", "found"),
-    [({"conv_dim": [512]}, "refuses"), ({"hidden_act": "relu"}, "'relu'")],
+    [({"feat_extract_norm": "batch"}, "'batch'"), ({"hidden_act": "relu"}, "'relu'")],
 )
 def test_a_config_of_another_network_is_refused(change, found):
     with pytest.raises(UserError, match=found):
