@@ -23,7 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from playmate_jax.data.record_source import Records, has_data_set, open_records, split_names
+from playmate_jax.data.record_source import Records, open_records, split_names
 from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.data.shards import CHECKSUMS
 from playmate_jax.data.statistics import (
@@ -123,11 +123,6 @@ def _statistics(part: Part) -> SetStatistics:
         part_file.write_text(statistics_text({"train": found}), "utf-8")
         part_file.replace(folder / STATISTICS_FILE)
     return found
-
-
-def names_data_set(data: str) -> bool:
-    """Whether a text names prepared data sets, rather than folders of other things."""
-    return any(has_data_set(folder) for folder in _named(data) or {})
 
 
 def _named(data: Any) -> dict[str | os.PathLike, float | None] | None:

@@ -16,7 +16,6 @@ from playmate_jax.synthetic.compiled import inlined, jit
 from playmate_jax.synthetic.identity import Identity, Shape
 
 COLUMNS, ROWS = 112, 84  # vertices of the sheet: azimuth x elevation, denser towards the face
-CENTRE = (0.0, 0.05, 0.05)  # the sheet is star-shaped around it
 HEAD, EAR, NECK, CURTAIN, BUN = 0, 1, 2, 3, 4  # parts
 
 
