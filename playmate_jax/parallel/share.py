@@ -58,6 +58,11 @@ class Share:
         """Sums over all parts; the identity where the step sees the whole batch."""
         return tree if self.axis is None else jax.lax.psum(tree, self.axis)
 
+    def largest(self, values: Int[Array, " n"]) -> Int[Array, ""]:
+        """The largest of some integers that each device has one of, over all parts."""
+        largest = jnp.max(values)
+        return largest if self.axis is None else jax.lax.pmax(largest, self.axis)
+
     def rows(self, n: int) -> Int[Array, " n"]:
         """The numbers of this part's n rows in the global batch."""
         first = 0 if self.axis is None else jax.lax.axis_index(self.axis) * n

@@ -7,7 +7,7 @@ can be overridden by its dotted name.
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import runpy
 from collections.abc import Mapping
@@ -20,7 +20,10 @@ import jax
 from playmate_jax.configuration import with_overrides
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import add_to_card, load_weights
+from playmate_jax.parallel.distributed import is_main
+from playmate_jax.parallel.executors import Executor, executor
 from playmate_jax.training.loop import Trained, train
+from playmate_jax.training.run_log import Board, rows_of
 
 
 def load_config(path: str | Path) -> Any:
@@ -38,14 +41,45 @@ def load_config(path: str | Path) -> Any:
     return names["config"]()
 
 
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """How a run uses its devices; it changes no result.
+
+    Attributes:
+      parallel: "mesh" or "pmap".
+      fsdp: devices that share one copy of the parameters.
+      accumulate: microbatches of a step.
+    """
+
+    parallel: str = "mesh"
+    fsdp: int = 1
+    accumulate: int = 1
+
+    def executor(self) -> Executor:
+        """The executor that this describes."""
+        return executor(self.parallel, self.fsdp, self.accumulate)
+
+
 def run_config(
-    path: str | Path, workdir: str | Path, overrides: Mapping[str, Any] | None = None
+    path: str | Path,
+    workdir: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    devices: Devices = Devices(),
+    profile: tuple[int, int] | None = None,
+    boards: tuple[Board, ...] = (),
 ) -> Trained:
-    """Trains (or resumes) what the file describes; at the end exports to `workdir/weights`."""
+    """Trains (or resumes) what the file describes; at the end exports to `workdir/weights`.
+
+    Args:
+      profile, boards: as for `loop.train`.
+    """
     config = with_overrides(load_config(path), overrides or {})
     stage = config.stage()
-    done = train(stage, workdir, config.steps, seed=config.seed, loop=config.loop)
-    if stage.export is not None and not done.interrupted:
+    done = train(
+        stage, workdir, config.steps, seed=config.seed, loop=config.loop,
+        executor=devices.executor(), profile=profile, boards=boards,
+    )  # fmt: skip
+    if stage.export is not None and not done.interrupted and is_main():
         weights = Path(workdir) / "weights"
         stage.export(done.state, weights)
         metadata: dict[str, Any] = {"run": run_record(path, workdir, config.seed, overrides or {})}
@@ -75,8 +109,7 @@ def run_record(
 def wall_minutes(workdir: str | Path) -> float:
     """Minutes that the steps of a run took, over all its interruptions, without evaluations."""
     minutes, before = 0.0, 0
-    for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines():
-        row = json.loads(line)
+    for row in rows_of(Path(workdir) / "metrics.jsonl"):
         if "steps_per_s" in row:
             minutes += (row["step"] - before) / row["steps_per_s"] / 60
             before = row["step"]

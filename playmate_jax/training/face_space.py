@@ -20,10 +20,12 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float
 
 from playmate_jax.configuration import to_values
 from playmate_jax.data.synthetic_pairs import SyntheticPairBatch, SyntheticPairs
+from playmate_jax.errors import UserError
 from playmate_jax.geometry import head_pose
 from playmate_jax.hub.weights import save_weights
 from playmate_jax.losses.face_space import (
@@ -37,6 +39,7 @@ from playmate_jax.losses.face_space import (
 )
 from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.parallel.share import Share
 from playmate_jax.training.face_space_drawing import (
     FaceSpaceState,
     draw,
@@ -44,7 +47,7 @@ from playmate_jax.training.face_space_drawing import (
     quick_test,
 )
 from playmate_jax.training.loop import LoopConfig
-from playmate_jax.training.optimizer import OptimizerConfig, optimizer
+from playmate_jax.training.optimizer import OptimizerConfig, optimizer, packing
 from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
 
 RENDERER = ("appearance", "warping", "spade")
@@ -98,15 +101,21 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
         params = renderer.init(config.renderer, key)
         params = dict(params, motion=calm_motion_heads(params["motion"], mean_keypoints))
         return {
-            "motion": TrainState.create(params["motion"], tx),
-            "renderer": TrainState.create({name: params[name] for name in RENDERER}, tx),
+            "motion": _train_state(config, params["motion"], tx),
+            "renderer": _train_state(config, {name: params[name] for name in RENDERER}, tx),
         }
 
     def step(
-        state: FaceSpaceState, batch: SyntheticPairBatch, key: jax.Array
+        state: FaceSpaceState, batch: SyntheticPairBatch, key: jax.Array, share: Share
     ) -> tuple[FaceSpaceState, Metrics]:
-        side = config.renderer.image_size
-        chex.assert_shape([batch["source"], batch["driving"]], (config.batch, side, side, 3))
+        side, n = config.renderer.image_size, len(batch["source"])
+        chex.assert_shape([batch["source"], batch["driving"]], (n, side, side, 3))
+        if share.microbatches > 1:
+            raise UserError("expected no --accumulate for the face space, found one: leave it out")
+
+        def mean(tree):  # all terms are means over equally many pixels, so means may be averaged
+            return jax.tree.map(lambda x: x / share.sum(1.0), share.sum(tree))
+
         motion, drawing = state["motion"], state["renderer"]
         source, driving = pixels(batch["source"]), pixels(batch["driving"])
         more = [pixels(batch["image_more"])] if "image_more" in batch else []
@@ -119,13 +128,15 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
 
         grad = jax.value_and_grad(loss_of_motion, has_aux=True)
         (_, (found, motion_metrics)), motion_gradients = grad(motion.params)
+        motion_gradients = motion.packing.pack(mean(motion_gradients))
 
         done = drawing.count / config.steps
         first, last = config.motion_share
-        share = jnp.clip((done - first) / (last - first), 0.0, 1.0)
-        use_motion = jax.random.bernoulli(key, share, (config.batch, 1, 1))
+        shown = jnp.clip((done - first) / (last - first), 0.0, 1.0)
+        keys = share.row_keys(key, n)
+        use_motion = jax.vmap(lambda k: jax.random.bernoulli(k, shown, (1, 1)))(keys)
         true = true_keypoints(batch)
-        found = jax.tree.map(lambda x: x[: 2 * config.batch], jax.lax.stop_gradient(found))
+        found = jax.tree.map(lambda x: x[: 2 * n], jax.lax.stop_gradient(found))
         seen = motion_keypoints(found)
         kp_source, kp_driving = (
             jnp.where(use_motion, m, t) for m, t in zip(seen, true, strict=True)
@@ -137,12 +148,12 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
 
         grad = jax.value_and_grad(loss_of_renderer, has_aux=True)
         (_, metrics), gradients = grad(drawing.params)
+        gradients = drawing.packing.pack(mean(gradients))
         decay = config.optimizer.ema_decay
-        state = {
-            "motion": motion.updated(tx, motion_gradients, decay),
-            "renderer": drawing.updated(tx, gradients, decay),
-        }
-        return state, metrics | motion_metrics
+        motion, motion_norms = motion.updated(tx, motion_gradients, decay)
+        drawing, norms = drawing.updated(tx, gradients, decay)
+        norms |= {f"m_{name}": norm for name, norm in motion_norms.items()}
+        return {"motion": motion, "renderer": drawing}, mean(metrics | motion_metrics) | norms
 
     def batches(seed: int, start: int) -> Iterator[SyntheticPairBatch]:
         return pairs.batches(seed, start, config.batch, config.motion_more)
@@ -168,6 +179,12 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
         export=export,
         description=to_values(config),
     )
+
+
+def _train_state(
+    config: FaceSpaceConfig, params: Params, tx: optax.GradientTransformation
+) -> TrainState:
+    return TrainState.create(params, tx, packing(config.optimizer, params))
 
 
 def pixels(images: Array) -> Float[Array, "b h w 3"]:

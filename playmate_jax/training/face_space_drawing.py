@@ -13,7 +13,7 @@ from playmate_jax.metrics.reconstruction import psnr
 from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.synthetic.pool import open_pool
-from playmate_jax.training.stage import Params, TrainState
+from playmate_jax.training.stage import Evaluation, Params, TrainState
 
 
 class FaceSpaceState(TypedDict):
@@ -46,7 +46,7 @@ def draw(
 
 def quick_test(
     config: RendererConfig, test_pool: str, chunk: int
-) -> Callable[[FaceSpaceState], dict[str, float]]:
+) -> Evaluation[FaceSpaceState]:
     """PSNR on one pair of every test identity, all through M; a look, not the report of
     metrics/face_space.py.
 
@@ -62,10 +62,11 @@ def quick_test(
         kp_source, kp_driving = motion_keypoints(found)
         return draw(config, params, source, kp_source, kp_driving)["picture"]
 
-    def evaluate(state: FaceSpaceState) -> dict[str, float]:
+    def evaluate(state: FaceSpaceState, pause: Callable[[], None]) -> dict[str, float]:
         pool = open_pool(test_pool)
         found, copied = [], []
         for first in range(0, pool.ready() - chunk + 1, chunk):
+            pause()
             people = slice(first, first + chunk)
             source, driving = (np.asarray(pool.image[people, f], np.float32) / 255 for f in (0, 1))
             found.append(psnr(np.asarray(look(state, source, driving)), driving))

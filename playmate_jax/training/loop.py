@@ -1,52 +1,70 @@
-"""The training loop of every stage: mesh, data, restore, steps, evals, checkpoints.
+"""The training loop of every stage: data, restore, steps, evaluations, checkpoints.
 
 `train(stage, workdir, total_steps)` continues whatever `workdir` holds: a run that was stopped and
 resumed ends bit for bit where an uninterrupted one does (tests/training/test_loop.py), because the
 key and the batch of step n depend on (seed, n) alone and the state is saved whole. A changed
 configuration (more steps stretch the learning rate's schedule) is allowed, and reported. Written
 into `workdir`: checkpoints/, metrics.jsonl and the same for TensorBoard.
+
+The same code runs on one device, many, and many processes: every decision (save, evaluate, stop)
+follows from the step's number or from requests that all processes read alike.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import math
-import signal
 import sys
-import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
 from playmate_jax.configuration import differences
 from playmate_jax.errors import UserError
-from playmate_jax.parallel.mesh import data_mesh, place_batch, replicated
-from playmate_jax.training.checkpoint import Checkpoints
-from playmate_jax.training.run_log import RunLog
-from playmate_jax.training.stage import Batch, Metrics, Stage, State
+from playmate_jax.parallel.distributed import agreed
+from playmate_jax.parallel.executors import Executor, MeshExecutor
+from playmate_jax.training import failure
+from playmate_jax.training.checkpoint import About, Checkpoints
+from playmate_jax.training.goodput import Goodput
+from playmate_jax.training.profile import Profile
+from playmate_jax.training.requests import SAVE, STOP, Requests, Stopped
+from playmate_jax.training.run_log import Board, RunLog
+from playmate_jax.training.stage import Batch, Stage, State
+from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
+from playmate_jax.training.watchdog import Watchdog
+from playmate_jax.training.workdir_lock import locked
 
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
     """How often the loop reports, evaluates and saves, in steps or minutes; zero turns an interval
-    off. `keep` checkpoints stay, the newest."""
+    off.
+
+    Attributes:
+      keep, keep_every, best: checkpoints that stay: that many of the newest, those at multiples of
+        `keep_every`, and the one where this metric of an evaluation ("held_out/loss") was smallest.
+      watchdog_minutes: a run in which no step ends for so long shows where it hangs and exits.
+    """
 
     log_every: int = 50
     eval_every: int = 0
     checkpoint_minutes: float = 3.0
     checkpoint_every: int = 0
     keep: int = 2
+    keep_every: int = 0
+    best: str = ""
+    watchdog_minutes: float = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained(Generic[State]):
-    """Where a run ended: its state after `step` steps, and whether a signal ended it early."""
+    """Where a run ended: its state (on one device) after `step` steps, and whether a signal ended
+    it early."""
 
     state: State
     step: int
@@ -71,149 +89,217 @@ def train(
     *,
     seed: int = 0,
     loop: LoopConfig = LoopConfig(),
-    mesh: Mesh | None = None,
+    executor: Executor | None = None,
     quiet: bool = False,
+    profile: tuple[int, int] | None = None,
+    peak_flops: float = 0.0,
+    boards: tuple[Board, ...] = (),
 ) -> Trained[State]:
     """Runs `stage` up to `total_steps` in `workdir`, resuming what is there.
 
-    SIGTERM and SIGINT save a checkpoint after the running step and return with `interrupted=True`.
+    SIGTERM and SIGINT, to any process, save a checkpoint after the running step and return with
+    `interrupted=True`; an evaluation is given up.
+
+    Args:
+      profile: first and last step that JAX's profiler records, into `workdir`.
+      peak_flops: FLOP/s of all devices together, for the utilisation that is logged.
+      boards: further places for scalars.
 
     Raises:
-        FloatingPointError: a metric was not finite; names the range of steps. Nothing is saved
-        from that range.
-        UserError: the checkpoint was made with another seed.
+      FloatingPointError: a metric was not finite; names the step. Nothing of it is saved, but what
+        is needed to run it again (training/failure.py).
+      UserError: the checkpoint was made with another seed or model; another run uses `workdir`.
     """
-    workdir = Path(workdir)
+    workdir = Path(workdir).absolute()
     workdir.mkdir(parents=True, exist_ok=True)
+    executor = executor or MeshExecutor()
+    with contextlib.ExitStack() as stack:
+        agreed(lambda: stack.enter_context(locked(workdir)))
+        checkpoints = Checkpoints(workdir, loop.keep, loop.keep_every, loop.best)
+        stack.callback(checkpoints.close)
 
-    # ------------------------------------------------------------------ mesh, state
-    mesh = mesh or data_mesh()
-    everywhere = replicated(mesh)
-    key = jax.random.key(seed)
-    init = jax.jit(stage.init, out_shardings=everywhere)
+        # -------------------------------------------------------------- state
+        init_key, step_key = keys(seed)
+        start, state, about = _restored(checkpoints, stage, executor, seed)
+        goodput = Goodput(about.get("seconds"))
+        log = RunLog(
+            workdir, stage.name, start, total_steps,
+            goodput=goodput, frames=stage.frames, quiet=quiet, boards=boards,
+        )  # fmt: skip
+        stack.enter_context(log)
+        if start:
+            _say_changes(log, about, stage, total_steps)
+        else:
+            with goodput.spent("compile"):
+                state = executor.initial(stage.init, init_key)
+        never = executor.initial(lambda key: {"failed_at": jnp.int32(NEVER)}, init_key)
+        carry = Carry(state, never["failed_at"])
+        del state
 
-    def update(state: State, batch: Batch, step: jax.Array) -> tuple[State, Metrics]:
-        return stage.step(state, batch, jax.random.fold_in(key, step))
-
-    update = jax.jit(update, donate_argnums=0, out_shardings=(everywhere, everywhere))
-
-    # ------------------------------------------------------------------ restore
-    checkpoints = Checkpoints(workdir, loop.keep)
-    start = checkpoints.latest() or 0
-    about: Mapping[str, Any] = {}
-    if start:
-        like = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
-            jax.eval_shape(stage.init, key),
-        )
-        state, about = checkpoints.restore(start, like)
-        if about["seed"] != seed:
-            raise UserError(
-                f"expected seed {about['seed']} as in {workdir}, found {seed}: "
-                "use it, or a new workdir"
-            )
-        changed = differences(about["config"], json.loads(json.dumps(dict(stage.description))))
-        if changed and not quiet:
-            print(
-                f"{stage.name} {start}/{total_steps}  goes on with another configuration, so not "
-                f"as an uninterrupted run would: {'; '.join(changed)}",
-                file=sys.stderr,
-            )
-    else:
-        state = init(key)
-
-    # ------------------------------------------------------------------ data
-    batches = stage.batches(seed, start)
-    if about.get("data") is not None:
-        if not isinstance(batches, Positioned):
-            raise UserError(
-                f"expected the data that {workdir} began with, found data without a position: "
-                "use the same, or a new workdir"
-            )
-        batches.set_state(about["data"])
-
-    def save(step: int) -> None:
-        position = batches.get_state() if isinstance(batches, Positioned) else None
-        checkpoints.save(
-            step,
-            state,
-            dict(
-                stage=stage.name,
-                step=step,
-                total_steps=total_steps,
-                seed=seed,
-                data=position,
-                config=dict(stage.description),
-            ),
-        )
-
-    # ------------------------------------------------------------------ loop
-    log = RunLog(workdir, stage.name, start, total_steps, quiet)
-    pending: list[Metrics] = []
-    step, last_logged, saved_at, interrupted = start, start, time.monotonic(), False
-    with log, _StopSignals() as stop:
-        while step < total_steps:
-            state, metrics = update(state, place_batch(mesh, next(batches)), np.int32(step))
-            pending.append(metrics)
-            step += 1
-            interrupted = bool(stop) and step < total_steps
-            due_save = (
-                interrupted
-                or step == total_steps
-                or (loop.checkpoint_every and step % loop.checkpoint_every == 0)
-                or (
-                    loop.checkpoint_minutes
-                    and time.monotonic() - saved_at > 60 * loop.checkpoint_minutes
+        # -------------------------------------------------------------- data
+        batches = stage.batches(seed, start)
+        if hasattr(batches, "close"):
+            stack.callback(batches.close)
+        if about.get("data") is not None:
+            if not isinstance(batches, Positioned):
+                raise UserError(
+                    f"expected the data that {workdir} began with, found data without a position: "
+                    "use the same, or a new workdir"
                 )
-            )
-            due_eval = bool(stage.evals) and (
-                step == total_steps or (loop.eval_every and step % loop.eval_every == 0)
-            )
-            if due_save or due_eval or step - last_logged >= loop.log_every:
-                log.steps(step, _mean(pending, last_logged, step))
-                pending, last_logged = [], step
-            if due_save:
+            batches.set_state(about["data"])
+
+        # -------------------------------------------------------------- what a step may lead to
+        run = {"stage": stage.name, "seed": seed, "config": dict(stage.description)}
+        watchdog = stack.enter_context(Watchdog(loop.watchdog_minutes))
+        requests = stack.enter_context(Requests(loop.checkpoint_minutes))
+        profiler = stack.enter_context(Profile(workdir, profile, start))
+        flops_rate = stage.flops / peak_flops if peak_flops else 0.0
+        evaluated = about.get("evaluated", start)
+        metrics_of_evaluation: dict[str, float] = {}
+
+        def save(step: int) -> None:
+            with goodput.spent("save"):
+                about = dict(
+                    run, step=step, total_steps=total_steps, data=position,
+                    evaluated=evaluated, seconds=goodput.seconds(),
+                )  # fmt: skip
+                state = executor.saved(carry.state)
+                checkpoints.save(step, state, about, metrics_of_evaluation)
+                requests.saved()
+
+        def report(step: int, pending: list[Outputs]) -> None:
+            rows = jax.device_get(pending)
+            if (failed := int(rows[-1].failed_at)) != NEVER:
+                with contextlib.closing(stage.batches(seed, failed)) as again:
+                    batch = next(again)
+                folder = failure.keep(
+                    workdir, executor, carry.state, batch, dict(run, step=failed)
+                )
+                bad = rows[failed - step + len(rows)].metrics
+                names = ", ".join(k for k, v in bad.items() if not np.isfinite(v))
+                raise FloatingPointError(
+                    f"{names} not finite in step {failed + 1}; nothing of it was saved. The state "
+                    f"before it and its batch are in {folder}: --replay runs it again"
+                )
+            means = {k: float(np.mean([row.metrics[k] for row in rows])) for k in rows[0].metrics}
+            if stage.learning_rate is not None:
+                means["learning_rate"] = float(stage.learning_rate(step - 1))
+            log.steps(step, means, flops_rate)
+
+        def evaluate(step: int) -> None:
+            nonlocal evaluated
+            metrics_of_evaluation.clear()
+            with goodput.spent("evaluation"):
+                local = executor.local(carry.state)
+                for name, evaluation in stage.evals.items():
+                    watchdog.alive()
+                    found = {f"{name}/{k}": float(v) for k, v in
+                             evaluation(local, requests.pause).items()}  # fmt: skip
+                    log.record(step, found)
+                    metrics_of_evaluation.update(found)
+            evaluated = step
+
+        def due(step: int, every: int) -> bool:
+            return step == total_steps or bool(every) and step % every == 0
+
+        # -------------------------------------------------------------- steps
+        step, interrupted = start, False
+        if stage.evals and evaluated < start and due(start, loop.eval_every):
+            with contextlib.suppress(Stopped):  # the next step stops
+                evaluate(start)
+        pending: list[Outputs] = []
+        answer: Any = None
+        update: Any = None
+        position = _position(batches)
+        batch = executor.place(next(batches)) if step < total_steps else None
+        while step < total_steps:
+            mine = requests.mine()
+            inputs = (batch, executor.place(_one_a_device(mine)), np.int32(step))
+            if update is None:
+                with goodput.spent("compile"):
+                    update = executor.compiled(update_of(stage, step_key), carry, *inputs)
+            profiler.before(step)
+            carry, outputs = update(carry, *inputs)
+            pending.append(outputs)
+            step += 1
+            position = _position(batches)
+            if step < total_steps:  # while the devices work
+                with _waiting(goodput, outputs):
+                    batch = executor.place(next(batches))
+            if len(pending) > 1:
+                jax.block_until_ready(pending[-2])  # two steps under way at most
+            profiler.after(step, outputs)
+            watchdog.alive()
+
+            todo = requests.agreed(mine, answer)
+            answer = outputs.request
+            interrupted = todo == STOP and step < total_steps
+            due_eval = bool(stage.evals) and not interrupted and due(step, loop.eval_every)
+            due_save = todo in (SAVE, STOP) or due(step, loop.checkpoint_every)
+            if due_save or due_eval or len(pending) >= loop.log_every:
+                report(step, pending)
+                pending = []
+            metrics_of_evaluation.clear()
+            if due_eval:
+                try:
+                    evaluate(step)
+                except Stopped:
+                    interrupted, due_save = True, True
+            if due_save or (due_eval and loop.best):
                 save(step)
-                saved_at = time.monotonic()
-            if due_eval and not interrupted:
-                for name, evaluate in stage.evals.items():
-                    log.record(step, {f"{name}/{k}": v for k, v in evaluate(state).items()})
-                log.forget_clock(step)
             if interrupted:
                 break
-    if hasattr(batches, "close"):
-        batches.close()
-    checkpoints.close()
-    return Trained(state, step, interrupted)
+        log.say(goodput.line())
+        return Trained(executor.local(carry.state), step, interrupted)
 
 
-def _mean(pending: list[Metrics], first: int, last: int) -> dict[str, float]:
-    """Means over the steps since the last look; a metric that is not finite stops the run."""
-    rows = jax.device_get(pending)
-    means = {k: float(np.mean([row[k] for row in rows])) for k in rows[0]}
-    bad = [k for k, v in means.items() if not math.isfinite(v)]
-    if bad:
-        raise FloatingPointError(f"{', '.join(bad)} not finite in steps {first + 1}..{last}")
-    return means
+def _restored(
+    checkpoints: Checkpoints, stage: Stage[State, Batch], executor: Executor, seed: int
+) -> tuple[int, Any, About]:
+    """Step, state and record of the newest checkpoint; (0, None, {}) where there is none."""
+
+    def accept(about: About) -> None:
+        if about["seed"] != seed:
+            raise UserError(
+                f"expected seed {about['seed']} as in {checkpoints.workdir}, found {seed}: "
+                "use it, or a new workdir"
+            )
+
+    shapes = jax.eval_shape(stage.init, keys(seed)[0])
+    like = jax.tree.map(
+        lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+        shapes,
+        executor.shardings(shapes),
+    )
+    found = checkpoints.newest(like, accept)
+    if found is None:
+        return 0, None, {}
+    step, state, about = found
+    return step, executor.restored(state), about
 
 
-class _StopSignals:
-    """Truthy after SIGTERM or SIGINT; restores the old handlers. Inert outside the main thread."""
+def _say_changes(log: RunLog, about: About, stage: Stage[State, Batch], total_steps: int) -> None:
+    now = json.loads(json.dumps(dict(stage.description)))
+    if changed := differences(about["config"], now):
+        log.say(
+            f"{about['step']}/{total_steps}  goes on with another configuration, so not "
+            f"as an uninterrupted run would: {'; '.join(changed)}"
+        )
 
-    def __enter__(self) -> _StopSignals:
-        self._seen = False
-        self._old: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._old[number] = signal.signal(number, self._note)
-        return self
 
-    def _note(self, number: int, frame: Any) -> None:
-        self._seen = True
+def _position(batches: Any) -> dict[str, Any] | None:
+    return batches.get_state() if isinstance(batches, Positioned) else None
 
-    def __bool__(self) -> bool:
-        return self._seen
 
-    def __exit__(self, *error: Any) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
+def _one_a_device(request: int) -> np.ndarray:
+    return np.full(jax.local_device_count(), request, np.int32)
+
+
+@contextlib.contextmanager
+def _waiting(goodput: Goodput, outputs: Outputs) -> Iterator[None]:
+    """Counts the time for a batch as waiting where the devices had nothing left to do at its
+    end."""
+    before = goodput.seconds()["all"]
+    yield
+    if outputs.failed_at.is_ready():
+        goodput.add("data", goodput.seconds()["all"] - before)

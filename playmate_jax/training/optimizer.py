@@ -12,6 +12,9 @@ import re
 import jax
 import optax
 
+from playmate_jax.parallel.mesh import path_name
+from playmate_jax.training.packing import Packing
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
@@ -47,11 +50,6 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
         ],
         [warmup, plateau_end],
     )
-
-
-def path_name(path: tuple) -> str:
-    """A parameter's path as one name: `block_3/attention/query/kernel`."""
-    return "/".join(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in path)
 
 
 def matching(params: optax.Params, pattern: str) -> optax.Params:
@@ -95,3 +93,10 @@ def optimizer(config: OptimizerConfig, total_steps: int) -> optax.GradientTransf
         parts.append(scaled_by_name(config.rates))
     parts.append(optax.scale_by_learning_rate(schedule(config, total_steps)))
     return optax.chain(*parts)
+
+
+def packing(config: OptimizerConfig, params: optax.Params) -> Packing:
+    """How the parameters are packed for this optimiser: what it treats by name stays apart."""
+    decayed = [config.decay_pattern] if config.weight_decay else []
+    rated = [pattern for pattern, _ in config.rates]
+    return Packing.of(params, (r"(^|/)kernel$", *decayed, *rated))

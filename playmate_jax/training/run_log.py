@@ -1,19 +1,35 @@
 """What a run reports: metrics.jsonl, TensorBoard's scalars, and a line of progress.
 
 Both files lie in the run's folder. A row of metrics.jsonl is {"step", one number a metric} and,
-for training steps, "steps_per_s", "eta_min" and "unix_s".
+for training steps, the speed ("steps_per_s", "frames_per_s", "eta_min"), "unix_s", and the run's
+"seconds" by part (training/goodput.py). Process 0 writes them; on others `RunLog` does nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import jax
 from tensorboardX import SummaryWriter
+
+from playmate_jax.training.goodput import Goodput
+
+
+class Board(Protocol):
+    """Where scalars are shown: TensorBoard's writer, or one with its interface."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """A number of a step."""
+
+    def close(self) -> None:
+        """Writes what is left."""
 
 
 class RunLog:
@@ -23,55 +39,105 @@ class RunLog:
       start: the step that the run resumes from; reports of later steps are deleted, as these are
         run again.
       total: the step at which it ends.
+      goodput: the clock of the run.
+      frames: video frames in a batch; 0: unknown.
       quiet: no line of progress.
+      boards: further places for scalars.
     """
 
-    def __init__(self, workdir: Path, name: str, start: int, total: int, quiet: bool):
-        self.name, self.total, self.quiet = name, total, quiet
+    def __init__(
+        self,
+        workdir: Path,
+        name: str,
+        start: int,
+        total: int,
+        *,
+        goodput: Goodput,
+        frames: int = 0,
+        quiet: bool = False,
+        boards: tuple[Board, ...] = (),
+    ):
+        self.name, self.total, self.goodput, self.frames = name, total, goodput, frames
         self.path = workdir / "metrics.jsonl"
-        if self.path.exists():
-            kept = [x for x in self.path.read_text().splitlines() if json.loads(x)["step"] <= start]
-            self.path.write_text("".join(x + "\n" for x in kept))
-        # TensorBoard itself hides what lies at `purge_step` and later in the files before this one.
-        # A name per start: two runs within a second would write into one file.
-        self._board = SummaryWriter(
-            str(workdir), purge_step=start + 1, filename_suffix=f".{start:09d}"
-        )
-        self._clock, self._clock_step = time.monotonic(), start
+        self.active = jax.process_index() == 0
+        self.quiet = quiet or not self.active
+        self._boards: list[Board] = []
+        if self.active:
+            self._keep_until(start)
+            # TensorBoard itself hides what lies at `purge_step` and later in the files before this
+            # one. A name per start: two runs within a second would write into one file.
+            suffix = f".{start:09d}"
+            board = SummaryWriter(str(workdir), purge_step=start + 1, filename_suffix=suffix)
+            self._boards = [board, *boards]
+        self._clock_step, self._clock = start, goodput.seconds()["steps"]
 
-    def record(self, step: int, values: Mapping[str, float], **more: float) -> None:
+    def _keep_until(self, start: int) -> None:
+        """Deletes rows of later steps, whose time is lost, and a row that was half written."""
+        if not self.path.exists():
+            return
+        rows = rows_of(self.path)
+        kept = [row for row in rows if row["step"] <= start]
+        if undone := [row["seconds"]["all"] for row in rows[len(kept) :] if "seconds" in row]:
+            self.goodput.lose(undone[-1] - self.goodput.before)
+        new = self.path.with_suffix(".new")
+        new.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        os.replace(new, self.path)
+
+    def record(self, step: int, values: Mapping[str, float], **more: Any) -> None:
         """Metrics at a step; `more` goes into metrics.jsonl alone."""
+        if not self.active:
+            return
         row = dict(step=step, **{k: float(v) for k, v in values.items()}, **more)
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         for name, value in values.items():
-            self._board.add_scalar(name, float(value), step)
+            for board in self._boards:
+                board.add_scalar(name, float(value), step)
         if not self.quiet:
             text = "  ".join(f"{k} {float(v):.4g}" for k, v in values.items())
             print(f"{self.name} {step}/{self.total}  {text}", file=sys.stderr, flush=True)
 
-    def steps(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Mean metrics of the training steps since the last report, and how fast they went."""
-        seconds = max(time.monotonic() - self._clock, 1e-9)
-        rate = (step - self._clock_step) / seconds
-        minutes = (self.total - step) / rate / 60
-        self.record(
-            step,
-            metrics,
-            steps_per_s=round(rate, 4),
-            eta_min=round(minutes, 2),
-            unix_s=round(time.time(), 1),
-        )
-        if not self.quiet:
-            print(f"  {rate:.2f} steps/s, {minutes:.1f} min left", file=sys.stderr, flush=True)
-        self.forget_clock(step)
+    def steps(self, step: int, metrics: Mapping[str, float], flops_rate: float = 0.0) -> None:
+        """Mean metrics of the training steps since the last report, and how fast they went.
 
-    def forget_clock(self, step: int) -> None:
-        """Restarts the clock, so that evaluations and saves do not count as slow steps."""
-        self._clock, self._clock_step = time.monotonic(), step
+        Args:
+          flops_rate: FLOPs of a step over the FLOP/s that all devices could do at most; 0: unknown.
+        """
+        seconds = self.goodput.seconds()
+        rate = (step - self._clock_step) / max(seconds["steps"] - self._clock, 1e-9)
+        self._clock_step, self._clock = step, seconds["steps"]
+        minutes = (self.total - step) / rate / 60
+        speed = {"steps_per_s": round(rate, 4), "eta_min": round(minutes, 2)}
+        speed |= {"frames_per_s": round(rate * self.frames, 1)} if self.frames else {}
+        speed |= {"mfu": round(rate * flops_rate, 4)} if flops_rate else {}
+        self.record(step, metrics, **speed, unix_s=round(time.time(), 1), seconds=seconds)
+        if not self.quiet:
+            mfu = f", MFU {100 * rate * flops_rate:.1f} %" if flops_rate else ""
+            print(
+                f"  {rate:.2f} steps/s{mfu}, {minutes:.1f} min left; {self.goodput.line()}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        if not self.quiet:
+            print(f"{self.name}  {text}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> RunLog:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._board.close()
+        for board in self._boards:
+            board.close()
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics.jsonl; a line that a kill tore is left out."""
+    rows = []
+    for line in path.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and "step" in row:
+                rows.append(row)
+    return rows

@@ -14,25 +14,34 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from playmate_jax.errors import UserError
+from playmate_jax.parallel.share import Mean
 from playmate_jax.training import LoopConfig, Stage, TrainState, train
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer, schedule
 
 LOOP = LoopConfig(log_every=4, checkpoint_minutes=0, checkpoint_every=4)
 
 
-def toy(total_steps=12, poison_at=None, on_batch=lambda n: None):
+def toy(total_steps=12, poison_at=None, on_batch=lambda n: None, evaluation=None, poison_key=None):
+    """Linear regression of 8 rows with noise; `poison_at`: the batch that holds a NaN;
+    `poison_key`: the step whose gradient alone is NaN."""
     tx = optimizer(OptimizerConfig(learning_rate=0.05), total_steps)
 
     def init(key):
-        return TrainState.create({"kernel": jax.random.normal(key, (3, 2))}, tx)
+        return TrainState.create({"a": {"kernel": jax.random.normal(key, (3, 2))}, "bias": jnp.zeros(2)}, tx)
 
-    def step(state, batch, key):
-        def loss(params):
-            noise = 0.1 * jax.random.normal(key, batch["y"].shape)
-            return jnp.mean((batch["x"] @ params["kernel"] - batch["y"] + noise) ** 2)
+    def step(state, batch, key, share):
+        def loss(packed, batch, keys):
+            params = state.packing.unpack(packed)
+            noise = 0.1 * jax.vmap(lambda k: jax.random.normal(k, (2,)))(keys)
+            error = batch["x"] @ params["a"]["kernel"] + params["bias"] - batch["y"] + noise
+            if poison_key is not None:  # finite, with an infinite derivative at 0
+                at = jnp.where(state.count == poison_key, 0.0, 1.0)
+                error = error + jnp.sqrt(at * jnp.square(params["bias"])) * (1 - at)
+            return {"error": Mean(jnp.sum(error**2), error.size)}
 
-        value, gradients = jax.value_and_grad(loss)(state.params)
-        return state.updated(tx, gradients, 0.9), {"loss": value}
+        gradients, metrics = share.gradients(loss, {"error": 1.0}, state.packed, batch, key)
+        state, norms = state.updated(tx, gradients, 0.9)
+        return state, {**metrics, **norms}
 
     def batches(seed, start):
         n = start
@@ -45,18 +54,31 @@ def toy(total_steps=12, poison_at=None, on_batch=lambda n: None):
             yield {"x": x, "y": x[:, :2] - x[:, 1:]}
             n += 1
 
-    return Stage("toy", init, step, batches, {"test": lambda s: {"count": int(s.count)}})
+    count = evaluation or (lambda state, pause: {"count": int(state.count)})
+    return Stage("toy", init, step, batches, {"test": count})
+
+
+def own_rows(stage):
+    """The stage with this process's rows of each batch."""
+
+    def batches(seed, start):
+        for batch in stage.batches(seed, start):
+            n = len(batch["x"]) // jax.process_count()
+            rows = slice(jax.process_index() * n, (jax.process_index() + 1) * n)
+            yield {name: value[rows] for name, value in batch.items()}
+
+    return dataclasses.replace(stage, batches=batches)
 
 
 def test_resume_equals_uninterrupted_run_bit_for_bit(tmp_path):
     whole = train(toy(), tmp_path / "a", 12, loop=LOOP, quiet=True)
 
-    def stop_at_seventh(n):
-        if n == 6:
+    def stop_in_sixth(n):
+        if n == 6:  # the batch of step 7 is fetched while step 6 runs
             os.kill(os.getpid(), signal.SIGTERM)
 
-    half = train(toy(on_batch=stop_at_seventh), tmp_path / "b", 12, loop=LOOP, quiet=True)
-    assert half.interrupted and half.step == 7
+    half = train(toy(on_batch=stop_in_sixth), tmp_path / "b", 12, loop=LOOP, quiet=True)
+    assert half.interrupted and half.step == 6
     rest = train(toy(), tmp_path / "b", 12, loop=LOOP, quiet=True)
     assert rest.step == 12 and not rest.interrupted
     chex.assert_trees_all_equal(whole.state, rest.state)
@@ -72,7 +94,7 @@ def test_each_step_is_logged_once_after_a_resume(tmp_path):
 
 
 def test_nan_names_the_steps_and_is_never_saved(tmp_path):
-    with pytest.raises(FloatingPointError, match=r"loss not finite in steps 5\.\.8"):
+    with pytest.raises(FloatingPointError, match="loss.* not finite in step 6; nothing"):
         train(toy(poison_at=5), tmp_path, 12, loop=LOOP, quiet=True)
     resumed = train(toy(), tmp_path, 12, loop=LOOP, quiet=True)
     chex.assert_tree_all_finite(resumed.state)
@@ -109,7 +131,8 @@ def test_tensorboard_shows_what_metrics_jsonl_says_after_a_resume_too(tmp_path):
     for name, values in scalars(tmp_path).items():
         wanted = {row["step"]: row[name] for row in rows if name in row}
         assert values == pytest.approx(wanted, rel=1e-6)  # events hold float32
-    assert {"loss", "test/count"} == scalars(tmp_path).keys()
+    norms = {"gradient_norm", "update_norm", "parameter_norm"}
+    assert {"loss", "error", "test/count", *norms} == scalars(tmp_path).keys()
 
 
 def test_another_seed_is_refused(tmp_path):
@@ -139,8 +162,8 @@ def test_training_reduces_the_loss_and_ema_follows(tmp_path):
     assert losses[-1] < 0.1 * losses[0]
     # noise 0.1 over the last ~10 batches of 8 rows leaves 0.1 / sqrt(80) = 0.011 (one sigma)
     truth = np.array([[1, 0], [-1, 1], [0, -1]])
-    np.testing.assert_allclose(done.state.ema["kernel"], truth, atol=3 * 0.011)
-    assert not np.array_equal(done.state.ema["kernel"], done.state.params["kernel"])
+    np.testing.assert_allclose(done.state.ema["a"]["kernel"], truth, atol=3 * 0.011)
+    assert not np.array_equal(done.state.ema["bias"], done.state.params["bias"])
 
 
 def test_schedule_warms_up_holds_and_ends_at_zero():
