@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from playmate_jax.configuration import to_values
+from playmate_jax.data.batches import Loading
 from playmate_jax.data.synthetic_pairs import SyntheticPairBatch, SyntheticPairs
 from playmate_jax.geometry import head_pose
 from playmate_jax.hub.weights import save_weights
@@ -37,6 +38,7 @@ from playmate_jax.losses.face_space import (
 )
 from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.parallel.share import Share
 from playmate_jax.training.face_space_drawing import (
     FaceSpaceState,
     draw,
@@ -103,7 +105,7 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
         }
 
     def step(
-        state: FaceSpaceState, batch: SyntheticPairBatch, key: jax.Array
+        state: FaceSpaceState, batch: SyntheticPairBatch, key: jax.Array, share: Share
     ) -> tuple[FaceSpaceState, Metrics]:
         side = config.renderer.image_size
         chex.assert_shape([batch["source"], batch["driving"]], (config.batch, side, side, 3))
@@ -122,8 +124,8 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
 
         done = drawing.count / config.steps
         first, last = config.motion_share
-        share = jnp.clip((done - first) / (last - first), 0.0, 1.0)
-        use_motion = jax.random.bernoulli(key, share, (config.batch, 1, 1))
+        often = jnp.clip((done - first) / (last - first), 0.0, 1.0)
+        use_motion = jax.random.bernoulli(key, often, (config.batch, 1, 1))
         true = true_keypoints(batch)
         found = jax.tree.map(lambda x: x[: 2 * config.batch], jax.lax.stop_gradient(found))
         seen = motion_keypoints(found)
@@ -138,14 +140,14 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
         grad = jax.value_and_grad(loss_of_renderer, has_aux=True)
         (_, metrics), gradients = grad(drawing.params)
         decay = config.optimizer.ema_decay
-        state = {
-            "motion": motion.updated(tx, motion_gradients, decay),
-            "renderer": drawing.updated(tx, gradients, decay),
-        }
-        return state, metrics | motion_metrics
+        motion, norms_of_motion = motion.updated(tx, motion_gradients, decay)
+        drawing, norms = drawing.updated(tx, gradients, decay)
+        norms |= {f"motion_{name}": norm for name, norm in norms_of_motion.items()}
+        return {"motion": motion, "renderer": drawing}, metrics | motion_metrics | norms
 
     def batches(seed: int, start: int) -> Iterator[SyntheticPairBatch]:
-        return pairs.batches(seed, start, config.batch, config.motion_more)
+        at = Loading(0, jax.process_index(), jax.process_count())
+        return pairs.batches(seed, start, config.batch, config.motion_more, at)
 
     def export(state: FaceSpaceState, directory: Path) -> None:
         card = {

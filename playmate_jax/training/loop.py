@@ -27,6 +27,7 @@ from jax.sharding import Mesh
 from playmate_jax.configuration import differences
 from playmate_jax.errors import UserError
 from playmate_jax.parallel.mesh import data_mesh, place_batch, replicated
+from playmate_jax.parallel.share import ALONE
 from playmate_jax.training.checkpoint import Checkpoints
 from playmate_jax.training.run_log import RunLog
 from playmate_jax.training.stage import Batch, Metrics, Stage, State
@@ -93,7 +94,7 @@ def train(
     init = jax.jit(stage.init, out_shardings=everywhere)
 
     def update(state: State, batch: Batch, step: jax.Array) -> tuple[State, Metrics]:
-        return stage.step(state, batch, jax.random.fold_in(key, step))
+        return stage.step(state, batch, jax.random.fold_in(key, step), ALONE)
 
     update = jax.jit(update, donate_argnums=0, out_shardings=(everywhere, everywhere))
 

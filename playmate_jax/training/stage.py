@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from playmate_jax.parallel.share import Share
+
 # Arrays by name: {"block_1": {"query": {"kernel": (256, 256)}}}. A name that stands for itself is
 # for mypy alone: while the tests run, it cannot be resolved in other modules.
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Stage(Generic[State, Batch]):
 
     name: str
     init: Callable[[jax.Array], State]
-    step: Callable[[State, Batch, jax.Array], tuple[State, Metrics]]
+    step: Callable[[State, Batch, jax.Array, Share], tuple[State, Metrics]]
     batches: Callable[[int, int], Iterator[Batch]]
     evals: Mapping[str, Callable[[State], Mapping[str, float]]] = dataclasses.field(
         default_factory=dict
@@ -79,11 +81,16 @@ class TrainState:
 
     def updated(
         self, tx: optax.GradientTransformation, gradients: Params, ema_decay: float
-    ) -> TrainState:
-        """One optimiser step, then the EMA. Its decay is min(`ema_decay`, (1 + n) / (10 + n)) at
-        step n, so that the first random weights are soon forgotten."""
+    ) -> tuple[TrainState, Metrics]:
+        """One optimiser step, then the EMA; and norms. The EMA's decay is min(`ema_decay`,
+        (1 + n) / (10 + n)) at step n, so that the first random weights are soon forgotten."""
         updates, opt_state = tx.update(gradients, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
         decay = jnp.minimum(ema_decay, (1.0 + self.count) / (10.0 + self.count))
         ema = jax.tree.map(lambda m, p: decay * m + (1.0 - decay) * p, self.ema, params)
-        return TrainState(params=params, ema=ema, opt_state=opt_state, count=self.count + 1)
+        norms = {
+            "gradient_norm": optax.global_norm(gradients),
+            "update_norm": optax.global_norm(updates),
+            "parameter_norm": optax.global_norm(params),
+        }
+        return TrainState(params, ema, opt_state, self.count + 1), norms

@@ -26,13 +26,13 @@ def toy(total_steps=12, poison_at=None, on_batch=lambda n: None):
     def init(key):
         return TrainState.create({"kernel": jax.random.normal(key, (3, 2))}, tx)
 
-    def step(state, batch, key):
+    def step(state, batch, key, share):
         def loss(params):
             noise = 0.1 * jax.random.normal(key, batch["y"].shape)
             return jnp.mean((batch["x"] @ params["kernel"] - batch["y"] + noise) ** 2)
 
         value, gradients = jax.value_and_grad(loss)(state.params)
-        return state.updated(tx, gradients, 0.9), {"loss": value}
+        return state.updated(tx, gradients, 0.9)[0], {"loss": value}
 
     def batches(seed, start):
         n = start
