@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jaxtyping import PRNGKeyArray
 
 from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
@@ -16,9 +17,10 @@ from playmate_jax.hub.weights import load_weights
 from playmate_jax.losses.motion import motion_loss
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.motion.normalization import Statistics
+from playmate_jax.parallel.share import Share, Terms
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
 from playmate_jax.training.optimizer import optimizer
-from playmate_jax.training.stage import Metrics, Stage, TrainState
+from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,12 +66,16 @@ def stage1(
         params = start["generator"] if start else init_generator(generator, key)
         return TrainState.create(params, tx)
 
-    def step(state: TrainState, batch: MotionBatch, key: jax.Array) -> tuple[TrainState, Metrics]:
-        def loss(params):
-            return motion_loss(config.loss, model, {"generator": params}, batch, key, readout)
+    def loss(params: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
+        return motion_loss(config.loss, model, {"generator": params}, batch, keys, readout)
 
-        gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
-        return state.updated(tx, gradients, config.optimizer.ema_decay), metrics
+    def step(
+        state: TrainState, batch: MotionBatch, key: PRNGKeyArray, share: Share
+    ) -> tuple[TrainState, Metrics]:
+        weights = config.loss.weights()
+        gradients, metrics = share.gradients(loss, weights, state.params, batch, key)
+        state, norms = state.updated(tx, gradients, config.optimizer.ema_decay)
+        return state, metrics | norms
 
     def export(state: TrainState, directory: Path) -> None:
         params = {"generator": state.ema, "statistics": statistics.to_tree()}
