@@ -109,6 +109,23 @@ def motion_loss(
       expression_only: stage 2's loss. Pose does not count, as the controller cannot change it, and
         the generator runs without dropout: it is the frozen one that the controller will meet.
     """
+    n_steps, window = model.schedule.n_steps, model.generator.window
+    drawn = draws(keys, n_steps, window, batch["motion"].dtype)
+    if expression_only or not model.generator.dropout:
+        drawn = drawn.replace(seed=None)
+    return loss_at(config, model, params, batch, drawn, readout, expression_only)
+
+
+def loss_at(
+    config: LossConfig,
+    model: MotionModelConfig,
+    params: dict[str, Any],
+    batch: MotionBatch,
+    drawn: Draws,
+    readout: Readout | None = None,
+    expression_only: bool = False,
+) -> Terms:
+    """`motion_loss` for given draws: a pure function of them."""
     window = model.generator.window
     chex.assert_shape(batch["motion"], (None, window.length, MOTION_SIZE))
     chex.assert_shape(batch["previous_motion"], (None, window.previous, MOTION_SIZE))
@@ -116,12 +133,10 @@ def motion_loss(
     chex.assert_equal_shape_prefix([batch["motion"], batch["valid"]], 2)
     schedule = model.schedule.build()
     x0, valid = batch["motion"], batch["valid"]
-    drawn = draws(keys, schedule.n_steps, window, x0.dtype)
     alpha_bar = schedule.alphas_bar[drawn.step]
     x = add_noise(x0, drawn.noise, alpha_bar)
     inputs = conditions(config, batch, schedule.alphas_bar, drawn)
-    seeds = drawn.seed if model.generator.dropout and not expression_only else None
-    raw = output(model, params, x, drawn.step, inputs, seeds)
+    raw = output(model, params, x, drawn.step, inputs, drawn.seed)
 
     prediction = model.generator.prediction
     weights = _weights(0.0 if expression_only else config.pose_weight)

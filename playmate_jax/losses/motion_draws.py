@@ -5,6 +5,8 @@ All rows draw in one vmapped function with three calls of the generator, because
 more hash function to compile.
 """
 
+from typing import Any
+
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -26,16 +28,16 @@ class Draws:
       noise: of the window's motion, (n, t, 70).
       previous_step, previous_noise: of the previous motion (Eq. 9): (n,) in [0, 49), (n, p, 70).
       chances: (n, 3) in [0, 1), one for each of `CONDITIONS`: below its dropout it is dropped.
-      seed: of the network's dropout, (n,) uint32.
+      seed: of the network's dropout, (n,) uint32; None: it runs without.
     """
 
     # Any: while a tree is rebuilt, other things stand in the arrays' places.
-    step: jax.Array
-    noise: jax.Array
-    previous_step: jax.Array
-    previous_noise: jax.Array
-    chances: jax.Array
-    seed: jax.Array
+    step: Any
+    noise: Any
+    previous_step: Any
+    previous_noise: Any
+    chances: Any
+    seed: Any
 
 
 def draws(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 FORMS = ("printed", "ddpm")
-# t in (0, 50) is t = 1 ... 49. A schedule's table begins with t = 1, so these are its first entries.
+# t in (0, 50) is t = 1 ... 49: the first entries of a schedule's table, which begins with t = 1.
 STEPS = 49
 
 
