@@ -55,6 +55,7 @@ def config() -> Stage1Config:
             previous_noise="ddpm",
         ),
         speech_noise=SpeechNoise(largest=0.5),
+        identity_noise=0.2,
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",
         name="demo",

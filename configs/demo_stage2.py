@@ -33,6 +33,7 @@ def config() -> Stage2Config:
             readout=ReadoutConfig("synthetic_faces", tuple(SHOWN.items()), event="close"),
             previous_noise="ddpm",
         ),
+        identity_noise=0.2,
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_share=0.03, ema_decay=0.998),
         storage="float16",
         name="demo",

@@ -56,6 +56,28 @@ class Loading:
 ALONE = Loading()
 
 
+def share_of(batch_size: int, loading: Loading, rows: int = 1) -> int:
+    """How many pieces of `rows` rows of each batch every process makes.
+
+    Raises:
+      UserError: the processes cannot share a batch evenly.
+    """
+    share, odd = divmod(batch_size, loading.process_count * rows)
+    if odd or share < 1:
+        raise UserError(
+            f"expected a batch size that {loading.process_count} processes can share in "
+            f"pieces of {rows}, found {batch_size}: take a multiple of "
+            f"{loading.process_count * rows}"
+        )
+    return share
+
+
+def block_of(batch_size: int, loading: Loading) -> slice:
+    """The rows of each batch that this process makes; raises as `share_of`."""
+    share = share_of(batch_size, loading)
+    return slice(loading.process_index * share, (loading.process_index + 1) * share)
+
+
 class Batches(Iterator[Batch], Generic[Batch]):
     """Endless batches of a stream; close it, or use it in a `with` block.
 
@@ -77,13 +99,7 @@ class Batches(Iterator[Batch], Generic[Batch]):
         """Args:
         rows: examples that one element of the stream brings, as a list if more than one.
         """
-        share, odd = divmod(batch_size, loading.process_count * rows)
-        if odd or share < 1:
-            raise UserError(
-                f"expected a batch size that {loading.process_count} processes can share in "
-                f"pieces of {rows}, found {batch_size}: take a multiple of "
-                f"{loading.process_count * rows}"
-            )
+        share = share_of(batch_size, loading, rows)
         self.statistics, self._loading = statistics, loading
         self.about = {"batch_size": batch_size, **about}
         self._blocks = examples.batch(share, batch_fn=Stack())

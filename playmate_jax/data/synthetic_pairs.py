@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 
-from playmate_jax.data.batches import Leaf
+from playmate_jax.data.batches import ALONE, Leaf, Loading, block_of
 from playmate_jax.synthetic.expression import BASIS
 from playmate_jax.synthetic.flow import rigid_flow, surface_flow, visible
 from playmate_jax.synthetic.identity import sample_identity
@@ -71,19 +71,29 @@ class SyntheticPairs:
         self._pixels = np.stack(np.meshgrid(centres, centres), axis=-1)
 
     def batches(
-        self, seed: int, start: int, size: int, more: int = 0
+        self, seed: int, start: int, size: int, more: int = 0, loading: Loading = ALONE
     ) -> Iterator[SyntheticPairBatch]:
-        """Batches start, start + 1, ... of `size` random pairs and `more` single frames."""
+        """Batches start, start + 1, ... of `size` random pairs and `more` single frames.
+
+        Args:
+          loading: which process this is; each of P draws the whole batch and makes its block of
+            size / P pairs and more / P frames.
+
+        Raises:
+          UserError: the processes cannot share a batch evenly.
+        """
+        own = block_of(size, loading)
+        own_more = block_of(more, loading) if more else slice(0)
         n = start
         while True:
             rng = np.random.default_rng([seed, n])
             people = rng.integers(self.pool.ready(), size=size)
             frames = [rng.choice(self.pool.image.shape[1], 2, replace=False) for _ in people]
-            batch = self.pairs(people, *np.transpose(frames))
+            batch = self.pairs(people[own], *np.transpose(frames[own]))
             if more:
                 at = (
-                    rng.integers(self.pool.ready(), size=more),
-                    rng.integers(self.pool.image.shape[1], size=more),
+                    rng.integers(self.pool.ready(), size=more)[own_more],
+                    rng.integers(self.pool.image.shape[1], size=more)[own_more],
                 )
                 single = {f"{name}_more": value for name, value in self.frames(at).items()}
                 batch = cast(SyntheticPairBatch, {**batch, **single})

@@ -32,22 +32,26 @@ def squared_error(
     return jnp.square(output - target_of(prediction, x0, noise, alpha_bar))
 
 
-def masked_mean(
+def masked_sum(
     error: Float[Array, "b t m"],
     valid: Bool[Array, "b t"] | Float[Array, "b t"],
     weights: Float[Array, " m"] | None = None,
-) -> Float[Array, ""]:
-    """Weighted mean of an error over valid frames.
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Sum and number of what a weighted mean of an error over valid frames is taken of.
 
     Args:
       error: elementwise errors.
       valid: a mask, or a weight, of each frame.
       weights: a weight of each motion number; they are normalised to mean 1.
+
+    Returns:
+      The sum over frames of the mean over motion numbers, and the number of valid frames. The mean
+      is left to the caller: that of a whole batch is not the mean of its parts' means.
     """
     if weights is not None:
         error = error * (weights / weights.mean())
     valid = valid.astype(error.dtype)
-    return (error.mean(-1) * valid).sum() / jnp.maximum(valid.sum(), 1)
+    return (error.mean(-1) * valid).sum(), valid.sum()
 
 
 def velocity_error(
@@ -55,7 +59,8 @@ def velocity_error(
     x0: Float[Array, "b t m"],
     valid: Bool[Array, "b t"],
     weights: Float[Array, " m"] | None = None,
-) -> Float[Array, ""]:
-    """Mean squared error of the differences between neighbouring frames that are both valid."""
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """`masked_sum` of the squared error of the differences between neighbouring frames that are
+    both valid."""
     error = jnp.square(jnp.diff(estimate, axis=1) - jnp.diff(x0, axis=1))
-    return masked_mean(error, valid[:, 1:] & valid[:, :-1], weights)
+    return masked_sum(error, valid[:, 1:] & valid[:, :-1], weights)

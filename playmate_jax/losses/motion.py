@@ -10,17 +10,18 @@ import dataclasses
 from typing import Any
 
 import chex
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.diffusion.forward import add_noise, x0_from
-from playmate_jax.diffusion.objective import masked_mean, squared_error, velocity_error
+from playmate_jax.diffusion.objective import masked_sum, squared_error, velocity_error
+from playmate_jax.losses.motion_draws import CONDITIONS, Draws, draws
 from playmate_jax.losses.readouts import Readout, ReadoutConfig
 from playmate_jax.models.motion_model import Inputs, MotionModelConfig, output
 from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
-from playmate_jax.motion.previous_noise import noisy_previous
+from playmate_jax.motion.previous_noise import noise_at
+from playmate_jax.parallel.share import Mean, Terms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,30 +55,37 @@ class LossConfig:
     emotion_dropout: float = 0.1
     previous_dropout: float = 0.1
 
+    def weights(self, expression_only: bool = False) -> dict[str, float]:
+        """The terms of `motion_loss` that are to be made small, and what each counts."""
+        moving = self.velocity_weight or (self.pose_velocity_weight and not expression_only)
+        return (
+            {"diffusion": 1.0}
+            | ({"velocity": 1.0} if moving else {})  # weighted by motion number already
+            | ({"readout": self.readout_weight} if self.readout_weight else {})
+        )
+
 
 def conditions(
-    config: LossConfig, batch: MotionBatch, alphas_bar: Float[Array, " n"], key: PRNGKeyArray
+    config: LossConfig, batch: MotionBatch, alphas_bar: Float[Array, " n"], drawn: Draws
 ) -> Inputs:
     """The batch's conditions: noise on the previous motion (Eq. 9), each dropped at random.
 
     Args:
       alphas_bar: of the n diffusion steps.
     """
-    noise_key, speech_key, emotion_key, previous_key = jax.random.split(key, 4)
-    b = batch["motion"].shape[0]
-    kept = 1 - jnp.array(
-        [config.speech_dropout, config.emotion_dropout, config.previous_dropout], jnp.float32
-    )
-    has_emotion = jax.random.bernoulli(emotion_key, kept[1], (b, 1, 1))
+    dropout = [getattr(config, f"{name}_dropout") for name in CONDITIONS]
+    speech, emotion, previous = (drawn.chances >= jnp.array(dropout)).T
+    bars = alphas_bar[drawn.previous_step]
     return Inputs(
-        previous_motion=noisy_previous(
-            noise_key, batch["previous_motion"], alphas_bar, form=config.previous_noise
+        previous_motion=noise_at(
+            batch["previous_motion"], drawn.previous_noise, bars, config.previous_noise
         ),
         speech=batch["speech"],
         identity=batch["identity"],
-        emotion=batch["emotion"] * has_emotion,
-        has_speech=jax.random.bernoulli(speech_key, kept[0], (b,)),
-        has_previous=batch["has_previous"] & jax.random.bernoulli(previous_key, kept[2], (b,)),
+        emotion=batch["emotion"] * emotion[:, None, None],
+        has_speech=speech,
+        has_previous=batch["has_previous"] & previous,
+        valid=batch["valid"],
     )
 
 
@@ -86,59 +94,72 @@ def motion_loss(
     model: MotionModelConfig,
     params: dict[str, Any],
     batch: MotionBatch,
-    key: PRNGKeyArray,
+    keys: PRNGKeyArray,
     readout: Readout | None = None,
     expression_only: bool = False,
-) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """Mean loss of a batch, and its parts "diffusion", "expression_error", "pose_error", and
-    "velocity" and "readout" where they count.
+) -> Terms:
+    """The terms of the loss of n rows, as sums and counts: "diffusion", "expression_error",
+    "pose_error", and "velocity" and "readout" where they count. `LossConfig.weights` says what they
+    weigh.
 
     Args:
       params: {"generator"}, or {"generator", "emotion"} where the model has a controller.
+      keys: (n,) one of each row.
       readout: made of `config.readout`; None: no such term.
-      expression_only: pose does not count (stage 2 cannot change it).
+      expression_only: stage 2's loss. Pose does not count, as the controller cannot change it, and
+        the generator runs without dropout: it is the frozen one that the controller will meet.
     """
+    n_steps, window = model.schedule.n_steps, model.generator.window
+    drawn = draws(keys, n_steps, window, batch["motion"].dtype)
+    if expression_only or not model.generator.dropout:
+        drawn = drawn.replace(seed=None)
+    return loss_at(config, model, params, batch, drawn, readout, expression_only)
+
+
+def loss_at(
+    config: LossConfig,
+    model: MotionModelConfig,
+    params: dict[str, Any],
+    batch: MotionBatch,
+    drawn: Draws,
+    readout: Readout | None = None,
+    expression_only: bool = False,
+) -> Terms:
+    """`motion_loss` for given draws: a pure function of them."""
     window = model.generator.window
     chex.assert_shape(batch["motion"], (None, window.length, MOTION_SIZE))
     chex.assert_shape(batch["previous_motion"], (None, window.previous, MOTION_SIZE))
     chex.assert_shape(batch["speech"], (None, window.total, model.generator.speech_size))
     chex.assert_equal_shape_prefix([batch["motion"], batch["valid"]], 2)
     schedule = model.schedule.build()
-    step_key, noise_key, condition_key, dropout_key = jax.random.split(key, 4)
     x0, valid = batch["motion"], batch["valid"]
-    step = jax.random.randint(step_key, (x0.shape[0],), 0, schedule.n_steps)
-    noise = jax.random.normal(noise_key, x0.shape, x0.dtype)
-    alpha_bar = schedule.alphas_bar[step]
-    x = add_noise(x0, noise, alpha_bar)
-    inputs = conditions(config, batch, schedule.alphas_bar, condition_key)
-    raw = output(model, params, x, step, inputs, dropout_key if model.generator.dropout else None)
+    alpha_bar = schedule.alphas_bar[drawn.step]
+    x = add_noise(x0, drawn.noise, alpha_bar)
+    inputs = conditions(config, batch, schedule.alphas_bar, drawn)
+    raw = output(model, params, x, drawn.step, inputs, drawn.seed)
 
     prediction = model.generator.prediction
-    pose_weight = 0.0 if expression_only else config.pose_weight
-    weights = _weights(pose_weight)
+    weights = _weights(0.0 if expression_only else config.pose_weight)
     emphasis = jnp.clip(alpha_bar / (1 - alpha_bar), 1.0, config.snr_limit)[:, None, None]
-    error = squared_error(prediction, raw, x0, noise, alpha_bar)
-    total = masked_mean(emphasis * error, valid, weights)
-    parts = {
-        "diffusion": total,
-        "expression_error": masked_mean(error[..., EXPRESSION], valid),
-        "pose_error": masked_mean(error[..., POSE], valid),
+    error = squared_error(prediction, raw, x0, drawn.noise, alpha_bar)
+    terms = {
+        "diffusion": Mean(*masked_sum(emphasis * error, valid, weights)),
+        "expression_error": Mean(*masked_sum(error[..., EXPRESSION], valid)),
+        "pose_error": Mean(*masked_sum(error[..., POSE], valid)),
     }
     estimate = x0_from(prediction, raw, x, alpha_bar)
-    if config.velocity_weight or config.pose_velocity_weight:
+    if "velocity" in config.weights(expression_only):
         velocity = _weights(0.0 if expression_only else config.pose_velocity_weight)
         velocity = velocity.at[EXPRESSION].set(config.velocity_weight)
-        # times the mean weight: `masked_mean` takes it out
         root = jnp.sqrt(emphasis)
-        bend = velocity_error(root * estimate, root * x0, valid, velocity)
-        parts["velocity"] = velocity.mean() * bend
-        total = total + parts["velocity"]
+        bend, count = velocity_error(root * estimate, root * x0, valid, velocity)
+        # times the mean weight: `masked_sum` takes it out
+        terms["velocity"] = Mean(velocity.mean() * bend, count)
     if config.readout_weight and readout is not None:
         wrong = (estimate - x0)[..., EXPRESSION] @ jnp.asarray(readout.matrix)
         weights = readout.frame_weights(x0[..., EXPRESSION], config.event_weight)
-        parts["readout"] = masked_mean(emphasis * weights * jnp.square(wrong), valid)
-        total = total + config.readout_weight * parts["readout"]
-    return total, {"loss": total, **parts}
+        terms["readout"] = Mean(*masked_sum(emphasis * weights * jnp.square(wrong), valid))
+    return terms
 
 
 def _weights(pose_weight: float) -> Float[Array, "70"]:

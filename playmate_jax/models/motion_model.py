@@ -63,6 +63,7 @@ class Inputs:
       identity: (b, 63).
       emotion: weights times intensity per frame, (b, p + t, 8); zeros: none asked for.
       has_speech, has_previous: (b,) False for the null condition.
+      valid: (b, t) False past the clip's end; None: every frame of the window exists.
     """
 
     # Any: JAX builds this class with tracers, shapes and axis numbers in the arrays' places.
@@ -72,6 +73,7 @@ class Inputs:
     emotion: Any
     has_speech: Any
     has_previous: Any
+    valid: Any = None
 
 
 def example_inputs(config: MotionDenoiserConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:

@@ -10,32 +10,12 @@ root. Both forms are implemented. For steps under 50 of the linear schedule the 
 form is weaker by a factor of 4 to 100.
 """
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 FORMS = ("printed", "ddpm")
-MAX_STEP = 50
-
-
-def noisy_previous(
-    key: PRNGKeyArray,
-    previous: Float[Array, "b p m"],
-    alphas_bar: Float[Array, " steps"],
-    max_step: int = MAX_STEP,
-    form: str = "printed",
-) -> Float[Array, "b p m"]:
-    """Previous motion with the noise of Eq. 9, at a random step in (0, max_step) per sample.
-
-    Args:
-      previous: normalised motion of the frames before the window.
-      alphas_bar: the schedule's cumulative products.
-      form: "printed" weights the noise by (1 - alpha_bar), "ddpm" by sqrt(1 - alpha_bar).
-    """
-    step_key, noise_key = jax.random.split(key)
-    steps = jax.random.randint(step_key, (previous.shape[0],), 1, max_step)
-    noise = jax.random.normal(noise_key, previous.shape, previous.dtype)
-    return noise_at(previous, noise, alphas_bar[steps], form)
+# t in (0, 50) is t = 1 ... 49: the first entries of a schedule's table, which begins with t = 1.
+STEPS = 49
 
 
 def noise_at(

@@ -79,9 +79,11 @@ def random_start(
     """The first frame of a random training window.
 
     With probability `first` it is 0, else any frame that has enough previous frames. A tenth of a
-    window may lie past the clip's end, as it does in the last window of a generated clip.
+    window may lie past the clip's end, as it does in the last window of a generated clip; of a clip
+    of less than almost two windows, as much of the window as still leaves half of the clip in it,
+    so that short clips have windows with a past as well.
     """
-    latest = n_frames - config.length + config.length // 10
+    latest = max(n_frames - config.length + config.length // 10, n_frames // 2)
     if latest < config.previous or rng.random() < first:
         return 0
     return int(rng.integers(config.previous, latest + 1))

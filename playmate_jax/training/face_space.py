@@ -24,6 +24,7 @@ import optax
 from jaxtyping import Array, Float
 
 from playmate_jax.configuration import to_values
+from playmate_jax.data.batches import Loading
 from playmate_jax.data.synthetic_pairs import SyntheticPairBatch, SyntheticPairs
 from playmate_jax.errors import UserError
 from playmate_jax.geometry import head_pose
@@ -156,7 +157,8 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
         return {"motion": motion, "renderer": drawing}, mean(metrics | motion_metrics) | norms
 
     def batches(seed: int, start: int) -> Iterator[SyntheticPairBatch]:
-        return pairs.batches(seed, start, config.batch, config.motion_more)
+        at = Loading(0, jax.process_index(), jax.process_count())
+        return pairs.batches(seed, start, config.batch, config.motion_more, at)
 
     def export(state: FaceSpaceState, directory: Path) -> None:
         card = {

@@ -35,6 +35,7 @@ from playmate_jax.training.profile import Profile
 from playmate_jax.training.requests import SAVE, STOP, Requests, Stopped
 from playmate_jax.training.run_log import Board, RunLog
 from playmate_jax.training.stage import Batch, Stage, State
+from playmate_jax.training.stop import StopSignals
 from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
 from playmate_jax.training.watchdog import Watchdog
 from playmate_jax.training.workdir_lock import locked
@@ -151,7 +152,7 @@ def train(
         # -------------------------------------------------------------- what a step may lead to
         run = {"stage": stage.name, "seed": seed, "config": dict(stage.description)}
         watchdog = stack.enter_context(Watchdog(loop.watchdog_minutes))
-        requests = stack.enter_context(Requests(loop.checkpoint_minutes))
+        requests = Requests(stack.enter_context(StopSignals()), loop.checkpoint_minutes)
         profiler = stack.enter_context(Profile(workdir, profile, start))
         flops_rate = stage.flops / peak_flops if peak_flops else 0.0
         evaluated = about.get("evaluated", start)

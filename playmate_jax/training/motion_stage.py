@@ -30,7 +30,7 @@ class MotionStageConfig:
       clips: a prepared data set; several joined by commas, with weights where they are to be mixed
         ("data/a:0.7,data/b:0.3").
       identity_noise: std of the noise on the normalised identity, because M's estimate is not the
-        truth.
+        truth; 0, as in the paper: none.
       batch_size: windows in a step, over all processes.
       workers: processes that make batches; 0: threads.
       storage: number format of exported weights, "float32" or "float16".
@@ -40,7 +40,7 @@ class MotionStageConfig:
     steps: int
     clips: str
     loss: LossConfig = LossConfig()
-    identity_noise: float = 0.2
+    identity_noise: float = 0.0
     speech_noise: SpeechNoise = SpeechNoise()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig()

@@ -8,14 +8,13 @@ step later. A single process needs no such round and acts at once.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from typing import Any
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
+
+from playmate_jax.parallel.distributed import any_process
+from playmate_jax.training.stop import StopSignals
 
 NOTHING, SAVE, STOP = 0, 1, 2
 
@@ -25,17 +24,17 @@ class Stopped(Exception):
 
 
 class Requests:
-    """The requests of this process, and what all agreed on. In a `with` block SIGTERM and SIGINT
-    are requests to stop; outside the main thread signals are left alone.
+    """The requests of this process, and what all agreed on.
 
     Args:
+      stop: true once a signal has asked this process to stop.
       save_minutes: process 0 asks for a checkpoint so often; 0: never.
     """
 
-    def __init__(self, save_minutes: float):
+    def __init__(self, stop: StopSignals, save_minutes: float):
+        self._stop = stop
         self._every_s = 60 * save_minutes
-        self._saved_at, self._asked, self._stop = time.monotonic(), False, False
-        self._old: dict[int, Any] = {}
+        self._saved_at, self._asked = time.monotonic(), False
 
     def mine(self) -> int:
         """What to give to the next step."""
@@ -68,21 +67,5 @@ class Requests:
         Raises:
           Stopped: a process was asked to stop.
         """
-        stop = np.bool_(self._stop)
-        if jax.process_count() > 1:
-            stop = np.any(multihost_utils.process_allgather(stop))
-        if stop:
+        if any_process(bool(self._stop)):
             raise Stopped
-
-    def __enter__(self) -> Requests:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._old[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number: int, frame: Any) -> None:
-        self._stop = True
-
-    def __exit__(self, *error: Any) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jaxtyping import PRNGKeyArray
 
 from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
@@ -16,9 +17,10 @@ from playmate_jax.hub.weights import load_weights
 from playmate_jax.losses.motion import motion_loss
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.motion.normalization import Statistics
+from playmate_jax.parallel.share import Share, Terms
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
-from playmate_jax.training.optimizer import optimizer
-from playmate_jax.training.stage import Metrics, Stage, TrainState
+from playmate_jax.training.optimizer import optimizer, packing, schedule
+from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,14 +64,19 @@ def stage1(
 
     def init(key: jax.Array) -> TrainState:
         params = start["generator"] if start else init_generator(generator, key)
-        return TrainState.create(params, tx)
+        return TrainState.create(params, tx, packing(config.optimizer, params))
 
-    def step(state: TrainState, batch: MotionBatch, key: jax.Array) -> tuple[TrainState, Metrics]:
-        def loss(params):
-            return motion_loss(config.loss, model, {"generator": params}, batch, key, readout)
+    def step(
+        state: TrainState, batch: MotionBatch, key: PRNGKeyArray, share: Share
+    ) -> tuple[TrainState, Metrics]:
+        def loss(packed: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
+            params = {"generator": state.packing.unpack(packed)}
+            return motion_loss(config.loss, model, params, batch, keys, readout)
 
-        gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
-        return state.updated(tx, gradients, config.optimizer.ema_decay), metrics
+        weights = config.loss.weights()
+        gradients, metrics = share.gradients(loss, weights, state.packed, batch, key)
+        state, norms = state.updated(tx, gradients, config.optimizer.ema_decay)
+        return state, metrics | norms
 
     def export(state: TrainState, directory: Path) -> None:
         params = {"generator": state.ema, "statistics": statistics.to_tree()}
@@ -82,6 +89,8 @@ def stage1(
         batches=clips.batches(statistics, config.batch_size, config.windows(generator.window)),
         export=export,
         description=config.description(),
+        learning_rate=schedule(config.optimizer, config.steps),
+        frames=config.batch_size * generator.window.length,
     )
 
 

@@ -2,7 +2,7 @@
 
 What is frozen is a rule over parameter names (`FROZEN`); gradients are taken of the rest alone, so
 the frozen part is neither touched nor decayed. Pose does not count in the loss: the controller
-cannot reach it.
+cannot reach it. The frozen network runs without dropout, as it will when motion is generated.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ from typing import Any
 import flax.struct
 import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import PRNGKeyArray
 
 from playmate_jax.configuration import from_values
 from playmate_jax.data.motion_batch import MotionBatch
@@ -23,8 +24,9 @@ from playmate_jax.losses.motion import motion_loss
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
 from playmate_jax.motion.normalization import Statistics
+from playmate_jax.parallel.share import Share, Terms
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
-from playmate_jax.training.optimizer import optimizer
+from playmate_jax.training.optimizer import optimizer, packing, schedule
 from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
 
 FROZEN = r"^generator/"
@@ -83,18 +85,19 @@ def stage2(
     def init(key: jax.Array) -> Stage2State:
         emotion = params.get("emotion") or init_emotion(model, key)
         trained, frozen = partition({"generator": params["generator"], "emotion": emotion}, FROZEN)
-        return Stage2State(TrainState.create(trained, tx), frozen)
+        return Stage2State(TrainState.create(trained, tx, packing(config.optimizer, trained)), frozen)
 
-    def step(state: Stage2State, batch: MotionBatch, key: jax.Array) -> tuple[Stage2State, Metrics]:
-        def loss(trained):
-            together = {**trained, **state.frozen}
-            return motion_loss(
-                config.loss, model, together, batch, key, readout, expression_only=True
-            )
+    def step(
+        state: Stage2State, batch: MotionBatch, key: PRNGKeyArray, share: Share
+    ) -> tuple[Stage2State, Metrics]:
+        def loss(packed: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
+            both = {**state.trained.packing.unpack(packed), **state.frozen}
+            return motion_loss(config.loss, model, both, batch, keys, readout, expression_only=True)
 
-        gradients, metrics = jax.grad(loss, has_aux=True)(state.trained.params)
-        trained = state.trained.updated(tx, gradients, config.optimizer.ema_decay)
-        return dataclasses.replace(state, trained=trained), metrics
+        weights = config.loss.weights(expression_only=True)
+        gradients, metrics = share.gradients(loss, weights, state.trained.packed, batch, key)
+        trained, norms = state.trained.updated(tx, gradients, config.optimizer.ema_decay)
+        return dataclasses.replace(state, trained=trained), metrics | norms
 
     def export(state: Stage2State, directory: Path) -> None:
         both = {**state.trained.ema, **state.frozen, "statistics": statistics.to_tree()}
@@ -109,6 +112,8 @@ def stage2(
         ),
         export=export,
         description=config.description(),
+        learning_rate=schedule(config.optimizer, config.steps),
+        frames=config.batch_size * model.generator.window.length,
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from playmate_jax.data import Windows, stage1, stage2
+from playmate_jax.data import Loading, Windows, stage1, stage2
 from playmate_jax.data.mixture import mixture_statistics, open_mixture
 from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.errors import UserError
@@ -76,6 +76,37 @@ def test_windows_start_anywhere_and_often_at_the_start(talking_records):
     # 200 draws at 0.15 scatter by 0.025
     assert np.mean(frames == 0) == pytest.approx(0.15, abs=0.1)
     assert not ((0 < frames) & (frames < 10)).any()
+
+
+def test_three_second_clips_are_seen_with_a_past(talking_records):
+    """As emotional clips are; what lies past their end is not valid."""
+    short = [dict(record, emotion=3) for record in talking_records if len(record["motion"]) == 99]
+    short = [{**r, **{n: r[n][:75] for n in ("motion", "features")}} for r in short]
+    batches = stage2(short, 200)
+    batch = next(batches)
+    starts = told(batches, batch)[:, 10, 1]
+    # 200 draws at 0.85 scatter by 0.025
+    assert batch["has_previous"].mean() == pytest.approx(0.85, abs=0.1)
+    np.testing.assert_array_equal(batch["has_previous"], starts >= 10)
+    np.testing.assert_array_equal(batch["valid"].sum(1), 75 - starts)
+    assert (75 - starts).min() >= 37
+
+
+@pytest.mark.parametrize("make", [stage1, stage2])
+def test_two_processes_see_the_two_halves_of_one_batch(make, talking_records):
+    """Different rows of the same windows, which together are the batch of one process."""
+    with make(talking_records, 8, seed=5) as batches:
+        whole = [next(batches) for _ in range(3)]
+    halves = []
+    for process in (0, 1):
+        with make(talking_records, 8, seed=5, loading=Loading(0, process, 2)) as batches:
+            halves.append([next(batches) for _ in range(3)])
+    for n, batch in enumerate(whole):
+        for name, rows in batch.items():
+            first, second = (half[n][name] for half in halves)
+            assert len(first) == len(second) == 4
+            np.testing.assert_array_equal(np.concatenate([first, second]), rows)
+        assert not (halves[0][n]["motion"] == halves[1][n]["motion"]).all((1, 2)).any()
 
 
 def test_stage_2_sees_labelled_clips_with_their_intensity(talking_records):

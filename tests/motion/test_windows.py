@@ -1,6 +1,5 @@
 """Windows, their joints, and noise on what came before."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from playmate_jax.motion.continuity import (
     smoothed,
 )
 from playmate_jax.motion.layout import EXPRESSION, POSE
-from playmate_jax.motion.previous_noise import in_front, noise_at, noisy_previous
+from playmate_jax.motion.previous_noise import STEPS, in_front, noise_at
 from playmate_jax.motion.windows import WindowConfig, random_start, window_at, window_starts
 
 SMALL = WindowConfig(length=10, previous=3)
@@ -51,8 +50,21 @@ def test_training_draws_first_and_truncated_windows():
     assert not any(0 < start < 10 for start in starts)
 
 
-def test_a_clip_shorter_than_a_window_starts_at_zero():
-    assert random_start(np.random.default_rng(0), 60) == 0
+def test_clips_shorter_than_a_window_have_windows_with_a_past():
+    """Three seconds, as emotional clips are: most of their windows follow previous frames, and all
+    of them show half of the clip."""
+    rng = np.random.default_rng(0)
+    starts = np.array([random_start(rng, 75) for _ in range(400)])
+    assert set(starts.tolist()) == {0, *range(10, 38)}
+    # 400 draws at 0.15 scatter by 0.018: four of them
+    assert (starts == 0).mean() == pytest.approx(0.15, abs=0.07)
+    assert window_at(int(starts.max()), 75).has_previous
+
+
+@pytest.mark.parametrize("n_frames", [1, 9, 19])
+def test_a_clip_too_short_for_a_past_starts_at_zero(n_frames):
+    rng = np.random.default_rng(0)
+    assert {random_start(rng, n_frames) for _ in range(50)} == {0}
 
 
 def test_a_closed_gap_continues_the_past_and_fades_out():
@@ -121,14 +133,15 @@ def test_noise_forms_are_those_of_equation_9():
         noise_at(previous, noise, alpha_bar, "other")
 
 
-def test_previous_noise_is_as_large_as_the_schedules_first_steps_allow():
-    schedule = linear_schedule()
-    previous = jnp.zeros((400, 10, 70))
-    std = noisy_previous(jax.random.key(0), previous, schedule.alphas_bar, form="ddpm").std((1, 2))
-    bounds = jnp.sqrt(1 - schedule.alphas_bar[jnp.array([1, 49])])
-    # std of 700 numbers scatters by 3 %
-    assert std.min() > 0.85 * bounds[0] and std.max() < 1.15 * bounds[1]
-    assert std.max() > 2 * std.min()
+def test_previous_noise_is_as_large_as_t_from_1_to_49_makes_it():
+    """By hand from the linear schedule's betas: at t = 1 the variance is beta_1 = 1e-4; at t = 49
+    it is 1 - prod(1 - beta_i)."""
+    bars = linear_schedule().alphas_bar[:STEPS]
+    betas = 1e-4 + (0.02 - 1e-4) / 999 * np.arange(49)
+    noise = jnp.ones((STEPS, 1, 1))
+    moved = noise_at(jnp.zeros_like(noise), noise, bars, "ddpm")[:, 0, 0]
+    assert float(moved[0]) == pytest.approx(0.01, rel=1e-3)
+    assert float(moved[-1]) == pytest.approx(np.sqrt(1 - np.prod(1 - betas)), rel=1e-4)
 
 
 def test_the_past_stands_in_front():

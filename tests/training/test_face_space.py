@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from playmate_jax.configuration import from_values
+from playmate_jax.data.batches import Loading
 from playmate_jax.data.synthetic_pairs import SyntheticPairBatch, SyntheticPairs
+from playmate_jax.errors import UserError
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_2d
 from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.losses import face_space as losses_of_faces
@@ -91,6 +93,17 @@ def test_batches_follow_from_seed_and_number(pool):
     a, b = next(first), next(later)
     assert a["image_more"].shape == (2, 64, 64, 3)
     chex.assert_trees_all_equal(a, b)
+
+
+def test_two_processes_draw_the_two_halves_of_one_batch_of_pairs(pool):
+    pairs = SyntheticPairs(pool)
+    whole = next(pairs.batches(0, 3, 4, more=2))
+    first, second = (next(pairs.batches(0, 3, 4, 2, Loading(0, n, 2))) for n in (0, 1))
+    for name, rows in whole.items():
+        assert len(first[name]) == len(second[name]) == len(rows) // 2
+        np.testing.assert_array_equal(np.concatenate([first[name], second[name]]), rows)
+    with pytest.raises(UserError, match="2 processes can share"):
+        next(pairs.batches(0, 0, 3, loading=Loading(0, 0, 2)))
 
 
 @pytest.mark.parametrize("more", [0, 3])

@@ -19,12 +19,14 @@ from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.generate import load_motion_model
 from playmate_jax.losses.motion import LossConfig, motion_loss
+from playmate_jax.losses.motion_draws import draws
 from playmate_jax.losses.readouts import ReadoutConfig, readout
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.motion.layout import EYE_KEYPOINTS, LIP_KEYPOINTS
 from playmate_jax.motion.windows import WindowConfig
+from playmate_jax.parallel.share import ALONE
 from playmate_jax.synthetic.expression import BASIS, UNITS
 from playmate_jax.training.experiment import load_config
 from playmate_jax.training.loop import LoopConfig, train
@@ -117,10 +119,10 @@ def test_a_batch_is_what_its_type_says_before_and_inside_the_step(number, clips,
     stage = a_stage(number, clips, trained)
     seen = []
 
-    def step(state, batch, key):
+    def step(state, batch, key, share):
         seen.append(batch)
         assert_batch(batch, MotionBatch)
-        return stage.step(state, batch, key)
+        return stage.step(state, batch, key, share)
 
     with stage.batches(0, 0) as batches:
         assert_batch(next(batches), MotionBatch)
@@ -169,6 +171,11 @@ def test_shipped_configurations_load_and_are_plain_values(name):
     assert len(json.dumps(values["loss"])) < 1000  # names of readings, no matrix
 
 
+def test_the_papers_configurations_add_no_noise_to_the_identity():
+    assert shipped("paper_stage1").windows(WINDOW).identity_noise == 0
+    assert shipped("paper_stage2").windows(WINDOW).identity_noise == 0
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_shipped_configurations_shrunk_resume_as_if_uninterrupted(number, clips, trained, tmp_path):
     stage = a_stage(number, clips, trained, steps=3, batch_size=2)
@@ -187,14 +194,15 @@ def test_a_window_counts_by_its_signal_to_noise_ratio(clips, batch, limit):
     counted = dataclasses.replace(LOSS, snr_limit=limit)
     weights = []
     for seed in range(12):
-        key = jax.random.key(seed)
-        step = int(jax.random.randint(jax.random.split(key, 4)[0], (1,), 0, len(bars))[0])
+        keys = ALONE.row_keys(jax.random.key(seed), 1)
+        step = int(draws(keys, len(bars), WINDOW).step[0])
         weight = np.clip(bars[step] / (1 - bars[step]), 1, limit)
-        plain, one = motion_loss(LOSS, MODEL, params, batch, key, units)
-        total, other = motion_loss(counted, MODEL, params, batch, key, units)
+        one = motion_loss(LOSS, MODEL, params, batch, keys, units)
+        other = motion_loss(counted, MODEL, params, batch, keys, units)
+        one, other = ({k: float(x.value()) for k, x in terms.items()} for terms in (one, other))
         for name in ("diffusion", "velocity", "readout"):
-            assert float(other[name]) == pytest.approx(weight * float(one[name]), rel=1e-4)
-        assert float(other["expression_error"]) == pytest.approx(float(one["expression_error"]))
+            assert other[name] == pytest.approx(weight * one[name], rel=1e-4)
+        assert other["expression_error"] == pytest.approx(one["expression_error"])
         weights.append(weight)
     assert max(weights) == limit and min(weights) == 1
 
