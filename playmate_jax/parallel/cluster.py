@@ -65,9 +65,9 @@ def _of_playmate(environment: Environment) -> Job | None:
     for name in ("PLAYMATE_PROCESSES", index, "PLAYMATE_COORDINATOR"):
         if not environment.get(name):
             found = next(name for name in names if environment.get(name))
-            name = "PLAYMATE_PROCESS" if name == index else name
+            missing = "PLAYMATE_PROCESS" if name == index else name
             raise UserError(
-                f"expected {name} beside {found}, found it unset: set both, or neither to train "
+                f"expected {missing} beside {found}, found it unset: set both, or neither to train "
                 "with one process"
             )
     processes, process = _number(environment, names[0]), _number(environment, index)

@@ -1,8 +1,8 @@
 """A sentence on stderr for a process that cannot say it itself.
 
 When a process of a job dies, JAX's C++ runtime aborts the others: no `except` and no `atexit` runs,
-and of what it prints a user can make little. SIGKILL says nothing at all. So a small shell holds the
-other end of a pipe; when this process is gone, it prints the last line that it was given.
+and a user can make little of what it prints. SIGKILL leaves no message at all. So a small shell
+holds the other end of a pipe; when this process is gone, it prints the last line that it was given.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Watchdog:
         faulthandler.dump_traceback_later(seconds + _EXPLANATION_S, exit=True, file=_STDERR)
 
     def _explain(self) -> None:
-        """Says in a sentence what the stacks are about; the only part that needs the interpreter."""
+        """Says in a sentence what the stacks are about; this alone needs the interpreter."""
         left = self._limit
         while not self._ended.wait(min(max(left, 0.01), 1.0)):  # the limit may change meanwhile
             left = self._armed + self._limit - time.monotonic()
