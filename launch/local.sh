@@ -44,8 +44,13 @@ port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)
 export PLAYMATE_COORDINATOR=127.0.0.1:$port PLAYMATE_PROCESSES=$n
 
 # ---------------------------------------------------------------- start
-pids=()
+pids=() readers=()
 for ((i = 0; i < n; i++)); do
+  # The readers ignore signals, so that the last words of a process are shown.
+  exec {out}> >(trap '' TERM INT; exec sed -u "s/^/[$i] /")
+  readers+=($!)
+  exec {err}> >(trap '' TERM INT; exec sed -u "s/^/[$i] /" >&2)
+  readers+=($!)
   (
     export PLAYMATE_PROCESS=$i
     if [ ${#gpus[@]} != 0 ]; then
@@ -53,11 +58,10 @@ for ((i = 0; i < n; i++)); do
       CUDA_VISIBLE_DEVICES=$(IFS=,; echo "${gpus[*]:i * each:each}")
       export CUDA_VISIBLE_DEVICES
     fi
-    # The readers ignore signals, so that the last words of a process are shown.
-    exec "$PYTHON" -u -m playmate_jax train "$@" < /dev/null 3>&- \
-      > >(trap '' TERM INT; exec sed -u "s/^/[$i] /") 2> >(trap '' TERM INT; exec sed -u "s/^/[$i] /" >&2)
+    exec "$PYTHON" -u -m playmate_jax train "$@" < /dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- 3>&-
   ) &
   pids+=($!)
+  exec {out}>&- {err}>&-
 done
 
 # ---------------------------------------------------------------- signals, end
@@ -87,9 +91,6 @@ while [ ${#left[@]} != 0 ]; do
     deadline=
   fi
 done
-for _ in {1..20}; do  # until the readers have shown everything
-  kill -0 -- "${pids[@]/#/-}" 2> /dev/null || break
-  sleep 0.1
-done
-send KILL -
+send KILL -  # workers that a killed process has left
+wait "${readers[@]}" || true  # until everything is shown
 exit "$code"
