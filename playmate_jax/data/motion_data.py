@@ -10,7 +10,8 @@ The position in the data travels in the checkpoint, so a run resumes exactly on 
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,15 +20,17 @@ from jaxtyping import Float
 from playmate_jax.data.batches import Batches, Loading
 from playmate_jax.data.mixture import Data, Part, mixture_statistics, open_mixture
 from playmate_jax.data.motion_batch import MotionBatch, Windows
-from playmate_jax.data.motion_windows import KINDS, stage1, stage2
+from playmate_jax.data.motion_windows import FIELDS, KINDS, stage1, stage2
 from playmate_jax.data.prepared import speech_of
-from playmate_jax.data.record_source import Records
+from playmate_jax.data.record_source import Records, open_records, split_names
+from playmate_jax.data.records import NO_EMOTION
 from playmate_jax.errors import UserError
 from playmate_jax.models.speech_encoders import SPEECH_ENCODERS
 from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.motion.normalization import Statistics
 
 SAMPLE = 500  # clips of a data set whose expressions are looked at
+HELD_OUT = "validation"  # the split that training is evaluated on
 EVERY = 5  # frames of them: neighbours are alike
 
 
@@ -108,6 +111,24 @@ class MotionData:
             return made.start_at(start_step)
 
         return batches
+
+    def held_out(self, count: int, emotional: bool = False) -> list[Mapping[str, Any]]:
+        """`count` records of the validation splits, or all of them where there are fewer: evenly
+        spread and always the same ones. Records in memory have no splits, so none.
+
+        Args:
+          emotional: only clips whose emotion is labelled.
+        """
+        found: list[tuple[Records, int]] = []
+        for part in self._parts("motion"):
+            if isinstance(part.records, Records) and HELD_OUT in split_names(part.records.folder):
+                records = open_records(part.records.folder, HELD_OUT, KINDS)
+                records.fields = tuple(name for name in FIELDS if name in records.features)
+                labels = records.index["emotion"]
+                found += [(records, n) for n, label in enumerate(labels)
+                          if label != NO_EMOTION or not emotional]  # fmt: skip
+        chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
+        return [records[number] for records, number in (found[n] for n in chosen)]
 
     def _parts(self, *fields: str) -> list[Part]:
         return open_mixture(self.data, "train", KINDS, fields)

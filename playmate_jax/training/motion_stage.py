@@ -33,6 +33,7 @@ class MotionStageConfig:
         truth; 0, as in the paper: none.
       batch_size: windows in a step, over all processes.
       workers: processes that make batches; 0: threads.
+      eval_clips: clips of the validation split that are evaluated; 0: none.
       storage: number format of exported weights, "float32" or "float16".
       name, domain: for the card: what the weights are called, "drawn" or "photographs".
     """
@@ -43,10 +44,11 @@ class MotionStageConfig:
     identity_noise: float = 0.0
     speech_noise: SpeechNoise = SpeechNoise()
     optimizer: OptimizerConfig = OptimizerConfig()
-    loop: LoopConfig = LoopConfig()
+    loop: LoopConfig = LoopConfig(eval_every=1000)
     batch_size: int = 16
     seed: int = 0
     workers: int = 0
+    eval_clips: int = 32
     storage: str = "float32"
     name: str = "motion"
     domain: str = "photographs"

@@ -5,6 +5,7 @@ Exported weights: {"generator", "statistics"}, read by inference/generate.py and
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from playmate_jax.losses.motion import motion_loss
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.parallel.share import Share, Terms
+from playmate_jax.training.motion_evaluation import Pause, held_out
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
 from playmate_jax.training.optimizer import optimizer, packing, schedule
 from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
@@ -78,6 +80,11 @@ def stage1(
         state, norms = state.updated(tx, gradients, config.optimizer.ema_decay)
         return state, metrics | norms
 
+    evaluation = held_out(config.loss, model, statistics, clips, readout, config.eval_clips)
+
+    def evaluate(state: TrainState, pause: Pause) -> Mapping[str, float]:
+        return evaluation({"generator": state.ema}, pause)
+
     def export(state: TrainState, directory: Path) -> None:
         params = {"generator": state.ema, "statistics": statistics.to_tree()}
         export_model(directory, model, params, config, state)
@@ -87,6 +94,7 @@ def stage1(
         init=init,
         step=step,
         batches=clips.batches(statistics, config.batch_size, config.windows(generator.window)),
+        evals={"held_out": evaluate} if evaluation else {},
         export=export,
         description=config.description(),
         learning_rate=schedule(config.optimizer, config.steps),

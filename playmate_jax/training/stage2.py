@@ -7,6 +7,7 @@ cannot reach it. The frozen network runs without dropout, as it will when motion
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.parallel.share import Share, Terms
+from playmate_jax.training.motion_evaluation import Pause, held_out
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
 from playmate_jax.training.optimizer import optimizer, packing, schedule
 from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
@@ -99,6 +101,13 @@ def stage2(
         trained, norms = state.trained.updated(tx, gradients, config.optimizer.ema_decay)
         return dataclasses.replace(state, trained=trained), metrics | norms
 
+    evaluation = held_out(
+        config.loss, model, statistics, clips, readout, config.eval_clips, emotional=True
+    )
+
+    def evaluate(state: Stage2State, pause: Pause) -> Mapping[str, float]:
+        return evaluation({**state.trained.ema, **state.frozen}, pause)
+
     def export(state: Stage2State, directory: Path) -> None:
         both = {**state.trained.ema, **state.frozen, "statistics": statistics.to_tree()}
         export_model(directory, model, both, config, state.trained)
@@ -110,6 +119,7 @@ def stage2(
         batches=clips.batches(
             statistics, config.batch_size, config.windows(model.generator.window), emotional=True
         ),
+        evals={"held_out": evaluate} if evaluation else {},
         export=export,
         description=config.description(),
         learning_rate=schedule(config.optimizer, config.steps),
