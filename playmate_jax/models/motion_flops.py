@@ -116,9 +116,7 @@ def _dense(rows: int, inputs: int, outputs: int) -> float:
     return 2.0 * rows * inputs * outputs
 
 
-def _mlp(
-    rows: int, inputs: int, hidden: int, outputs: int, reads_batch: bool = False
-) -> Products:
+def _mlp(rows: int, inputs: int, hidden: int, outputs: int, reads_batch: bool = False) -> Products:
     first = _dense(rows, inputs, hidden)
     return Products(first + _dense(rows, hidden, outputs), first if reads_batch else 0.0)
 

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 DATASHEETS = (
     (r"H100.*PCIe", {"float32": 378e12, "bfloat16": 756e12}),
     (r"H100.*NVL|H200.*NVL", {"float32": 417.5e12, "bfloat16": 835.5e12}),
-    (r"H100|H200|GH200", {"float32": 494.7e12, "bfloat16": 989.4e12}),
+    (r"H100|H200", {"float32": 494.7e12, "bfloat16": 989.4e12}),
     (r"A100", {"float32": 156e12, "bfloat16": 312e12}),
 )
 SIDE = {"cpu": 2048, "gpu": 8192, "tpu": 8192}

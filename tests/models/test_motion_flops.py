@@ -72,8 +72,8 @@ def matrix_products(jaxpr) -> float:
             )  # fmt: skip
         turns = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
         for value in equation.params.values():
-            for inner in value if isinstance(value, (tuple, list)) else [value]:
-                inner = getattr(inner, "jaxpr", inner)
+            for part in value if isinstance(value, (tuple, list)) else [value]:
+                inner = getattr(part, "jaxpr", part)
                 if hasattr(inner, "eqns"):
                     total += turns * matrix_products(inner)
     return total
