@@ -18,9 +18,10 @@ from torch import Tensor
 
 from playmate_jax.converters.playmate.reference import MotionModelReference
 from playmate_jax.losses.motion import LossConfig
+from playmate_jax.losses.motion_draws import CONDITIONS
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
-from playmate_jax.motion.previous_noise import MAX_STEP
+from playmate_jax.motion.previous_noise import STEPS
 from playmate_jax.training.optimizer import OptimizerConfig, schedule
 
 Batch = Mapping[str, Tensor]
@@ -28,21 +29,20 @@ Batch = Mapping[str, Tensor]
 
 @dataclasses.dataclass
 class Draws:
-    """The random numbers of a step, for b windows.
+    """The random numbers of a step, for b windows: as `losses/motion_draws.py` has them, without
+    the dropout's.
 
     Attributes:
       step, previous_step: diffusion steps (b,) of the motion and of the previous motion.
       noise, previous_noise: normal, in the shapes of motion and previous motion.
-      has_speech, has_emotion, has_previous: (b,) False drops the condition.
+      chances: (b, 3) in [0, 1): below its dropout a condition is dropped.
     """
 
     step: Tensor
     previous_step: Tensor
     noise: Tensor
     previous_noise: Tensor
-    has_speech: Tensor
-    has_emotion: Tensor
-    has_previous: Tensor
+    chances: Tensor
 
 
 class TrainReference:
@@ -103,20 +103,13 @@ class TrainReference:
 
     def draws(self, batch: Batch) -> Draws:
         """Random numbers for one step, from PyTorch's own generator."""
-        b, n = len(batch["motion"]), self.config.schedule.n_steps
-        kept = self.weights
-
-        def keep(dropout: float) -> Tensor:
-            return torch.rand(b) >= dropout
-
+        b = len(batch["motion"])
         return Draws(
-            step=torch.randint(0, n, (b,)),
-            previous_step=torch.randint(1, MAX_STEP, (b,)),
+            step=torch.randint(0, self.config.schedule.n_steps, (b,)),
+            previous_step=torch.randint(0, STEPS, (b,)),
             noise=torch.randn_like(batch["motion"]),
             previous_noise=torch.randn_like(batch["previous_motion"]),
-            has_speech=keep(kept.speech_dropout),
-            has_emotion=keep(kept.emotion_dropout),
-            has_previous=keep(kept.previous_dropout),
+            chances=torch.rand(b, len(CONDITIONS)),
         )
 
     def loss(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
@@ -128,10 +121,12 @@ class TrainReference:
         level = 1 - alpha_bar
         level = level.sqrt() if self.weights.previous_noise == "ddpm" else level
         previous = alpha_bar.sqrt() * batch["previous_motion"] + level * draws.previous_noise
+        dropout = [getattr(self.weights, f"{name}_dropout") for name in CONDITIONS]
+        has_speech, has_emotion, has_previous = (draws.chances >= torch.tensor(dropout)).T
         inputs = (
             x, previous, batch["speech"], batch["identity"], draws.step,
-            draws.has_speech, batch["has_previous"] & draws.has_previous,
-            batch["emotion"] * draws.has_emotion[:, None, None],
+            has_speech, batch["has_previous"] & has_previous, valid,
+            batch["emotion"] * has_emotion[:, None, None],
         )  # fmt: skip
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             output = self._output(*inputs)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding
 
-from playmate_jax.training.optimizer import path_name
+from playmate_jax.parallel.mesh import path_name
 
 LONGEST = 60  # rows; a longer table is folded
 

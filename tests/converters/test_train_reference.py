@@ -12,14 +12,12 @@ from flax.traverse_util import unflatten_dict
 from playmate_jax.converters import verify
 from playmate_jax.converters.playmate import FAMILY, rules
 from playmate_jax.converters.rules import to_flax
-from playmate_jax.diffusion.forward import add_noise
-from playmate_jax.diffusion.objective import masked_mean
-from playmate_jax.losses.motion import LossConfig
+from playmate_jax.losses.motion import LossConfig, loss_at
+from playmate_jax.losses.motion_draws import Draws
 from playmate_jax.models import motion_flops
-from playmate_jax.models.motion_model import Inputs, ScheduleConfig, output
-from playmate_jax.motion.layout import POSE
-from playmate_jax.motion.previous_noise import noise_at
-from playmate_jax.training.optimizer import OptimizerConfig, optimizer
+from playmate_jax.models.motion_model import ScheduleConfig
+from playmate_jax.parallel.share import ALONE
+from playmate_jax.training.optimizer import OptimizerConfig, optimizer, packing
 from playmate_jax.training.stage import TrainState
 
 torch = pytest.importorskip("torch", reason="needs the extra 'convert'")
@@ -80,26 +78,6 @@ def arrays():
     }  # fmt: skip
 
 
-def jax_loss(params, stage, arrays, d):
-    """Our loss for the random numbers `d` that PyTorch drew."""
-    alphas_bar = MODEL.schedule.build().alphas_bar
-    inputs = Inputs(
-        previous_motion=noise_at(
-            arrays["previous_motion"], d["previous_noise"], alphas_bar[d["previous_step"]]
-        ),
-        speech=arrays["speech"],
-        identity=arrays["identity"],
-        emotion=arrays["emotion"] * d["has_emotion"][:, None, None],
-        has_speech=d["has_speech"],
-        has_previous=arrays["has_previous"] & d["has_previous"],
-    )
-    used = params if stage == 2 else {"generator": params["generator"]}
-    x = add_noise(arrays["motion"], d["noise"], alphas_bar[d["step"]])
-    error = jnp.square(output(MODEL, used, x, d["step"], inputs) - d["noise"])
-    weights = jnp.ones(70).at[POSE].set(LOSS.pose_weight if stage == 1 else 0.0)
-    return masked_mean(error, arrays["valid"], weights)
-
-
 @pytest.mark.parametrize("stage", [1, 2])
 def test_two_steps_move_parameters_and_ema_as_ours_do(stage, arrays):
     """Loss, gradient, clipping (its norm is above the limit), Adam, schedule and EMA in one."""
@@ -107,22 +85,31 @@ def test_two_steps_move_parameters_and_ema_as_ours_do(stage, arrays):
     params = flax_params(synthetic_state())
     part = "generator" if stage == 1 else "emotion"
     tx = optimizer(OPTIMIZER, STEPS)
-    state, batch = TrainState.create(params[part], tx), theirs.batch(arrays)
+    packed = packing(OPTIMIZER, params[part])
+    state, batch = TrainState.create(params[part], tx, packed), theirs.batch(arrays)
+    weights = LOSS.weights(expression_only=stage == 2)
 
     @jax.jit
     def step(state, draws):
-        def loss(learning):
-            return jax_loss({**params, part: learning}, stage, arrays, draws)
+        """Training's own step, but for the draws."""
 
-        found, gradients = jax.value_and_grad(loss)(state.params)
-        return state.updated(tx, gradients, OPTIMIZER.ema_decay), found
+        def loss(packed, *_):
+            both = {**params, part: state.packing.unpack(packed)}
+            used = both if stage == 2 else {"generator": both["generator"]}
+            return loss_at(
+                LOSS, MODEL, used, arrays, Draws(**draws, seed=None), expression_only=stage == 2
+            )
+
+        gradients, metrics = ALONE.gradients(loss, weights, state.packed, arrays, jax.random.key(0))
+        return state.updated(tx, gradients, OPTIMIZER.ema_decay)[0], metrics
 
     torch.manual_seed(0)
     for _ in range(2):
         draws = theirs.draws(batch)
-        state, loss = step(state, {k: v.numpy() for k, v in vars(draws).items()})
+        state, metrics = step(state, {k: v.numpy() for k, v in vars(draws).items()})
         found = theirs.step_with(batch, draws)
-        assert found["loss"] == pytest.approx(float(loss), rel=1e-5)
+        for name, value in found.items():
+            assert value == pytest.approx(float(metrics[name]), rel=1e-5), name
     with torch.no_grad():
         after = {k: v.numpy().copy() for k, v in theirs.model.state_dict().items()}
         for value, mean in zip(theirs.learning, theirs.ema, strict=True):

@@ -1,4 +1,4 @@
-"""MFU and frames per second, and the rate of the device that MFU is a share of."""
+"""The rate of the devices that a model's FLOPs are a share of."""
 
 import time
 
@@ -7,19 +7,6 @@ import jax.numpy as jnp
 import pytest
 
 from playmate_jax.parallel.peak import Peak, datasheet_rate, measured_rate, peak
-from playmate_jax.training.throughput import mfu, rates
-
-
-def test_a_step_that_takes_the_peak_has_an_mfu_of_one():
-    assert mfu(flops=2e12, steps_per_s=5.0, peak=1e13) == 1.0
-
-
-def test_frames_and_mfu_are_left_out_where_a_stage_does_not_count_them():
-    assert rates(2.0, frames=800, flops=1e9, peak=1e10) == {
-        "steps_per_s": 2.0, "frames_per_s": 1600.0, "mfu": 0.2,
-    }  # fmt: skip
-    assert rates(2.0, frames=0, flops=0.0, peak=1e10) == {"steps_per_s": 2.0}
-    assert rates(2.0, frames=0, flops=1e9, peak=0.0) == {"steps_per_s": 2.0}
 
 
 @pytest.mark.parametrize(
