@@ -138,12 +138,13 @@ class TrainReference:
             "pose_error": _masked_mean(error[..., POSE].detach(), valid),
         }
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """One step with random numbers of its own; the loss and its parts."""
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step with random numbers of its own; the loss and its parts. Does not wait for the
+        device."""
         with self.device:
             return self.step_with(batch, self.draws(batch))
 
-    def step_with(self, batch: Batch, draws: Draws) -> dict[str, float]:
+    def step_with(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
         """One step with given random numbers; the loss and its parts."""
         c = self.optimizer
         self.adam.zero_grad(set_to_none=True)
@@ -156,7 +157,7 @@ class TrainReference:
         decay = min(c.ema_decay, (1 + self.count) / (10 + self.count))
         torch._foreach_lerp_(self.ema, [p.detach() for p in self.learning], 1 - decay)
         self.count += 1
-        return {name: float(value.detach()) for name, value in parts.items()}
+        return {name: value.detach() for name, value in parts.items()}
 
     def _output(self, *inputs: Tensor) -> Tensor:
         if self.stage == 1:

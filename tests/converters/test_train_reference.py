@@ -109,7 +109,7 @@ def test_two_steps_move_parameters_and_ema_as_ours_do(stage, arrays):
         state, metrics = step(state, {k: v.numpy() for k, v in vars(draws).items()})
         found = theirs.step_with(batch, draws)
         for name, value in found.items():
-            assert value == pytest.approx(float(metrics[name]), rel=1e-5), name
+            assert float(value) == pytest.approx(float(metrics[name]), rel=1e-5), name
     with torch.no_grad():
         after = {k: v.numpy().copy() for k, v in theirs.model.state_dict().items()}
         for value, mean in zip(theirs.learning, theirs.ema, strict=True):
