@@ -5,6 +5,7 @@ import argparse
 import playmate_jax
 from playmate_jax.cli import (
     animate_arguments,
+    benchmark_arguments,
     convert_arguments,
     data_arguments,
     prepare_arguments,
@@ -20,6 +21,7 @@ COMMANDS = {
     "prepare": prepare_arguments,
     "data": data_arguments,
     "weights": weights_arguments,
+    "benchmark": benchmark_arguments,
 }
 
 
