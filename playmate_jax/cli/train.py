@@ -1,9 +1,10 @@
-"""`playmate train CONFIG --workdir DIR`: one training stage, resumable."""
+"""`playmate train CONFIG --workdir DIR`: one training stage, resumable, on any number of devices."""
 
 import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from playmate_jax.paths import check_names
 
@@ -13,7 +14,7 @@ def command(args: argparse.Namespace) -> int:
     for place in filter(None, (args.workdir, args.export)):
         check_names(place)
     try:
-        from playmate_jax.training.experiment import run_config
+        from playmate_jax.training.experiment import Devices, Experiment
     except ModuleNotFoundError as error:
         from playmate_jax.errors import UserError
 
@@ -22,17 +23,28 @@ def command(args: argparse.Namespace) -> int:
             "pip install 'playmate-jax[train]'"
         ) from None
     from playmate_jax.parallel.compilation import keep_compiled_programs
+    from playmate_jax.parallel.distributed import initialize, is_main
 
+    initialize()
     keep_compiled_programs()
-    overrides = overridden(args.set)
+    overrides: dict[str, Any] = dict(overridden(args.set))
     if args.steps:
         overrides["steps"] = args.steps
-    done = run_config(args.config, args.workdir, overrides)
+    devices = Devices(args.parallel, args.fsdp, args.accumulate)
+    experiment = Experiment(args.config, Path(args.workdir), overrides, devices)
+    if args.dry_run:
+        print(experiment.dry_run())
+        return 0
+    if args.replay:
+        print(*experiment.replay(), sep="\n")
+        return 0
+    done = experiment.run(profile=args.profile, wandb=args.wandb)
     if done.interrupted:  # not 0: a script of several stages must not start the next one
-        print("stopped; the same command resumes from here", file=sys.stderr)
+        if is_main():
+            print("stopped; the same command resumes from here", file=sys.stderr)
         return 130
     weights = Path(args.workdir) / "weights"
-    if args.export and weights.is_dir():
+    if args.export and weights.is_dir() and is_main():
         from playmate_jax.hub.weights import whole_folder
 
         with whole_folder(args.export) as copy:

@@ -12,6 +12,7 @@ import numpy as np
 
 from playmate_jax.parallel.executors import Executor
 from playmate_jax.training.stage import Stage
+from playmate_jax.training.tables import parameter_table
 from playmate_jax.training.update import Carry, keys, update_of
 
 
@@ -37,6 +38,25 @@ class DryRun:
     compile_s: float
     hlo_lines: int
     flops: float
+
+    def text(self, stage: Stage) -> str:
+        """Tables and figures for people."""
+        state = self.carry.state
+        devices, hosts = len(jax.devices()), jax.process_count()
+        gib = 2.0**30
+        lines = [
+            f"{stage.name} on {devices} x {jax.devices()[0].device_kind}, {hosts} process(es)",
+            "",
+            parameter_table(state),
+            "",
+            "memory of a device, GiB:",
+            f"  state {self.state_bytes / gib:.3f}, batch {self.batch_bytes / gib:.3f}, "
+            f"temporary {self.temporary_bytes / gib:.3f}; at its peak {self.peak_bytes / gib:.3f}",
+            f"compiled in {self.compile_s:.1f} s: {self.hlo_lines:,} lines of HLO",
+        ]
+        if self.flops:
+            lines.append(f"{self.flops / 1e12:.3f} TFLOP a step, {stage.frames} frames")
+        return "\n".join(lines)
 
 
 def dry_run(stage: Stage, executor: Executor, batch: Any, seed: int = 0) -> DryRun:

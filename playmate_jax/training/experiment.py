@@ -7,7 +7,9 @@ can be overridden by its dotted name.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import os
 import runpy
 from collections.abc import Mapping
@@ -22,8 +24,12 @@ from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import add_to_card, load_weights
 from playmate_jax.parallel.distributed import is_main
 from playmate_jax.parallel.executors import Executor, executor
+from playmate_jax.parallel.peak import datasheet_rate, measured_rate
+from playmate_jax.training.dry_run import dry_run
+from playmate_jax.training.failure import replay
 from playmate_jax.training.loop import Trained, train
 from playmate_jax.training.run_log import Board, rows_of
+from playmate_jax.training.wandb_writer import WandbWriter
 
 
 def load_config(path: str | Path) -> Any:
@@ -60,34 +66,86 @@ class Devices:
         return executor(self.parallel, self.fsdp, self.accumulate)
 
 
-def run_config(
-    path: str | Path,
-    workdir: str | Path,
-    overrides: Mapping[str, Any] | None = None,
-    devices: Devices = Devices(),
-    profile: tuple[int, int] | None = None,
-    boards: tuple[Board, ...] = (),
-) -> Trained:
-    """Trains (or resumes) what the file describes; at the end exports to `workdir/weights`.
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A configuration file with some fields replaced, a folder, and devices to run on.
 
-    Args:
-      profile, boards: as for `loop.train`.
+    Attributes:
+      overrides: new values by dotted field name.
     """
-    config = with_overrides(load_config(path), overrides or {})
-    stage = config.stage()
-    done = train(
-        stage, workdir, config.steps, seed=config.seed, loop=config.loop,
-        executor=devices.executor(), profile=profile, boards=boards,
-    )  # fmt: skip
-    if stage.export is not None and not done.interrupted and is_main():
-        weights = Path(workdir) / "weights"
-        stage.export(done.state, weights)
-        metadata: dict[str, Any] = {"run": run_record(path, workdir, config.seed, overrides or {})}
-        # Weights that these began from or contain.
-        if earlier := getattr(config, "stage1", "") or getattr(config, "start", ""):
-            metadata["before"] = load_weights(earlier)[2]
-        add_to_card(weights, metadata)
-    return done
+
+    path: str | Path
+    workdir: Path
+    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    devices: Devices = Devices()
+
+    @functools.cached_property
+    def config(self) -> Any:
+        """The configuration.
+
+        Raises:
+          UserError: no such file or field.
+        """
+        return with_overrides(load_config(self.path), self.overrides)
+
+    def run(self, profile: tuple[int, int] | None = None, wandb: str | None = None) -> Trained:
+        """Trains (or resumes); at the end process 0 exports to `workdir/weights`.
+
+        Args:
+          profile: first and last step of a profile.
+          wandb: a project of Weights & Biases to log to.
+        """
+        config, workdir = self.config, self.workdir
+        stage = config.stage()
+        boards: tuple[Board, ...] = ()
+        if wandb and is_main():
+            workdir.mkdir(parents=True, exist_ok=True)
+            boards = (WandbWriter(wandb, workdir, stage.description),)
+        done = train(
+            stage, workdir, config.steps, seed=config.seed, loop=config.loop,
+            executor=self.devices.executor(), profile=profile, boards=boards,
+            peak_flops=peak_flops(getattr(config, "precision", "float32")) if stage.flops else 0.0,
+        )  # fmt: skip
+        if stage.export is not None and not done.interrupted and is_main():
+            weights = workdir / "weights"
+            stage.export(done.state, weights)
+            record = run_record(self.path, workdir, config.seed, self.overrides)
+            metadata: dict[str, Any] = {"run": record}
+            # Weights that these began from or contain.
+            if earlier := getattr(config, "stage1", "") or getattr(config, "start", ""):
+                metadata["before"] = load_weights(earlier)[2]
+            add_to_card(weights, metadata)
+        return done
+
+    def dry_run(self) -> str:
+        """What the run would need, as text; nothing is trained or written."""
+        stage = self.config.stage()
+        with contextlib.closing(stage.batches(self.config.seed, 0)) as batches:
+            found = dry_run(stage, self.devices.executor(), next(batches), self.config.seed)
+        return found.text(stage)
+
+    def replay(self) -> list[str]:
+        """The step that failed in `workdir`, run again: lines about what is not finite in it."""
+        return replay(self.config.stage(), self.workdir)
+
+
+def run_config(
+    path: str | Path, workdir: str | Path, overrides: Mapping[str, Any] | None = None
+) -> Trained:
+    """Trains (or resumes) what the file describes, as `Experiment.run` does."""
+    return Experiment(path, Path(workdir), overrides or {}).run()
+
+
+def peak_flops(precision: str) -> float:
+    """FLOP/s of all devices together: by their datasheet, or else measured in a fraction of a
+    second."""
+    device, count = jax.devices()[0], len(jax.devices())
+    if (rate := datasheet_rate(device.device_kind, precision)) is not None:
+        return rate * count
+    # On CPU the devices of a process share its cores.
+    return measured_rate(precision, side=1024) * (
+        jax.process_count() if device.platform == "cpu" else count
+    )
 
 
 def run_record(

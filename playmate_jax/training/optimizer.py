@@ -42,7 +42,7 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     if warmup + anneal > total_steps:
         anneal = max(1, total_steps - warmup)
     plateau_end = max(warmup, total_steps - anneal)
-    return optax.join_schedules(
+    shape = optax.join_schedules(
         [
             optax.linear_schedule(config.learning_rate / warmup, config.learning_rate, warmup),
             optax.constant_schedule(config.learning_rate),
@@ -50,6 +50,8 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
         ],
         [warmup, plateau_end],
     )
+    # The barrier keeps XLA from computing the rate anew in the update of every parameter.
+    return lambda step: jax.lax.optimization_barrier(shape(step))
 
 
 def matching(params: optax.Params, pattern: str) -> optax.Params:
@@ -99,4 +101,4 @@ def packing(config: OptimizerConfig, params: optax.Params) -> Packing:
     """How the parameters are packed for this optimiser: what it treats by name stays apart."""
     decayed = [config.decay_pattern] if config.weight_decay else []
     rated = [pattern for pattern, _ in config.rates]
-    return Packing.of(params, (r"(^|/)kernel$", *decayed, *rated))
+    return Packing.of(params, (*decayed, *rated))

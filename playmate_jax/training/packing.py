@@ -1,4 +1,4 @@
-"""Parameters as the optimiser sees them: kernels as they are, all small ones as one vector.
+"""Parameters as the optimiser sees them: large ones as they are, all small ones as one vector.
 
 Two thirds of a network's parameters are biases, scales and null embeddings, a thousandth of its
 numbers. Each would be a dozen small kernels of the optimiser, the EMA and the norms, and XLA
@@ -16,6 +16,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 VECTORS = "vectors"  # the name of the vector in the packed tree
+SMALL = 2**16  # numbers; gathering more would cost a step more than it saves in compilation
 Tree: TypeAlias = Mapping[str, Any]
 
 
@@ -30,13 +31,14 @@ class Packing:
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
 
     @classmethod
-    def of(cls, params: Tree, apart: tuple[str, ...] = (r"(^|/)kernel$",)) -> "Packing":
-        """All parameters whose names match none of the regular expressions `apart`."""
+    def of(cls, params: Tree, apart: tuple[str, ...] = ()) -> "Packing":
+        """All small parameters whose names match none of the regular expressions `apart`."""
         flat = flatten_dict(params, sep="/")
         packed = (
             (name, tuple(leaf.shape))
             for name, leaf in sorted(flat.items())
-            if not any(re.search(pattern, name) for pattern in apart)
+            if np.prod(leaf.shape) < SMALL
+            and not any(re.search(pattern, name) for pattern in apart)
         )
         return cls(tuple(packed))
 

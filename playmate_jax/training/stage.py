@@ -131,6 +131,7 @@ class TrainState:
         updates, opt_state = tx.update(gradients, self.opt_state, self.packed)
         packed = optax.apply_updates(self.packed, updates)
         decay = jnp.minimum(ema_decay, (1.0 + self.count) / (10.0 + self.count))
+        decay = jax.lax.optimization_barrier(decay)
         ema = jax.tree.map(lambda m, p: decay * m + (1.0 - decay) * p, self.packed_ema, packed)
         norms = {
             "gradient_norm": optax.global_norm(gradients),

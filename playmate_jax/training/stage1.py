@@ -16,6 +16,7 @@ from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.losses.motion import motion_loss
+from playmate_jax.models.motion_flops import stage1_flops
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.parallel.share import Share, Terms
@@ -98,6 +99,7 @@ def stage1(
         export=export,
         description=config.description(),
         learning_rate=schedule(config.optimizer, config.steps),
+        flops=sum(stage1_flops(model, config.batch_size).values()),
         frames=config.batch_size * generator.window.length,
     )
 

@@ -23,6 +23,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.losses.motion import motion_loss
 from playmate_jax.models.emotion import EmotionConfig
+from playmate_jax.models.motion_flops import stage2_flops
 from playmate_jax.models.motion_model import MotionModelConfig, init_emotion
 from playmate_jax.motion.normalization import Statistics
 from playmate_jax.parallel.share import Share, Terms
@@ -123,6 +124,7 @@ def stage2(
         export=export,
         description=config.description(),
         learning_rate=schedule(config.optimizer, config.steps),
+        flops=sum(stage2_flops(model, config.batch_size).values()),
         frames=config.batch_size * model.generator.window.length,
     )
 

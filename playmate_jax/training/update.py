@@ -68,9 +68,10 @@ def update_of(stage: Stage, key: jax.Array) -> Callable[[Share], Step]:
         def update(carry: Carry, batch: Any, requests: Any, number: Any) -> tuple[Carry, Outputs]:
             step_key = jax.random.fold_in(key, number)
             state, metrics = stage.step(carry.state, batch, step_key, share)
-            finite = jnp.all(jnp.stack([jnp.isfinite(value) for value in metrics.values()]))
+            finite = jnp.isfinite(sum(jnp.float32(value) for value in metrics.values()))
             before = carry.failed_at >= 0
-            counts = finite & ~before
+            # The barrier keeps XLA from computing it anew in the update of every parameter.
+            counts = jax.lax.optimization_barrier(finite & ~before)
             failed_at = jnp.where(before | finite, carry.failed_at, number.astype(jnp.int32))
             state = jax.tree.map(
                 lambda new, old: old if new is old else jnp.where(counts, new, old),
