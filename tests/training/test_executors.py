@@ -20,12 +20,11 @@ PROGRAM = textwrap.dedent(
     """
     import json, sys
     import jax, numpy as np
-    sys.path.insert(0, "tests/training")
     folder, variants, devices, process, port = sys.argv[1:]
     jax.config.update("jax_num_cpu_devices", int(devices))
     if port != "0":
         jax.distributed.initialize(f"localhost:{port}", num_processes=2, process_id=int(process))
-    from test_loop import LOOP, own_rows, toy
+    from tests.training.toy import LOOP, own_rows, toy
     from playmate_jax.parallel.executors import MeshExecutor, executor
     from playmate_jax.parallel.mesh import device_mesh
     from playmate_jax.training import train

@@ -14,61 +14,9 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from playmate_jax.errors import UserError
-from playmate_jax.parallel.share import Mean
-from playmate_jax.training import LoopConfig, Stage, TrainState, train
+from playmate_jax.training import LoopConfig, train
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer, schedule
-
-LOOP = LoopConfig(log_every=4, checkpoint_minutes=0, checkpoint_every=4)
-
-
-def toy(total_steps=12, poison_at=None, on_batch=lambda n: None, evaluation=None, poison_key=None):
-    """Linear regression of 8 rows with noise; `poison_at`: the batch that holds a NaN;
-    `poison_key`: the step whose gradient alone is NaN."""
-    tx = optimizer(OptimizerConfig(learning_rate=0.05), total_steps)
-
-    def init(key):
-        return TrainState.create({"a": {"kernel": jax.random.normal(key, (3, 2))}, "bias": jnp.zeros(2)}, tx)
-
-    def step(state, batch, key, share):
-        def loss(packed, batch, keys):
-            params = state.packing.unpack(packed)
-            noise = 0.1 * jax.vmap(lambda k: jax.random.normal(k, (2,)))(keys)
-            error = batch["x"] @ params["a"]["kernel"] + params["bias"] - batch["y"] + noise
-            if poison_key is not None:  # finite, with an infinite derivative at 0
-                at = jnp.where(state.count == poison_key, 0.0, 1.0)
-                error = error + jnp.sqrt(at * jnp.square(params["bias"])) * (1 - at)
-            return {"error": Mean(jnp.sum(error**2), error.size)}
-
-        gradients, metrics = share.gradients(loss, {"error": 1.0}, state.packed, batch, key)
-        state, norms = state.updated(tx, gradients, 0.9)
-        return state, {**metrics, **norms}
-
-    def batches(seed, start):
-        n = start
-        while True:
-            on_batch(n)
-            rng = np.random.default_rng((seed, n))
-            x = rng.normal(size=(8, 3)).astype(np.float32)
-            if n == poison_at:
-                x[0, 0] = np.nan
-            yield {"x": x, "y": x[:, :2] - x[:, 1:]}
-            n += 1
-
-    count = evaluation or (lambda state, pause: {"count": int(state.count)})
-    return Stage("toy", init, step, batches, {"test": count})
-
-
-def own_rows(stage):
-    """The stage with this process's rows of each batch."""
-
-    def batches(seed, start):
-        for batch in stage.batches(seed, start):
-            n = len(batch["x"]) // jax.process_count()
-            rows = slice(jax.process_index() * n, (jax.process_index() + 1) * n)
-            yield {name: value[rows] for name, value in batch.items()}
-
-    return dataclasses.replace(stage, batches=batches)
-
+from tests.training.toy import LOOP, toy
 
 def test_resume_equals_uninterrupted_run_bit_for_bit(tmp_path):
     whole = train(toy(), tmp_path / "a", 12, loop=LOOP, quiet=True)
