@@ -3,10 +3,10 @@
     python benchmarks/kill_and_resume.py                    # 20 kills: one process, then two
     python benchmarks/kill_and_resume.py --config configs/tiny_stage1.py --set clips=data/mine
 
-For each number of processes one run is left alone and one is killed, half of the times by SIGKILL and
-half by SIGTERM, and started again each time. The sha256 of both final states (parameters, EMA, the
-optimiser's memory) must be the same, and from SIGTERM to the end of the last process it may take 5 s.
-A table is printed; with --json FILE it is written too. Exit status 1 if either does not hold.
+For each number of processes one run is left alone and one is killed, half of the times by SIGKILL
+and half by SIGTERM, and started again each time. The sha256 of both final states (parameters, EMA,
+the optimiser's memory) must be the same, and from SIGTERM to the end of the last process it may take
+5 s. A table is printed; with --json FILE it is written too. Exit status 1 if either does not hold.
 """
 
 import argparse
@@ -122,7 +122,9 @@ class Run:
         """The processes of the job, in their order: those that run Python, not the readers."""
         path = Path(f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children")
         found = [int(pid) for pid in path.read_text().split()]
-        return [pid for pid in found if b"playmate_jax" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [
+            pid for pid in found if b"playmate_jax" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
 
     def end(self) -> int:
         """Waits for the end; the exit code as a shell would give it."""
@@ -156,7 +158,9 @@ def kill_once(run: Run, number: signal.Signals, rng: random.Random, window_s: fl
     return Kill(number.name, target, killed_at - run.started_at, step, code, now - killed_at)
 
 
-def compare(processes: int, kills: int, arguments: list[str], folder: Path, seed: int) -> Comparison:
+def compare(
+    processes: int, kills: int, arguments: list[str], folder: Path, seed: int
+) -> Comparison:
     """Runs once without and once with kills."""
     whole = Run(processes, folder / f"{processes}_whole", arguments)
     whole.wait_until_training()
@@ -173,7 +177,9 @@ def compare(processes: int, kills: int, arguments: list[str], folder: Path, seed
         run = Run(processes, killed, arguments)
         kill = kill_once(run, number, rng, window_s)
         if kill is None:
-            raise SystemExit(f"the run ended after {len(found)} of {kills} kills: give more --steps")
+            raise SystemExit(
+                f"the run ended after {len(found)} of {kills} kills: give more --steps"
+            )
         found.append(kill)
         print(_line(processes, kill), flush=True)
     last = Run(processes, killed, arguments)
@@ -201,8 +207,9 @@ def main() -> int:
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--keep", metavar="DIR", help="keep the runs and their logs there")
     given = parser.parse_args()
+    changes = given.set or (["evaluation_s=1"] if given.config == str(CONFIG) else [])
     arguments = [given.config, "--steps", given.steps]
-    arguments += [word for value in given.set for word in ("--set", value)]
+    arguments += [word for value in changes for word in ("--set", value)]
     print("| processes | signal | process | after s | step | exit code | s to exit |")
     print("|---|---|---|---|---|---|---|")
     found = []

@@ -34,7 +34,7 @@ class SmallConfig:
         """The network's stage."""
         tx = optimizer(OptimizerConfig(learning_rate=0.01), self.steps)
         here = self.rows // jax.process_count()
-        first = here * jax.process_index()
+        start_row = here * jax.process_index()
 
         def init(key):
             one, two = jax.random.split(key)
@@ -47,7 +47,9 @@ class SmallConfig:
         def step(state, batch, key, share):
             def loss(packed, batch, keys):
                 params = state.packing.unpack(packed)
-                hidden = jnp.tanh(batch["x"] @ params["hidden"]["kernel"] + params["hidden"]["bias"])
+                hidden = jnp.tanh(
+                    batch["x"] @ params["hidden"]["kernel"] + params["hidden"]["bias"]
+                )
                 kept = jax.vmap(lambda k: jax.random.bernoulli(k, 0.8, (32,)))(keys)
                 output = (hidden * kept) @ params["output"]["kernel"] + params["output"]["bias"]
                 error = output - batch["y"]
@@ -62,7 +64,7 @@ class SmallConfig:
             while True:
                 time.sleep(self.step_s)
                 x = np.random.default_rng((seed, number)).normal(size=(self.rows, 6))
-                x = x.astype(np.float32)[first : first + here]
+                x = x.astype(np.float32)[start_row : start_row + here]
                 yield {"x": x, "y": x[:, :2] * x[:, 2:4]}
                 number += 1
 
