@@ -12,7 +12,7 @@ set -m  # each process gets a group of its own: Ctrl-C reaches this script alone
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 PYTHON=${PYTHON:-$(test -x "$root/.venv/bin/python" && echo "$root/.venv/bin/python" || echo python3)}
-GRACE_S=10  # after a failure: time for the others to end by themselves, with their own reason
+GRACE_S=4  # after a failure: time for the others to end by themselves, with their own reason
 say() { printf 'local.sh: %s\n' "$*" >&3; }
 exec 3>&2
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -42,6 +44,18 @@ class StopSignals:
 
     def __bool__(self) -> bool:
         return self._seen
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Lets the signals end the process at once inside the block: for a long compilation before
+        the first step, which no handler of Python's can interrupt and which has nothing to save."""
+        for number in self._old:
+            signal.signal(number, signal.SIG_DFL)
+        try:
+            yield
+        finally:
+            for number in self._old:
+                signal.signal(number, self._note)
 
     def __exit__(self, *error: Any) -> None:
         for number, handler in self._old.items():
