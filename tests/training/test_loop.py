@@ -27,7 +27,9 @@ def toy(total_steps=12, poison_at=None, on_batch=lambda n: None, evaluation=None
     tx = optimizer(OptimizerConfig(learning_rate=0.05), total_steps)
 
     def init(key):
-        return TrainState.create({"a": {"kernel": jax.random.normal(key, (3, 2))}, "bias": jnp.zeros(2)}, tx)
+        return TrainState.create(
+            {"a": {"kernel": jax.random.normal(key, (3, 2))}, "bias": jnp.zeros(2)}, tx
+        )
 
     def step(state, batch, key, share):
         def loss(packed, batch, keys):
