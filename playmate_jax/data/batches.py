@@ -6,6 +6,7 @@ the number of workers or hosts, a run goes on with the batch that an uninterrupt
 """
 
 import atexit
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -15,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing import resource_tracker
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import grain
@@ -33,6 +35,9 @@ from playmate_jax.data.shared_batches import (
 from playmate_jax.errors import UserError
 from playmate_jax.motion.normalization import Statistics
 
+# What asks a run to stop: Ctrl-C, the end of a job, its requeueing. They reach the whole process
+# group at once.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 READ_AHEAD = 2  # batches a thread or worker
 ENDLESS = 2**48  # examples
 Leaf = np.ndarray | jax.Array  # of a batch: NumPy here, JAX in a training step
@@ -108,9 +113,12 @@ class Batches(Iterator[Batch], Generic[Batch]):
 
     def __next__(self) -> Batch:
         if self._inner is None:
-            self._inner = self._started()
-            _OPEN.add(self)
-        batch = next(self._inner)
+            with signals_held_back() if self._loading.workers else contextlib.nullcontext():
+                self._inner = self._started()
+                _OPEN.add(self)
+                batch = next(self._inner)  # threads that it begins start the workers
+        else:
+            batch = next(self._inner)
         self._number += 1
         own = self._receiver.unpacked(batch) if isinstance(batch, SharedBatch) else batch
         return cast(Batch, own)
@@ -204,13 +212,16 @@ def _examples(element: Any) -> Sequence[Example]:
 
 @dataclasses.dataclass(frozen=True)
 class PrepareWorker:
-    """Run first in each worker: Ctrl-C is left to the parent, and a worker whose parent was
-    killed ends by itself."""
+    """Run first in each worker: signals to stop are left to the parent, which ends its workers once
+    it has saved; a worker whose parent was killed ends by itself."""
 
     parent: int
 
     def __call__(self, index: int, count: int) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        # They were held back since the worker began; what came meanwhile is now ignored as well.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         Stack.lender = SharedMemoryWriter()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -218,6 +229,25 @@ class PrepareWorker:
         while os.getppid() == self.parent:
             time.sleep(1)
         os._exit(1)
+
+
+@contextlib.contextmanager
+def signals_held_back() -> Iterator[None]:
+    """While workers are started, signals to stop do not reach this thread.
+
+    Threads and processes that it starts inherit that: a worker that has not come to `PrepareWorker`
+    would else die of a signal to the group, and leave the parent waiting for its batches. The
+    process itself still receives them in other threads, or afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        # Python's tracker of shared memory lives as long as this process and must not die either.
+        # Starting it lets SIGINT and SIGTERM through again.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
