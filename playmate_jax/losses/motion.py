@@ -97,6 +97,7 @@ def motion_loss(
     keys: PRNGKeyArray,
     readout: Readout | None = None,
     expression_only: bool = False,
+    precision: str | None = None,
 ) -> Terms:
     """The terms of the loss of n rows, as sums and counts: "diffusion", "expression_error",
     "pose_error", and "velocity" and "readout" where they count. `LossConfig.weights` says what they
@@ -108,12 +109,13 @@ def motion_loss(
       readout: made of `config.readout`; None: no such term.
       expression_only: stage 2's loss. Pose does not count, as the controller cannot change it, and
         the generator runs without dropout: it is the frozen one that the controller will meet.
+      precision: "bfloat16" evaluates the networks in it; the loss stays float32.
     """
     n_steps, window = model.schedule.n_steps, model.generator.window
     drawn = draws(keys, n_steps, window, batch["motion"].dtype)
     if expression_only or not model.generator.dropout:
         drawn = drawn.replace(seed=None)
-    return loss_at(config, model, params, batch, drawn, readout, expression_only)
+    return loss_at(config, model, params, batch, drawn, readout, expression_only, precision)
 
 
 def loss_at(
@@ -124,6 +126,7 @@ def loss_at(
     drawn: Draws,
     readout: Readout | None = None,
     expression_only: bool = False,
+    precision: str | None = None,
 ) -> Terms:
     """`motion_loss` for given draws: a pure function of them."""
     window = model.generator.window
@@ -136,7 +139,7 @@ def loss_at(
     alpha_bar = schedule.alphas_bar[drawn.step]
     x = add_noise(x0, drawn.noise, alpha_bar)
     inputs = conditions(config, batch, schedule.alphas_bar, drawn)
-    raw = output(model, params, x, drawn.step, inputs, drawn.seed)
+    raw = output(model, params, x, drawn.step, inputs, drawn.seed, precision)
 
     prediction = model.generator.prediction
     weights = _weights(0.0 if expression_only else config.pose_weight)

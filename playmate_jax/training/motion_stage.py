@@ -11,6 +11,7 @@ from playmate_jax.configuration import to_values
 from playmate_jax.data.motion_batch import Windows
 from playmate_jax.data.motion_data import MotionData
 from playmate_jax.data.speech_noise import SpeechNoise
+from playmate_jax.errors import UserError, nearest
 from playmate_jax.hub.weights import save_weights
 from playmate_jax.losses.motion import LossConfig
 from playmate_jax.losses.readouts import Readout, readout
@@ -20,6 +21,8 @@ from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage import Params, TrainState
+
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,8 @@ class MotionStageConfig:
       identity_noise: std of the noise on the normalised identity, because M's estimate is not the
         truth; 0, as in the paper: none.
       batch_size: windows in a step, over all processes.
+      precision: number format that the networks are evaluated in, "float32" or "bfloat16";
+        parameters and the optimiser are float32.
       workers: processes that make batches; 0: threads.
       eval_clips: clips of the validation split that are evaluated; 0: none.
       storage: number format of exported weights, "float32" or "float16".
@@ -46,12 +51,20 @@ class MotionStageConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig(eval_every=1000)
     batch_size: int = 16
+    precision: str = "float32"
     seed: int = 0
     workers: int = 0
     eval_clips: int = 32
     storage: str = "float32"
     name: str = "motion"
     domain: str = "photographs"
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(
+                f"expected precision out of {', '.join(PRECISIONS)}, found '{self.precision}'"
+                f"{nearest(self.precision, PRECISIONS)}"
+            )
 
     def windows(self, window: WindowConfig) -> Windows:
         """How training windows are cut from clips, with noise on what real inputs differ in."""

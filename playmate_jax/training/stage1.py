@@ -74,7 +74,9 @@ def stage1(
     ) -> tuple[TrainState, Metrics]:
         def loss(packed: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
             params = {"generator": state.packing.unpack(packed)}
-            return motion_loss(config.loss, model, params, batch, keys, readout)
+            return motion_loss(
+                config.loss, model, params, batch, keys, readout, precision=config.precision
+            )
 
         weights = config.loss.weights()
         gradients, metrics = share.gradients(loss, weights, state.packed, batch, key)

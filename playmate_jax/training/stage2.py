@@ -97,7 +97,10 @@ def stage2(
     ) -> tuple[Stage2State, Metrics]:
         def loss(packed: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
             both = {**state.trained.packing.unpack(packed), **state.frozen}
-            return motion_loss(config.loss, model, both, batch, keys, readout, expression_only=True)
+            return motion_loss(
+                config.loss, model, both, batch, keys, readout,
+                expression_only=True, precision=config.precision,
+            )  # fmt: skip
 
         weights = config.loss.weights(expression_only=True)
         gradients, metrics = share.gradients(loss, weights, state.trained.packed, batch, key)
