@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, runtime_checkable
@@ -36,6 +35,7 @@ from playmate_jax.training.requests import SAVE, STOP, Requests, Stopped
 from playmate_jax.training.run_log import Board, RunLog
 from playmate_jax.training.stage import Batch, Stage, State
 from playmate_jax.training.stop import StopSignals
+from playmate_jax.training.tables import parameter_table
 from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
 from playmate_jax.training.watchdog import Watchdog
 from playmate_jax.training.workdir_lock import locked
@@ -136,6 +136,7 @@ def train(
         never = executor.initial(lambda key: {"failed_at": jnp.int32(NEVER)}, init_key)
         carry = Carry(state, never["failed_at"])
         del state
+        log.say("parameters and optimiser:\n" + parameter_table(carry.state))
 
         # -------------------------------------------------------------- data
         batches = stage.batches(seed, start)
@@ -152,7 +153,8 @@ def train(
         # -------------------------------------------------------------- what a step may lead to
         run = {"stage": stage.name, "seed": seed, "config": dict(stage.description)}
         watchdog = stack.enter_context(Watchdog(loop.watchdog_minutes))
-        requests = Requests(stack.enter_context(StopSignals()), loop.checkpoint_minutes)
+        stop = stack.enter_context(StopSignals())
+        requests = Requests(stop, loop.checkpoint_minutes)
         profiler = stack.enter_context(Profile(workdir, profile, start))
         flops_rate = stage.flops / peak_flops if peak_flops else 0.0
         evaluated = about.get("evaluated", start)
@@ -185,15 +187,18 @@ def train(
                 means["learning_rate"] = float(stage.learning_rate(step - 1))
             log.steps(step, means, flops_rate)
 
+        def pause() -> None:
+            watchdog.alive()
+            requests.pause()
+
         def evaluate(step: int) -> None:
             nonlocal evaluated
             metrics_of_evaluation.clear()
             with goodput.spent("evaluation"):
                 local = executor.local(carry.state)
                 for name, evaluation in stage.evals.items():
-                    watchdog.alive()
-                    found = {f"{name}/{k}": float(v) for k, v in
-                             evaluation(local, requests.pause).items()}  # fmt: skip
+                    values = evaluation(local, pause)
+                    found = {f"{name}/{k}": float(v) for k, v in values.items()}
                     log.record(step, found)
                     metrics_of_evaluation.update(found)
             evaluated = step
@@ -215,7 +220,7 @@ def train(
             mine = requests.mine()
             inputs = (batch, executor.place(_one_a_device(mine)), np.int32(step))
             if update is None:
-                with goodput.spent("compile"):
+                with goodput.spent("compile"), stop.at_once():
                     update = executor.compiled(update_of(stage, step_key), carry, *inputs)
             profiler.before(step)
             carry, outputs = update(carry, *inputs)

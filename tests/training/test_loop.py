@@ -18,6 +18,7 @@ from playmate_jax.training import LoopConfig, train
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer, schedule
 from tests.training.toy import LOOP, toy
 
+
 def test_resume_equals_uninterrupted_run_bit_for_bit(tmp_path):
     whole = train(toy(), tmp_path / "a", 12, loop=LOOP, quiet=True)
 

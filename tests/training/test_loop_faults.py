@@ -73,7 +73,9 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(damage, tmp_pa
     if damage == "record":
         (newest / "about" / "metadata").write_text('{"seed": 0, "con')
     for path in [p for p in (newest / "state").rglob("*") if p.is_file()] * (damage != "record"):
-        path.write_bytes(b"" if damage == "emptied" else path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(
+            b"" if damage == "emptied" else path.read_bytes()[: path.stat().st_size // 2]
+        )
     rest = train(toy(), tmp_path / "b", 12, loop=LOOP, quiet=True)
     chex.assert_trees_all_equal(whole.state, rest.state)
     assert "step 8 is damaged" in capsys.readouterr().err
@@ -149,7 +151,9 @@ def test_the_best_and_every_nth_checkpoint_stay(tmp_path):
 def test_no_step_draws_the_key_of_the_initial_state():
     """`fold_in(key, n)` is the n-th of `split(key)`: both keys of one key would collide."""
     first, steps = keys(0)
-    drawn = {tuple(np.asarray(jax.random.key_data(jax.random.fold_in(steps, n)))) for n in range(99)}
+    drawn = {
+        tuple(np.asarray(jax.random.key_data(jax.random.fold_in(steps, n)))) for n in range(99)
+    }
     parts = jax.random.split(first, 99)
     assert len(drawn) == 99
     assert not drawn & {tuple(np.asarray(jax.random.key_data(key))) for key in [first, *parts]}
@@ -165,3 +169,7 @@ def test_goodput_counts_lost_steps_and_adds_up_over_restarts(tmp_path):
     parts = sum(value for name, value in last.items() if name != "all")
     assert last["lost"] > 0 and parts == pytest.approx(last["all"], rel=0.01)
     assert all(a["all"] <= b["all"] for a, b in zip(seconds, seconds[1:], strict=False))
+
+
+def _words(key):
+    return tuple(np.asarray(jax.random.key_data(key)).tolist())
