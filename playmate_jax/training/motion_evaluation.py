@@ -109,9 +109,10 @@ class HeldOut:
         for rows, counts in self._pieces():
             clips = stacked([_beginning(self.clips[row], length) for row in rows])
             asked = clips["emotion"] if self.emotional else None
-            made = generated(model, clips, SAMPLING, asked)
+            sampling = dataclasses.replace(SAMPLING, seed=int(rows[0]))
+            made = generated(model, clips, sampling, asked)
             pause()
-            plain = generated(model, clips, SAMPLING) if self.emotional else made
+            plain = generated(model, clips, sampling) if self.emotional else made
             pause()
             for i, row in enumerate(rows):
                 t = min(length, len(self.clips[row]["motion"]))
@@ -123,22 +124,22 @@ class HeldOut:
                 yield {k: (x * counts[i], c * counts[i]) for k, (x, c) in found.items()}
 
     def _pieces(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Windows of this process in pieces: their numbers (k,), and whether each counts. Every
-        process has equally many pieces, filled up with windows that do not count."""
-        n, k = len(self.clips), piece_size(self.model)
-        k = min(k, -(-n // jax.process_count()))
-        pieces = -(-n // (k * jax.process_count()))
-        first = jax.process_index() * pieces * k
-        for start in range(first, first + pieces * k, k):
-            rows = np.arange(start, start + k)
+        """This process's pieces: numbers of the windows (k,), and whether each counts. Pieces are
+        the same for any number of processes; every process has equally many, filled up with windows
+        that do not count."""
+        n = len(self.clips)
+        k = min(n, piece_size(self.model))
+        each = -(-n // (k * jax.process_count()))
+        for piece in range(jax.process_index() * each, (jax.process_index() + 1) * each):
+            rows = np.arange(piece * k, (piece + 1) * k)
             yield rows % n, rows < n
 
 
 def piece_size(model: MotionModelConfig) -> int:
-    """How many windows a piece has, so that sampling them takes a CPU about a second: 16 at demo
+    """How many windows a piece has, so that sampling them takes a CPU about a second: 8 at demo
     size, one of the paper's."""
     work = model.generator.layers * model.generator.width**2
-    return int(np.clip(2**20 // work, 1, 16))
+    return int(np.clip(2**19 // work, 1, 8))
 
 
 def over_processes(sums: Figures) -> Figures:

@@ -4,10 +4,8 @@ Exported weights: {"generator", "statistics"}, read by inference/generate.py and
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 from jaxtyping import PRNGKeyArray
@@ -24,6 +22,7 @@ from playmate_jax.training.motion_evaluation import Pause, held_out
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
 from playmate_jax.training.optimizer import optimizer, packing, schedule
 from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
+from playmate_jax.training.start import built_on, fitting, overlaid
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Stage1Config(MotionStageConfig):
     """A run of stage 1.
 
     Attributes:
-      start: weights directory to go on from; empty starts anew.
+      start: weights directory to begin with, as far as its parameters fit; empty starts anew.
       statistics: data sets for the statistics of Eqs. 5 and 6; empty: `clips`. They must show what
         stage 2 will show, or emotions are measured in the tiny std of faces that never smile.
     """
@@ -44,7 +43,8 @@ class Stage1Config(MotionStageConfig):
         """This configuration as a value for the loop.
 
         Raises:
-          UserError: no such data or weights, or features of several encoders.
+          UserError: no such data or weights, none of whose parameters fits, or features of several
+            encoders.
         """
         clips = MotionData(self.clips, self.workers)
         return stage1(self, clips, MotionData(self.statistics) if self.statistics else clips)
@@ -58,15 +58,21 @@ def stage1(
     generator = dataclasses.replace(config.model.generator, speech_size=clips.speech_size)
     speech = clips.speech or config.model.speech
     model = dataclasses.replace(config.model, generator=generator, emotion=None, speech=speech)
-    start = started_from(config.start) if config.start else None
-    statistics = (
-        Statistics.from_tree(start["statistics"]) if start else (whole_set or clips).statistics
-    )
+    start = load_weights(config.start)[1] if config.start else {}
+    statistics = (whole_set or clips).statistics
+    if "statistics" in start:
+        earlier = Statistics.from_tree(start["statistics"])
+        # of other speech features they would mean nothing
+        statistics = earlier if len(earlier.speech_mean) == generator.speech_size else statistics
+    taken = {}
+    if start:
+        shapes = jax.eval_shape(lambda: init_generator(generator, jax.random.key(0)))
+        taken = fitting(start.get("generator", {}), shapes, config.start)
     tx = optimizer(config.optimizer, config.steps)
     readout = config.readout(statistics, clips)
 
     def init(key: jax.Array) -> TrainState:
-        params = start["generator"] if start else init_generator(generator, key)
+        params = overlaid(init_generator(generator, key), taken)
         return TrainState.create(params, tx, packing(config.optimizer, params))
 
     def step(
@@ -99,14 +105,8 @@ def stage1(
         batches=clips.batches(statistics, config.batch_size, config.windows(generator.window)),
         evals={"held_out": evaluate} if evaluation else {},
         export=export,
-        description=config.description(),
+        description=config.description() | built_on(config.start),
         learning_rate=schedule(config.optimizer, config.steps),
         flops=sum(stage1_flops(model, config.batch_size).values()),
         frames=config.batch_size * generator.window.length,
     )
-
-
-@functools.cache
-def started_from(directory: str) -> dict[str, Any]:
-    """Parameters {"generator", "statistics"} of an earlier run's weights directory."""
-    return load_weights(directory)[1]

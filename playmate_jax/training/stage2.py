@@ -31,6 +31,7 @@ from playmate_jax.training.motion_evaluation import Pause, held_out
 from playmate_jax.training.motion_stage import MotionStageConfig, export_model
 from playmate_jax.training.optimizer import optimizer, packing, schedule
 from playmate_jax.training.stage import Metrics, Params, Stage, TrainState
+from playmate_jax.training.start import built_on, fitting, overlaid
 
 FROZEN = r"^generator/"
 
@@ -48,7 +49,8 @@ class Stage2Config(MotionStageConfig):
     """A run of stage 2; its `clips` have labelled emotions.
 
     Attributes:
-      stage1: weights directory that stage 1 exported, or whose controller is to be trained further.
+      stage1: weights directory that stage 1 exported, or whose controller is to be trained further,
+        as far as its parameters fit.
     """
 
     stage1: str
@@ -85,8 +87,13 @@ def stage2(
     tx = optimizer(config.optimizer, config.steps)
     readout = config.readout(statistics, clips)
 
+    taken = {}
+    if "emotion" in params:
+        shapes = jax.eval_shape(lambda: init_emotion(model, jax.random.key(0)))
+        taken = fitting(params["emotion"], shapes, config.stage1)
+
     def init(key: jax.Array) -> Stage2State:
-        emotion = params.get("emotion") or init_emotion(model, key)
+        emotion = overlaid(init_emotion(model, key), taken)
         trained, frozen = partition({"generator": params["generator"], "emotion": emotion}, FROZEN)
         return Stage2State(
             TrainState.create(trained, tx, packing(config.optimizer, trained)), frozen
@@ -127,7 +134,7 @@ def stage2(
         ),
         evals={"held_out": evaluate} if evaluation else {},
         export=export,
-        description=config.description(),
+        description=config.description() | built_on(config.stage1),
         learning_rate=schedule(config.optimizer, config.steps),
         flops=sum(stage2_flops(model, config.batch_size).values()),
         frames=config.batch_size * model.generator.window.length,

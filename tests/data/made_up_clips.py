@@ -39,16 +39,17 @@ def made_up_clip(number: int, frames: int = 10, images: int = 3) -> Clip:
     )
 
 
-def write_data_set(root, kind, clips_of_shards, split="train"):
-    """A whole version folder with one split."""
-    folder, shards = root / kind / "1.0.0", []
-    for number, clips in enumerate(clips_of_shards):
-        path = folder / shard_name(kind, split, number, len(clips_of_shards))
-        with ShardWriter(path, kind, SPEECH, SIZE) as writer:
-            for clip in clips:
-                writer.write(clip)
-        shards.append(writer.shard)
-    write_metadata(folder, kind, {split: shards, "test": []}, SPEECH, SIZE)
+def write_data_set(root, kind, clips_of_shards, splits=("train",)):
+    """A whole version folder; every split holds the same clips."""
+    folder, shards = root / kind / "1.0.0", {}
+    for split in splits:
+        for number, clips in enumerate(clips_of_shards):
+            path = folder / shard_name(kind, split, number, len(clips_of_shards))
+            with ShardWriter(path, kind, SPEECH, SIZE) as writer:
+                for clip in clips:
+                    writer.write(clip)
+            shards.setdefault(split, []).append(writer.shard)
+    write_metadata(folder, kind, {**shards, "test": []}, SPEECH, SIZE)
     write_checksums(folder)
     return folder
 
