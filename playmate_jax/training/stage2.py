@@ -88,9 +88,7 @@ def stage2(
     def init(key: jax.Array) -> Stage2State:
         emotion = params.get("emotion") or init_emotion(model, key)
         trained, frozen = partition({"generator": params["generator"], "emotion": emotion}, FROZEN)
-        return Stage2State(
-            TrainState.create(trained, tx, packing(config.optimizer, trained)), frozen
-        )
+        return Stage2State(TrainState.create(trained, tx, packing(config.optimizer, trained)), frozen)
 
     def step(
         state: Stage2State, batch: MotionBatch, key: PRNGKeyArray, share: Share
