@@ -5,8 +5,8 @@
 
 For each number of processes one run is left alone and one is killed, half of the times by SIGKILL
 and half by SIGTERM, and started again each time. The sha256 of both final states (parameters, EMA,
-the optimiser's memory) must be the same, and from SIGTERM to the end of the last process it may take
-5 s. A table is printed; with --json FILE it is written too. Exit status 1 if either does not hold.
+the optimiser's memory) must be the same, and SIGTERM may take 5 s to end the last process. A table
+is printed; with --json FILE it is written too. Exit status 1 if either does not hold.
 """
 
 import argparse

@@ -30,11 +30,12 @@ class Watchdog:
         self._limit = self.seconds
         self._armed = 0.0
         self._ended = threading.Event()
+        self._explainer = threading.Thread(target=self._explain, name="watchdog", daemon=True)
 
     def __enter__(self) -> Watchdog:
         if self.seconds:
             self._arm(self.seconds)
-            threading.Thread(target=self._explain, name="watchdog", daemon=True).start()
+            self._explainer.start()
         return self
 
     def alive(self) -> None:
@@ -77,3 +78,4 @@ class Watchdog:
         self._ended.set()
         if self.seconds:
             faulthandler.cancel_dump_traceback_later()
+            self._explainer.join()

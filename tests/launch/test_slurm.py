@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -113,3 +114,14 @@ def _wait_until_ready(job: subprocess.Popen) -> None:
     lines = (line for line in job.stdout or () if line == "ready\n")
     for _ in range(2):
         next(lines)
+
+
+def test_the_script_trains_two_steps_as_one_job_of_two_real_processes(slurm, tmp_path):
+    run = tmp_path / "run"
+    arguments = ["tests/training/small_config.py", "--workdir", str(run), "--steps", "2"]
+    job = start(slurm, *arguments, PYTHON=sys.executable)
+    out, err = job.communicate(timeout=180)
+    assert job.returncode == 0, err
+    assert out.count("is connected to 1 peer ranks") == 2
+    assert (run / "checkpoints" / "2").is_dir()
+    assert err.count("small 2/2  error") == 1  # process 0 alone reports
