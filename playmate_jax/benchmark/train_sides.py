@@ -64,7 +64,7 @@ class TrainSetup:
         return dataclasses.replace(model, emotion=config.emotion)
 
     def config(self) -> MotionStageConfig:
-        """The run's configuration."""
+        """The configuration of the run whose step is timed."""
         shipped = paper_stage1.config() if self.stage == 1 else paper_stage2.config()
         known = {k: v for k, v in self.overrides if self.stage == 1 or not k.startswith("model.")}
         config = with_overrides(shipped, known)
@@ -116,7 +116,7 @@ def our_stage(setup: TrainSetup) -> Stage[Any, MotionBatch]:
 
 
 def batch_of(stage: Stage[Any, MotionBatch]) -> MotionBatch:
-    """The stage's first batch."""
+    """The first batch of a stage, as numpy arrays."""
     batches: Any = stage.batches(0, 0)
     try:
         return next(batches)
