@@ -24,7 +24,20 @@ from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
 from playmate_jax.motion.previous_noise import STEPS
 from playmate_jax.training.optimizer import OptimizerConfig, schedule
 
+VERSION = torch.__version__
 Batch = Mapping[str, Tensor]
+
+
+def set_up(threads: int, gpu: bool) -> str:
+    """Lets PyTorch use this many threads and, on GPUs, TF32 for float32 products, as XLA does by
+    default.
+
+    Returns:
+      the device to train on: the first GPU where `gpu` asks for it and PyTorch finds one.
+    """
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high")
+    return "cuda" if gpu and torch.cuda.is_available() else "cpu"
 
 
 @dataclasses.dataclass
@@ -100,6 +113,17 @@ class TrainReference:
     def batch(self, arrays: Mapping[str, object]) -> dict[str, Tensor]:
         """A `MotionBatch` of numpy arrays on the device."""
         return {name: torch.as_tensor(x).to(self.device) for name, x in arrays.items()}
+
+    def wait(self) -> None:
+        """Returns when the device has done everything it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def memory(self) -> dict[str, float]:
+        """The device's peak of memory, as "device_peak_mib", where it has its own."""
+        if self.device.type != "cuda":
+            return {}
+        return {"device_peak_mib": torch.cuda.max_memory_allocated() / 2**20}
 
     def draws(self, batch: Batch) -> Draws:
         """Random numbers for one step, from PyTorch's own generator."""

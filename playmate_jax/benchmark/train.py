@@ -11,7 +11,7 @@ from playmate_jax.benchmark.report import Comparison, Measured
 from playmate_jax.benchmark.sides import TURN_S, alternate
 from playmate_jax.benchmark.train_sides import COMPILED, EAGER, OURS, TrainSetup, build
 from playmate_jax.errors import UserError
-from playmate_jax.parallel.peak import peak
+from playmate_jax.parallel.peak import datasheet_peak, measured_peak
 
 
 def sides_of(against: str, compiled: bool) -> list[str]:
@@ -53,7 +53,7 @@ def compare(
         for name in names:
             sides.append(build(setup, name))
             warm[name] = first_call_s(sides[-1])
-        rate = peak(setup.precision)
+        measured_rate = measured_peak(setup.precision)
         say(f"{rounds} rounds in each order")
         seconds = alternate(sides, rounds, turn_s)
     measured = [
@@ -75,6 +75,6 @@ def compare(
         sides=measured,
         frames=setup.frames(),
         flops=sum(flops.values()),
-        peak={"measured": rate.measured, "datasheet": rate.datasheet},
+        peak={"measured": measured_rate, "datasheet": datasheet_peak(setup.precision)},
         flops_by_part=flops,
     )  # fmt: skip

@@ -64,7 +64,7 @@ class TrainSetup:
         return dataclasses.replace(model, emotion=config.emotion)
 
     def config(self) -> MotionStageConfig:
-        """The run's configuration."""
+        """The configuration of the run whose step is timed."""
         shipped = paper_stage1.config() if self.stage == 1 else paper_stage2.config()
         known = {k: v for k, v in self.overrides if self.stage == 1 or not k.startswith("model.")}
         config = with_overrides(shipped, known)
@@ -116,7 +116,7 @@ def our_stage(setup: TrainSetup) -> Stage[Any, MotionBatch]:
 
 
 def batch_of(stage: Stage[Any, MotionBatch]) -> MotionBatch:
-    """The stage's first batch."""
+    """The first batch of a stage, as numpy arrays."""
     batches: Any = stage.batches(0, 0)
     try:
         return next(batches)
@@ -166,30 +166,27 @@ def theirs(setup: TrainSetup, compiled: bool = False) -> Side:
       UserError: torch is not installed.
     """
     try:
-        import torch
-    except ModuleNotFoundError:
+        from playmate_jax.converters.playmate import train_reference as torch_side
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise UserError(
             "expected the package torch for --against torch, found none: "
             "pip install 'playmate-jax[convert]'"
         ) from None
-    from playmate_jax.converters.playmate.train_reference import TrainReference
-
-    torch.set_num_threads(usable_cpus())
-    torch.set_float32_matmul_precision("high")  # TF32 on GPUs, as XLA by default
-    gpu = torch.cuda.is_available() and jax.default_backend() == "gpu"
     config = setup.config()
-    reference = TrainReference(
+    device = torch_side.set_up(usable_cpus(), gpu=jax.default_backend() == "gpu")
+    reference = torch_side.TrainReference(
         setup.model(), config.optimizer, config.loss, stage=setup.stage,
-        total_steps=config.steps, device="cuda" if gpu else "cpu", precision=setup.precision,
-        compiled=compiled,
+        total_steps=config.steps, device=device, precision=setup.precision, compiled=compiled,
     )  # fmt: skip
     batch = reference.batch(batch_of(our_stage(setup)))
     return Side(
         COMPILED if compiled else EAGER,
-        f"torch {torch.__version__}",
+        f"torch {torch_side.VERSION}",
         lambda: reference.step(batch),
-        torch.cuda.synchronize if gpu else lambda: None,
-        lambda: {"device_peak_mib": torch.cuda.max_memory_allocated() / 2**20} if gpu else {},
+        reference.wait,
+        reference.memory,
     )
 
 

@@ -5,7 +5,6 @@ matrix product, here and now: it tells what a program could reach on this machin
 limit and neighbours included.
 """
 
-import dataclasses
 import re
 import statistics
 import time
@@ -27,19 +26,6 @@ DATASHEETS = (
 SIDE = {"cpu": 2048, "gpu": 8192, "tpu": 8192}
 CHAIN = 4  # products in one call
 CALLS = 7
-
-
-@dataclasses.dataclass(frozen=True)
-class Peak:
-    """FLOPs/s of all devices together.
-
-    Attributes:
-      measured: of a large matrix product.
-      datasheet: what the maker promises; None: not known for this device.
-    """
-
-    measured: float
-    datasheet: float | None = None
 
 
 def datasheet_rate(device_kind: str, dtype: str) -> float | None:
@@ -77,16 +63,24 @@ def measured_rate(dtype: str, device: jax.Device | None = None, side: int | None
     return 2.0 * n**3 * CHAIN / statistics.median(times)
 
 
-def peak(dtype: str) -> Peak:
-    """The rates of all devices of all processes, from a measurement on one of them.
+def datasheet_peak(dtype: str) -> float | None:
+    """FLOPs/s of all devices of all processes by their maker's datasheet; None: not known."""
+    one = datasheet_rate(jax.devices()[0].device_kind, dtype)
+    return None if one is None else len(jax.devices()) * one
+
+
+def measured_peak(dtype: str, side: int | None = None) -> float:
+    """FLOPs/s of all devices of all processes, from a measurement on one of them.
 
     On CPU the devices of a process share its cores, so that the measured rate counts once for each
     process.
+
+    Args:
+      side: as for `measured_rate`.
     """
-    devices, here = jax.devices(), jax.local_devices()[0]
-    many = jax.process_count() if here.platform == "cpu" else len(devices)
-    one = datasheet_rate(here.device_kind, dtype)
-    return Peak(many * measured_rate(dtype, here), None if one is None else len(devices) * one)
+    here = jax.local_devices()[0]
+    many = jax.process_count() if here.platform == "cpu" else len(jax.devices())
+    return many * measured_rate(dtype, here, side)
 
 
 @jax.jit

@@ -24,7 +24,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import add_to_card, load_weights
 from playmate_jax.parallel.distributed import is_main
 from playmate_jax.parallel.executors import Executor, executor
-from playmate_jax.parallel.peak import datasheet_rate, measured_rate
+from playmate_jax.parallel.peak import datasheet_peak, measured_peak
 from playmate_jax.training.dry_run import dry_run
 from playmate_jax.training.failure import replay
 from playmate_jax.training.loop import Trained, train
@@ -139,13 +139,7 @@ def run_config(
 def peak_flops(precision: str) -> float:
     """FLOP/s of all devices together: by their datasheet, or else measured in a fraction of a
     second."""
-    device, count = jax.devices()[0], len(jax.devices())
-    if (rate := datasheet_rate(device.device_kind, precision)) is not None:
-        return rate * count
-    # On CPU the devices of a process share its cores.
-    return measured_rate(precision, side=1024) * (
-        jax.process_count() if device.platform == "cpu" else count
-    )
+    return datasheet_peak(precision) or measured_peak(precision, side=1024)
 
 
 def run_record(

@@ -59,9 +59,6 @@ def test_flops_and_frames_are_those_of_the_stage():
 
 @pytest.mark.parametrize("stage", [1, 2])
 def test_the_command_reports_a_side_alone(stage, tmp_path, capsys):
-    overrides = [
-        word for name, value in ALL[stage].items() for word in ("--set", f"{name}={value}")
-    ]
     file = tmp_path / "speed.json"
     command = ["benchmark", "train", "--stage", str(stage), "--rounds", "1", "--json", str(file)]
     assert run([*command, "--batch", "4", *options(stage)]) == 0

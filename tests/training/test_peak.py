@@ -6,7 +6,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from playmate_jax.parallel.peak import Peak, datasheet_rate, measured_rate, peak
+from playmate_jax.parallel.peak import (
+    datasheet_peak,
+    datasheet_rate,
+    measured_peak,
+    measured_rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,4 +48,4 @@ def test_the_measured_rate_is_that_of_the_products_alone():
 def test_cpu_devices_of_a_process_share_one_rate(monkeypatch):
     monkeypatch.setattr("playmate_jax.parallel.peak.measured_rate", lambda *_: 7.0)
     monkeypatch.setattr("jax.devices", lambda: jax.local_devices() * 4)
-    assert peak("float32") == Peak(measured=7.0, datasheet=None)
+    assert measured_peak("float32") == 7.0 and datasheet_peak("float32") is None
