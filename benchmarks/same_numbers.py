@@ -108,25 +108,24 @@ def part(folder: str, options: argparse.Namespace) -> None:
             stage = stage_of(number, options.width, options.layers)
             with stage.batches(0, 0) as batches:
                 batch = {k: np.asarray(v) for k, v in cast(next(batches)).items()}
-            for name, how in (ALONE if options.processes == 1 else TOGETHER).items():
-                how = dict(how)
-                if how.pop("one_device", False):
-                    how_run: Any = MeshExecutor(device_mesh(jax.devices()[:1]), **how)
-                else:
-                    how_run = executor(**how)
+            for name, given in (ALONE if options.processes == 1 else TOGETHER).items():
+                kept = {key: value for key, value in given.items() if key != "one_device"}
+                divided: Any = executor(**kept)
+                if "one_device" in given:
+                    divided = MeshExecutor(device_mesh(jax.devices()[:1]), **kept)
 
                 def init(key: Any, stage: Any = stage, cast: Any = cast) -> Carry:
                     return Carry(cast(stage.init(key)), jnp.int32(-1))
 
-                carry = how_run.initial(init, keys(0)[0])
-                before = jax.tree.map(np.array, how_run.local(carry.state))
-                rows = how_run.place(batch)
-                none = how_run.place(np.zeros(_local(how_run), np.int32))
-                step = how_run.compiled(
+                carry = divided.initial(init, keys(0)[0])
+                before = jax.tree.map(np.array, divided.local(carry.state))
+                rows = divided.place(batch)
+                none = divided.place(np.zeros(_local(divided), np.int32))
+                step = divided.compiled(
                     update_of(stage, keys(0)[1]), carry, rows, none, np.int32(0)
                 )
                 carry, _ = step(carry, rows, none, np.int32(0))
-                after = how_run.local(carry.state)
+                after = divided.local(carry.state)
                 trained = (after, before) if isinstance(after, TrainState) else (
                     after.trained, before.trained)  # fmt: skip
                 now, then = trained

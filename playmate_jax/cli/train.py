@@ -1,4 +1,4 @@
-"""`playmate train CONFIG --workdir DIR`: one training stage, resumable, on any number of devices."""
+"""`playmate train CONFIG --workdir DIR`: one training stage, resumable, on any devices."""
 
 import argparse
 import shutil

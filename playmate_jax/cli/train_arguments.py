@@ -14,7 +14,7 @@ EXAMPLES = """\
 examples:
   playmate train configs/demo_stage1.py --workdir runs/stage1 --steps 2000
   playmate train configs/paper_stage1.py --workdir runs/s1 --set clips=data/mine --dry-run
-  playmate train configs/paper_stage1.py --workdir runs/s1 --set clips=data/mine --fsdp 8 --profile 20:25
+  playmate train configs/paper_stage1.py --workdir runs/s1 --fsdp 8 --profile 20:25
 """
 
 

@@ -65,9 +65,7 @@ def dry_run(stage: Stage, executor: Executor, batch: Any, seed: int = 0) -> DryR
     Args:
       batch: this process's rows of one batch.
     """
-    shapes = jax.eval_shape(
-        lambda key: Carry(stage.init(key), jnp.int32(0)), keys(seed)[0]
-    )
+    shapes = jax.eval_shape(lambda key: Carry(stage.init(key), jnp.int32(0)), keys(seed)[0])
     carry = jax.tree.map(
         lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
         shapes,

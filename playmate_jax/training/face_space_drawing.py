@@ -44,9 +44,7 @@ def draw(
     return {**out, "picture": out["image"]}
 
 
-def quick_test(
-    config: RendererConfig, test_pool: str, chunk: int
-) -> Evaluation[FaceSpaceState]:
+def quick_test(config: RendererConfig, test_pool: str, chunk: int) -> Evaluation[FaceSpaceState]:
     """PSNR on one pair of every test identity, all through M; a look, not the report of
     metrics/face_space.py.
 

@@ -120,5 +120,7 @@ def _not_finite(tree: Any) -> list[str]:
         values = np.asarray(leaf)
         if np.issubdtype(values.dtype, np.floating) and (bad := ~np.isfinite(values)).any():
             first = tuple(int(i) for i in np.argwhere(bad)[0])
-            lines.append(f"{path_name(path)}: {bad.sum()} of {bad.size} not finite, first at {first}")
+            lines.append(
+                f"{path_name(path)}: {bad.sum()} of {bad.size} not finite, first at {first}"
+            )
     return lines

@@ -175,9 +175,7 @@ def train(
             if (failed := int(rows[-1].failed_at)) != NEVER:
                 with contextlib.closing(stage.batches(seed, failed)) as again:
                     batch = next(again)
-                folder = failure.keep(
-                    workdir, executor, carry.state, batch, dict(run, step=failed)
-                )
+                folder = failure.keep(workdir, executor, carry.state, batch, dict(run, step=failed))
                 bad = rows[failed - step + len(rows)].metrics
                 names = ", ".join(k for k, v in bad.items() if not np.isfinite(v))
                 raise FloatingPointError(

@@ -95,7 +95,9 @@ def stage2(
     def init(key: jax.Array) -> Stage2State:
         emotion = overlaid(init_emotion(model, key), taken)
         trained, frozen = partition({"generator": params["generator"], "emotion": emotion}, FROZEN)
-        return Stage2State(TrainState.create(trained, tx, packing(config.optimizer, trained)), frozen)
+        return Stage2State(
+            TrainState.create(trained, tx, packing(config.optimizer, trained)), frozen
+        )
 
     def step(
         state: Stage2State, batch: MotionBatch, key: PRNGKeyArray, share: Share
