@@ -80,6 +80,7 @@ def train_step() -> tuple[Side, Side]:
         np.arange(b, dtype=np.int32),
         np.ones(b, bool),
         np.ones(b, bool),
+        np.ones((b, w.length), bool),
     ]
     target = noise(b, w.length, 70)
     return _torch_step(config, arrays, target), _jax_step(config, arrays, target)
@@ -110,10 +111,10 @@ def _jax_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np
 
     def step(params, state, key):
         key, dropout = jax.random.split(key)
+        seeds = jax.random.bits(dropout, (TRAIN_BATCH,))
 
         def loss(params):
-            rngs = {"dropout": dropout}
-            output = network.apply({"params": params}, *inputs, deterministic=False, rngs=rngs)
+            output = network.apply({"params": params}, *inputs, seeds)
             return jnp.mean(jnp.square(output - goal))
 
         value, gradients = jax.value_and_grad(loss)(params)
@@ -121,7 +122,7 @@ def _jax_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np
         return optax.apply_updates(params, updates), state, key, value
 
     compiled = jax.jit(step, donate_argnums=(0, 1, 2))
-    carry = [params, tx.init(params), jax.random.key(0, impl="rbg")]
+    carry = [params, tx.init(params), jax.random.key(0)]
 
     def run() -> float:
         *carry[:], value = compiled(*carry)

@@ -10,6 +10,7 @@ from playmate_jax.converters.playmate.reference_generator import (
     GeneratorReference,
     SelfAttention,
     sinusoids,
+    with_previous,
 )
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_model import MotionModelConfig
@@ -25,15 +26,16 @@ class DiTBlock(nn.Module):
         self.attention = SelfAttention(width, config.heads)
         self.mlp = MLP(width, config.mlp_ratio * width, width)
 
-    def forward(self, x: Tensor, condition: Tensor, strength: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, condition: Tensor, strength: Tensor, valid: Tensor | None
+    ) -> Tensor:
         parts = self.modulation(F.silu(condition)).chunk(6, -1)
-        for network, shift, scale, gate in (
-            (self.attention, *parts[:3]),
-            (self.mlp, *parts[3:]),
-        ):
-            y = F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift
-            x = x + strength * gate * network(y)
-        return x
+        shift, scale, gate = parts[:3]
+        y = F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift
+        x = x + strength * gate * self.attention(y, valid)
+        shift, scale, gate = parts[3:]
+        y = F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift
+        return x + strength * gate * self.mlp(y)
 
 
 class EmotionReference(nn.Module):
@@ -47,19 +49,22 @@ class EmotionReference(nn.Module):
         for i in range(config.blocks):
             self.add_module(f"block_{i}", DiTBlock(config, width))
 
-    def forward(self, hidden: Tensor, emotion: Tensor, step: Tensor) -> Tensor:
+    def forward(
+        self, hidden: Tensor, emotion: Tensor, step: Tensor, valid: Tensor | None = None
+    ) -> Tensor:
         embedding = sinusoids(step.float(), STEP_EMBEDDING, 10_000.0)
         condition = self.emotion_projection(emotion) + self.step_projection(embedding)[:, None]
         strength = emotion.sum(-1, keepdim=True).clamp(0, 1)
         for i in range(self.n_blocks):
-            hidden = self.get_submodule(f"block_{i}")(hidden, condition, strength)
+            hidden = self.get_submodule(f"block_{i}")(hidden, condition, strength, valid)
         return hidden
 
 
 class MotionModelReference(nn.Module):
     """Generator and controller as `motion_model.output` joins them, and the statistics as buffers.
 
-    Arguments of `forward` are the generator's and the emotion (b, t, 8) after them.
+    Arguments of `forward` are the generator's (`valid` among them) and the emotion (b, t, 8) after
+    them.
     """
 
     def __init__(self, config: MotionModelConfig):
@@ -81,7 +86,8 @@ class MotionModelReference(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         *stage1, emotion = inputs
-        hidden = self.generator.hidden(*stage1)
-        step = stage1[4]
-        expression = self.emotion(hidden, emotion, step) if hasattr(self, "emotion") else hidden
+        expression = hidden = self.generator.hidden(*stage1)
+        if hasattr(self, "emotion"):
+            valid = with_previous(stage1[7], self.generator.config.window.previous)
+            expression = self.emotion(hidden, emotion, stage1[4], valid)
         return self.generator.heads(expression, hidden)

@@ -19,6 +19,11 @@ def sinusoids(positions: Tensor, width: int, longest: float) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
+def with_previous(valid: Tensor | None, n: int) -> Tensor | None:
+    """The window's mask (b, t) with n previous frames, all of them valid, in front."""
+    return None if valid is None else F.pad(valid, (n, 0), value=True)
+
+
 class MLP(nn.Module):
     """Two linear layers with SiLU between."""
 
@@ -40,12 +45,13 @@ class SelfAttention(nn.Module):
         self.heads, self.dropout = heads, dropout
         self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         b, t, d = x.shape
         qkv = self.query_key_value(x).reshape(b, t, 3, self.heads, d // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        mask = None if valid is None else valid[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).reshape(b, t, d))
 
 
@@ -72,13 +78,15 @@ class ConformerLayer(nn.Module):
             self.add_module(f"{name}_norm", nn.LayerNorm(d))
         self.norm = nn.LayerNorm(d)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         def drop(y: Tensor) -> Tensor:
             return F.dropout(y, self.dropout, self.training)
 
         x = x + 0.5 * drop(self.feed_forward_in(self.feed_forward_in_norm(x)))
-        x = x + drop(self.attention(self.attention_norm(x)))
+        x = x + drop(self.attention(self.attention_norm(x), valid))
         y = F.glu(self.pointwise_in(self.convolution_norm(x)), -1)
+        if valid is not None:
+            y = y.masked_fill(~valid[..., None], 0.0)
         y = self.depthwise(y.transpose(1, 2)).transpose(1, 2)
         x = x + drop(self.pointwise_out(F.silu(self.depthwise_norm(y))))
         x = x + 0.5 * drop(self.feed_forward_out(self.feed_forward_out_norm(x)))
@@ -117,16 +125,19 @@ class GeneratorReference(nn.Module):
         step: Tensor,
         has_speech: Tensor,
         has_previous: Tensor,
+        valid: Tensor | None = None,
     ) -> Tensor:
         """The Conformer's output, previous frames included."""
         d, p, total = self.config.width, self.config.window.previous, self.config.window.total
         positions = sinusoids(torch.arange(total).float(), d, 200.0)
         has_speech, has_previous = has_speech[:, None, None], has_previous[:, None, None]
+        valid = with_previous(valid, p)
         heard = self.speech_projection(speech)
-        aligned = self.speech_alignment["norm"](heard) + positions
-        heard = heard + self.speech_alignment["attention"](aligned)
         past = torch.where(has_previous, heard[:, :p], self.null_previous_speech)
-        heard = torch.where(has_speech, torch.cat([past, heard[:, p:]], 1), self.null_speech)
+        heard = torch.cat([past, heard[:, p:]], 1)
+        aligned = self.speech_alignment["norm"](heard) + positions
+        heard = heard + self.speech_alignment["attention"](aligned, valid)
+        heard = torch.where(has_speech, heard, self.null_speech)
         past = self.motion_projection(previous_motion)
         past = torch.where(has_previous, past, self.null_previous_motion)
         moved = torch.cat([past, self.motion_projection(motion)], 1)
@@ -135,7 +146,7 @@ class GeneratorReference(nn.Module):
         clip = clip[:, None].expand(-1, total, -1)
         x = self.mix(torch.cat([moved, heard, clip], -1)) + positions
         for layer in self.conformer["layers"]:
-            x = layer(x)
+            x = layer(x, valid)
         return x
 
     def heads(self, expression_hidden: Tensor, pose_hidden: Tensor) -> Tensor:

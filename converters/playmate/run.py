@@ -8,7 +8,11 @@ import numpy as np
 from playmate_jax.converters.layer_outputs import Run, modules_of, reference
 from playmate_jax.converters.synthetic_weights import inputs
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
-from playmate_jax.models.motion_denoiser import MotionDenoiser, MotionDenoiserConfig
+from playmate_jax.models.motion_denoiser import (
+    MotionDenoiser,
+    MotionDenoiserConfig,
+    with_previous,
+)
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
 from playmate_jax.motion.windows import WindowConfig
@@ -37,7 +41,8 @@ def runs(config: MotionModelConfig) -> list[Run]:
         *conditions, emotion = drawn()
         emotion = emotion / len(EMOTIONS)
         has = [np.array([True, True, False]), np.array([True, False, True])]
-        return [*conditions, np.array([0, 17, 999], np.int32), *has, emotion]
+        valid = np.arange(w.length) < np.array([[w.length], [w.length // 2], [1]])
+        return [*conditions, np.array([0, 17, 999], np.int32), *has, valid, emotion]
 
     made = reference("playmate.reference", "MotionModelReference", config)
     return [Run("", made, layers(config), made_inputs)]
@@ -56,7 +61,10 @@ def layers(config: MotionModelConfig) -> Callable[..., dict[str, Any]]:
         if config.emotion is not None:
             controller = EmotionController(config.emotion)
             params2 = {"params": variables["emotion"]}
-            expression, between = controller.apply(params2, hidden, emotion, stage1[4], **kept)
+            seen = with_previous(stage1[7], config.generator.window.previous)
+            expression, between = controller.apply(
+                params2, hidden, emotion, stage1[4], seen, **kept
+            )
             found |= modules_of(between, "emotion/")
         output, after = generator.apply(params, expression, hidden, method="heads", **kept)
         return found | modules_of(after, "generator/") | {"": [output]}

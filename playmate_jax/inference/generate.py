@@ -172,7 +172,7 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
     past = np.zeros((b, window.previous, MOTION_SIZE), np.float32)
     starts = window_starts(n_frames, window, options.lookahead)
     for i, start in enumerate(starts):
-        rows = window_at(start, n_frames, window).rows
+        rows, valid, _ = window_at(start, n_frames, window)
         inputs = Inputs(
             previous_motion=past,
             speech=speech[:, rows],
@@ -180,6 +180,7 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
             emotion=conditions[:, rows],
             has_speech=np.ones(b, bool),
             has_previous=np.full(b, i > 0),
+            valid=np.tile(valid, (b, 1)),
         )
         made = np.asarray(
             _sample_window(

@@ -5,7 +5,9 @@ every module on a pre-normalised residual. Deviations: sinusoidal positions are 
 input by the caller instead of relative ones in every attention, and the convolution module
 normalises with LayerNorm instead of BatchNorm, so that a sample does not depend on its batch.
 
-Layers are one scanned layer with stacked parameters (`layers/...`, leading axis = layer).
+Layers are one scanned layer with stacked parameters (`layers/...`, leading axis = layer). Frames
+that are not valid reach no other frame: attention does not see them, and the convolution sees zeros
+there, as it does outside the window.
 """
 
 import functools
@@ -15,7 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
+
+from playmate_jax.models.attention import Attention, SelfAttention
+from playmate_jax.models.row_dropout import Seeds, row_dropout, split_seeds
 
 LayerNorm = functools.partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False)
 
@@ -42,37 +47,20 @@ class MLP(nn.Module):
     dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*b d"], deterministic: bool = True) -> Float[Array, "*b o"]:
+    def __call__(self, x: Float[Array, "*b d"], seeds: Seeds = None) -> Float[Array, "*b o"]:
         last = nn.initializers.normal(0.01) if self.small else nn.initializers.lecun_normal()
         x = nn.silu(nn.Dense(self.hidden, name="linear_in")(x))
-        x = nn.Dropout(self.dropout, name="dropout")(x, deterministic)
+        x = row_dropout(x, self.dropout, seeds)
         return nn.Dense(self.out, kernel_init=last, name="linear_out")(x)
 
 
-class SelfAttention(nn.Module):
-    """Multi-head self-attention over time: (b, t, d) to (b, t, d)."""
-
-    heads: int
-    dropout: float = 0.0
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "b t d"], deterministic: bool = True
-    ) -> Float[Array, "b t d"]:
-        b, t, d = x.shape
-        qkv = nn.Dense(3 * d, name="query_key_value")(x)
-        qkv = qkv.reshape(b, t, 3, self.heads, d // self.heads)
-        query, key, value = (qkv[:, :, i] for i in range(3))
-        scores = jnp.einsum("bqnd,bknd->bnqk", query, key) * (d // self.heads) ** -0.5
-        weights = nn.Dropout(self.dropout, name="dropout")(jax.nn.softmax(scores), deterministic)
-        mixed = jnp.einsum("bnqk,bknd->bqnd", weights, value).reshape(b, t, d)
-        return nn.Dense(d, name="out")(mixed)
-
-
 def _shifted_sum(x: Array, taps: Array) -> Array:
+    """The sum in float32 at least, in x's type."""
     k, t = taps.shape[0], x.shape[1]
     padded = jnp.pad(x, ((0, 0), (k // 2, k // 2), (0, 0)))
-    return sum(padded[:, i : i + t] * taps[i] for i in range(k))
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    padded, taps = padded.astype(wide), taps.astype(wide)
+    return sum(padded[:, i : i + t] * taps[i] for i in range(k)).astype(x.dtype)
 
 
 @jax.custom_vjp
@@ -96,7 +84,9 @@ def _depthwise_backward(residuals, cotangent):
     cotangent = lax.optimization_barrier(cotangent)
     k, t = taps.shape[0], x.shape[1]
     padded = jnp.pad(x, ((0, 0), (k // 2, k // 2), (0, 0)))
-    d_taps = jnp.stack([(padded[:, i : i + t] * cotangent).sum((0, 1)) for i in range(k)])
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    products = ((padded[:, i : i + t] * cotangent).astype(wide) for i in range(k))
+    d_taps = jnp.stack([p.sum((0, 1)) for p in products]).astype(taps.dtype)
     return lax.optimization_barrier(_shifted_sum(cotangent, taps[::-1])), d_taps
 
 
@@ -123,59 +113,79 @@ class ConformerLayer(nn.Module):
     feed_forward: int
     kernel_size: int
     dropout: float
+    attention: Attention = "einsum"
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b t d"], deterministic: bool = True):
+    def __call__(
+        self, x: Float[Array, "b t d"], valid: Bool[Array, "b t"] | None, seeds: Seeds
+    ) -> tuple[Float[Array, "b t d"], None]:
         d = x.shape[-1]
+        places = iter(split_seeds(seeds, 7))
 
-        def drop(y, name):
-            return nn.Dropout(self.dropout, name=name)(y, deterministic)
+        def drop(y):
+            return row_dropout(y, self.dropout, next(places))
 
         def feed_forward(y, name):
             y = LayerNorm(name=f"{name}_norm")(y)
-            y = MLP(self.feed_forward, d, dropout=self.dropout, name=name)(y, deterministic)
-            return 0.5 * drop(y, f"{name}_dropout")
+            y = MLP(self.feed_forward, d, dropout=self.dropout, name=name)(y, next(places))
+            return 0.5 * drop(y)
 
         x = x + feed_forward(x, "feed_forward_in")
         y = LayerNorm(name="attention_norm")(x)
-        y = SelfAttention(self.heads, self.dropout, name="attention")(y, deterministic)
-        x = x + drop(y, "attention_dropout")
+        attention = SelfAttention(self.heads, self.dropout, self.attention, name="attention")
+        x = x + drop(attention(y, valid, next(places)))
 
         y = nn.Dense(2 * d, name="pointwise_in")(LayerNorm(name="convolution_norm")(x))
         y = y[..., :d] * jax.nn.sigmoid(y[..., d:])
+        if valid is not None:
+            y = jnp.where(valid[..., None], y, 0)
         y = DepthwiseConv1d(self.kernel_size, name="depthwise")(y)
         y = nn.Dense(d, name="pointwise_out")(nn.silu(LayerNorm(name="depthwise_norm")(y)))
-        x = x + drop(y, "convolution_dropout")
+        x = x + drop(y)
 
         x = x + feed_forward(x, "feed_forward_out")
         return LayerNorm(name="norm")(x), None
 
 
 class Conformer(nn.Module):
-    """`layers` Conformer layers of one width, as a scan over stacked parameters."""
+    """`layers` Conformer layers of one width, as a scan over stacked parameters.
+
+    Attributes:
+      remat: what the backward pass computes again: "none", "layer" (all but a layer's input: least
+        memory, a third more time), or all but what a policy of `jax.checkpoint_policies` saves.
+      unroll: layers per turn of the loop.
+    """
 
     layers: int
     heads: int
     feed_forward: int
     kernel_size: int
     dropout: float = 0.0
-    remat: bool = False  # recompute layers in the backward pass: less memory, a third more time
-    unroll: int = 1  # layers per turn of the loop; unrolled XLA fuses more (CPU: 12 % faster)
+    remat: str = "none"
+    unroll: int = 1
+    attention: Attention = "einsum"
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b t d"], deterministic: bool = True
+        self,
+        x: Float[Array, "b t d"],
+        valid: Bool[Array, "b t"] | None = None,
+        seeds: Seeds = None,
     ) -> Float[Array, "b t d"]:
-        layer = nn.remat(ConformerLayer, static_argnums=(2,)) if self.remat else ConformerLayer
+        layer = ConformerLayer
+        if self.remat != "none":
+            policy = None if self.remat == "layer" else getattr(jax.checkpoint_policies, self.remat)
+            layer = nn.remat(ConformerLayer, policy=policy)
         scanned = nn.scan(
             layer,
             variable_axes={"params": 0, "intermediates": 0},
-            split_rngs={"params": True, "dropout": True},
-            in_axes=nn.broadcast,
+            split_rngs={"params": True},
+            in_axes=(nn.broadcast, 0),
             length=self.layers,
             unroll=self.unroll,
         )
         block = scanned(
-            self.heads, self.feed_forward, self.kernel_size, self.dropout, name="layers"
-        )
-        return block(x, deterministic)[0]
+            self.heads, self.feed_forward, self.kernel_size, self.dropout, self.attention,
+            name="layers",
+        )  # fmt: skip
+        return block(x, valid, None if seeds is None else split_seeds(seeds, self.layers))[0]

@@ -16,9 +16,10 @@ import dataclasses
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from playmate_jax.models.conformer import MLP, LayerNorm, SelfAttention, sinusoids
+from playmate_jax.models.attention import SelfAttention
+from playmate_jax.models.conformer import MLP, LayerNorm, sinusoids
 from playmate_jax.motion.layout import EMOTIONS
 
 
@@ -49,6 +50,7 @@ class DiTBlock(nn.Module):
         x: Float[Array, "b t d"],
         condition: Float[Array, "b t c"],
         strength: Float[Array, "b t 1"],
+        valid: Bool[Array, "b t"] | None = None,
     ) -> Float[Array, "b t d"]:
         d = x.shape[-1]
         modulation = nn.Dense(6 * d, kernel_init=nn.initializers.zeros, name="modulation")
@@ -56,7 +58,8 @@ class DiTBlock(nn.Module):
             modulation(nn.silu(condition)), 6, -1
         )
         norm = LayerNorm(use_scale=False, use_bias=False, name="norm_attention")
-        y = SelfAttention(self.heads, name="attention")(norm(x) * (1 + scale_a) + shift_a)
+        y = norm(x) * (1 + scale_a) + shift_a
+        y = SelfAttention(self.heads, name="attention")(y, valid)
         x = x + strength * gate_a * y
         norm = LayerNorm(use_scale=False, use_bias=False, name="norm_mlp")
         y = MLP(self.mlp_ratio * d, d, name="mlp")(norm(x) * (1 + scale_m) + shift_m)
@@ -74,6 +77,7 @@ class EmotionController(nn.Module):
         hidden: Float[Array, "b t d"],
         emotion: Float[Array, "b t 8"],
         step: Int[Array, " b"],
+        valid: Bool[Array, "b t"] | None = None,
     ) -> Float[Array, "b t d"]:
         """Hidden features that carry the emotion.
 
@@ -81,16 +85,17 @@ class EmotionController(nn.Module):
           hidden: the Conformer's output, previous frames included.
           emotion: weights times intensity, per frame; `per_frame` spreads one per clip.
           step: diffusion step.
+          valid: False for frames past the clip's end; None: there are none.
         """
         c = self.config
-        embedding = sinusoids(step.astype(jnp.float32), 128, 10_000.0)
+        embedding = sinusoids(step.astype(jnp.float32), 128, 10_000.0).astype(hidden.dtype)
         condition = MLP(c.condition_width, c.condition_width, name="emotion_projection")(emotion)
         at_step = MLP(c.condition_width, c.condition_width, name="step_projection")(embedding)
         condition = condition + at_step[:, None]
         strength = jnp.clip(emotion.sum(-1, keepdims=True), 0, 1)
         for i in range(c.blocks):
             block = DiTBlock(c.heads, c.mlp_ratio, name=f"block_{i}")
-            hidden = block(hidden, condition, strength)
+            hidden = block(hidden, condition, strength, valid)
         return hidden
 
 

@@ -19,7 +19,7 @@ def initial_key(key: jax.Array) -> jax.Array:
     return jax.random.wrap_key_data(words, impl=HASH)
 
 
-def _mixed(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
+def mixed(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
     """lowbias32: every bit of the input flips every bit of the output with a chance of one half."""
     x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * np.uint32(0x846CA68B)
@@ -32,7 +32,7 @@ def _seed(seed: Array) -> UInt32[Array, "2"]:
 
 def _fold_in(key: UInt32[Array, "2"], data: UInt32[Array, ""]) -> UInt32[Array, "2"]:
     offsets = np.array([0x9E3779B9, 0x85EBCA6B], np.uint32)
-    return _mixed(_mixed(data + offsets) ^ key)
+    return mixed(mixed(data + offsets) ^ key)
 
 
 def _split(key: UInt32[Array, "2"], shape: tuple[int, ...]) -> UInt32[Array, "*n 2"]:
@@ -44,7 +44,7 @@ def _bits(key: UInt32[Array, "2"], bit_width: int, shape: tuple[int, ...]) -> Ar
     if bit_width != 32:  # noqa: PLR2004
         raise ValueError(f"expected float32 parameters, found draws of {bit_width} bits")
     counter = jax.lax.iota(jnp.uint32, int(np.prod(shape)))
-    return _mixed(_mixed(counter + key[0]) ^ key[1]).reshape(shape)
+    return mixed(mixed(counter + key[0]) ^ key[1]).reshape(shape)
 
 
 HASH = define_prng_impl(

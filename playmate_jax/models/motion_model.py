@@ -18,7 +18,12 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from playmate_jax.diffusion.forward import noise_from
 from playmate_jax.diffusion.schedule import Schedule, linear_schedule
 from playmate_jax.models.emotion import EmotionConfig, EmotionController
-from playmate_jax.models.motion_denoiser import MotionDenoiser, MotionDenoiserConfig
+from playmate_jax.models.motion_denoiser import (
+    MotionDenoiser,
+    MotionDenoiserConfig,
+    with_previous,
+)
+from playmate_jax.models.row_dropout import Seeds
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
 
 
@@ -63,6 +68,7 @@ class Inputs:
       identity: (b, 63).
       emotion: weights times intensity per frame, (b, p + t, 8); zeros: none asked for.
       has_speech, has_previous: (b,) False for the null condition.
+      valid: (b, t) False for the window's frames past the clip's end; None: there are none.
     """
 
     # Any: JAX builds this class with tracers, shapes and axis numbers in the arrays' places.
@@ -72,6 +78,7 @@ class Inputs:
     emotion: Any
     has_speech: Any
     has_previous: Any
+    valid: Any = None
 
 
 def example_inputs(config: MotionDenoiserConfig, batch: int = 1) -> tuple[Array, Array, Inputs]:
@@ -84,6 +91,7 @@ def example_inputs(config: MotionDenoiserConfig, batch: int = 1) -> tuple[Array,
         emotion=jnp.zeros((batch, w.total, len(EMOTIONS))),
         has_speech=jnp.ones(batch, bool),
         has_previous=jnp.ones(batch, bool),
+        valid=jnp.ones((batch, w.length), bool),
     )
     return jnp.zeros((batch, w.length, MOTION_SIZE)), jnp.zeros(batch, jnp.int32), inputs
 
@@ -107,29 +115,30 @@ def output(
     motion: Float[Array, "b t 70"],
     step: Int[Array, " b"],
     inputs: Inputs,
-    dropout_key: PRNGKeyArray | None = None,
+    seeds: Seeds = None,
+    precision: str | None = None,
 ) -> Float[Array, "b t 70"]:
     """What the networks output; with "emotion" among the parameters the controller stands between.
 
     Args:
-      dropout_key: turns the generator's dropout on.
+      seeds: one a row, turns the generator's dropout on.
+      precision: "bfloat16" computes in it, on a copy of the parameters; statistics of norms,
+        softmax and the result stay float32. None or "float32": as the parameters are.
     """
+    if precision == "bfloat16":
+        params, motion, inputs = _cast((params, motion, inputs), jnp.bfloat16)
     generator = MotionDenoiser(config.generator)
     variables = {"params": params["generator"]}
-    hidden = generator.apply(
-        variables,
-        *_stage1_arguments(motion, step, inputs),
-        deterministic=dropout_key is None,
-        rngs=None if dropout_key is None else {"dropout": dropout_key},
-        method="hidden",
-    )
+    arguments = _stage1_arguments(motion, step, inputs)
+    hidden = generator.apply(variables, *arguments, seeds, method="hidden")
     expression_hidden = hidden
     if "emotion" in params:
-        controller = EmotionController(config.emotion)
-        expression_hidden = controller.apply(
-            {"params": params["emotion"]}, hidden, inputs.emotion, step
+        valid = with_previous(inputs.valid, config.generator.window.previous)
+        expression_hidden = EmotionController(config.emotion).apply(
+            {"params": params["emotion"]}, hidden, inputs.emotion, step, valid
         )
-    return generator.apply(variables, expression_hidden, hidden, method="heads")
+    result = generator.apply(variables, expression_hidden, hidden, method="heads")
+    return result.astype(jnp.promote_types(result.dtype, jnp.float32))
 
 
 def noise_predictor(
@@ -160,8 +169,15 @@ def null_branches(inputs: Inputs, with_emotion: bool) -> Inputs:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *branches)
 
 
+def _cast(tree, dtype):
+    def cast(x):
+        return x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    return jax.tree.map(cast, tree)
+
+
 def _stage1_arguments(motion, step, inputs):
     return (
         motion, inputs.previous_motion, inputs.speech, inputs.identity, step,
-        inputs.has_speech, inputs.has_previous,
+        inputs.has_speech, inputs.has_previous, inputs.valid,
     )  # fmt: skip

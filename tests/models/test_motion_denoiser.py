@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
+from playmate_jax.configuration import from_values, to_values
+from playmate_jax.errors import UserError
 from playmate_jax.models import motion_model
 from playmate_jax.models.conformer import depthwise_conv1d
 from playmate_jax.models.emotion import EmotionConfig, demo_emotion, per_frame
@@ -87,18 +89,78 @@ def test_emotion_moves_expression_and_never_pose(shaken, case):
     assert jnp.abs(moved[..., :63] - plain[..., :63]).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["has_speech", "has_previous"])
-def test_a_null_condition_hides_what_it_replaces(shaken, case, name):
+def test_without_a_previous_window_its_speech_and_motion_are_not_heard(shaken, case):
     motion, step, inputs = case
-    hidden = inputs.replace(**{name: jnp.zeros(2, bool)})
-    other = hidden.replace(
-        speech=inputs.speech if name == "has_previous" else inputs.speech + 1,
-        previous_motion=inputs.previous_motion + (1 if name == "has_previous" else 0),
+    first = inputs.replace(has_previous=jnp.zeros(2, bool))
+    p = TINY.generator.window.previous
+    other = first.replace(
+        speech=first.speech.at[:, :p].add(1.0), previous_motion=first.previous_motion + 1
     )
-    np.testing.assert_array_equal(
-        run(shaken, motion, step, hidden), run(shaken, motion, step, other)
+    result = run(shaken, motion, step, first)
+    np.testing.assert_array_equal(result, run(shaken, motion, step, other))
+    assert jnp.abs(result - run(shaken, *case)).max() > 1e-3
+
+
+def test_without_speech_no_speech_is_heard(shaken, case):
+    motion, step, inputs = case
+    silent = inputs.replace(has_speech=jnp.zeros(2, bool))
+    other = silent.replace(speech=inputs.speech + 1)
+    result = run(shaken, motion, step, silent)
+    np.testing.assert_array_equal(result, run(shaken, motion, step, other))
+    assert jnp.abs(result - run(shaken, *case)).max() > 1e-3
+
+
+VALID = np.arange(12) < np.array([[12], [7]])  # the second clip ends in its window
+
+
+def padded_differently(case):
+    """The case with an emotion and the mask, and the same with other numbers past the end."""
+    motion, step, inputs = case
+    emotion = jnp.full_like(inputs.emotion, 0.1)
+    one = inputs.replace(valid=jnp.asarray(VALID), emotion=emotion)
+    past = ~np.pad(VALID, ((0, 0), (4, 0)), constant_values=True)[..., None]
+    other = one.replace(
+        speech=jnp.where(past, 9.0, one.speech), emotion=jnp.where(past, 0.5, emotion)
     )
-    assert jnp.abs(run(shaken, motion, step, hidden) - run(shaken, *case)).max() > 1e-3
+    return (motion, step, one), (jnp.where(past[:, 4:], -9.0, motion), step, other)
+
+
+def test_frames_past_the_end_reach_no_frame_of_the_clip(shaken, case):
+    one, other = padded_differently(case)
+    a, b = run(shaken, *one), run(shaken, *other)
+    np.testing.assert_array_equal(a[VALID], b[VALID])
+    unmasked = run(shaken, *one[:2], one[2].replace(valid=None))
+    assert jnp.abs(a - unmasked)[VALID].max() > 1e-3
+
+
+def test_gradients_of_the_clips_frames_do_not_depend_on_what_lies_past_the_end(shaken, case):
+    def loss(params, *case):
+        return jnp.where(VALID[..., None], output(TINY, params, *case), 0).sum()
+
+    one, other = (jax.jit(jax.grad(loss))(shaken, *c) for c in padded_differently(case))
+    # sums over frames, of numbers that are then multiplied by zero: float32 rounding
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), one, other)
+
+
+def test_a_masked_window_is_a_shorter_window(shaken, case):
+    motion, step, inputs = (jax.tree.map(lambda x: x[1:], x) for x in padded_differently(case)[0])
+    generator = dataclasses.replace(TINY.generator, window=WindowConfig(7, 4))
+    short = jax.jit(
+        lambda *case: output(dataclasses.replace(TINY, generator=generator), shaken, *case)
+    )(
+        motion[:, :7],
+        step,
+        inputs.replace(speech=inputs.speech[:, :11], emotion=inputs.emotion[:, :11], valid=None),
+    )
+    whole = run(shaken, motion, step, inputs)
+    np.testing.assert_allclose(whole[:, :7], short, atol=2e-5)  # other sums: float32 rounding
+
+
+def test_no_mask_and_a_mask_of_true_are_the_same(shaken, case):
+    motion, step, inputs = case
+    np.testing.assert_allclose(
+        run(shaken, motion, step, inputs.replace(valid=None)), run(shaken, *case), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["previous_motion", "speech", "identity"])
@@ -177,12 +239,85 @@ def test_the_demo_size_is_small():
     assert sum(np.prod(x.shape) for x in tree_of(config).values()) < 2.5e6
 
 
-def test_rematerialised_and_unrolled_layers_are_the_same_network(shaken, case):
-    for change in ({"remat": True}, {"unroll": 2}):
-        generator = dataclasses.replace(TINY.generator, **change)
-        same = jax.jit(
-            lambda params, *case, g=generator: output(
-                dataclasses.replace(TINY, generator=g), params, *case
-            )
-        )(shaken, *case)
-        np.testing.assert_allclose(same, run(shaken, *case), atol=1e-5)
+def changed(**changes):
+    return dataclasses.replace(TINY, generator=dataclasses.replace(TINY.generator, **changes))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"remat": "layer"}, {"remat": "dots_saveable"}, {"unroll": 2}, {"attention": "fused"}],
+    ids=str,
+)
+def test_how_layers_are_computed_does_not_change_them(shaken, case, change):
+    case, _ = padded_differently(case)
+    seeds = jnp.array([7, 8], jnp.uint32)
+
+    def run(config, seeds):
+        def loss(params):
+            result = output(config, params, *case, seeds)
+            return jnp.square(jnp.where(VALID[..., None], result, 0)).mean(), result
+
+        return jax.jit(jax.grad(loss, has_aux=True))(shaken)
+
+    for s in (None, seeds):
+        ours, theirs = run(changed(**change), s), run(TINY, s)
+        # the same operations in another order: float32 rounding
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+                     ours, theirs)  # fmt: skip
+
+
+def test_old_files_say_remat_with_true_or_false():
+    for old, new in ((True, "layer"), (False, "none")):
+        values = {**to_values(TINY.generator), "remat": old}
+        assert from_values(MotionDenoiserConfig, values).remat == new
+
+
+@pytest.mark.parametrize("field", ["remat", "attention"])
+def test_an_unknown_way_to_compute_is_refused_with_those_that_exist(field):
+    with pytest.raises(UserError, match="expected one of .*, found 'dense'"):
+        from_values(MotionDenoiserConfig, {field: "dense"})
+
+
+def test_bfloat16_is_close_to_float32_and_gives_float32(shaken, case):
+    motion, step, inputs = case
+    inputs = inputs.replace(emotion=jnp.full_like(inputs.emotion, 0.1))
+    exact = run(shaken, motion, step, inputs)
+    half = jax.jit(lambda *case: output(TINY, shaken, *case, precision="bfloat16"))(
+        motion, step, inputs
+    )
+    assert half.dtype == jnp.float32
+    # 8 bits of mantissa: 0.4 % a rounding, through two layers and two blocks
+    assert jnp.abs(half - exact).max() < 0.05 * jnp.abs(exact).max()
+    assert jnp.abs(half - exact).max() > 1e-4 * jnp.abs(exact).max()
+
+
+def test_in_bfloat16_matrices_are_multiplied_in_it_and_softmax_is_float32(shaken, case):
+    text = str(jax.make_jaxpr(lambda p: output(TINY, p, *case, precision="bfloat16"))(shaken))
+    dots = [line for line in text.splitlines() if "dot_general[" in line]
+    assert dots and all(":bf16" in line for line in dots)
+    exponentials = [line for line in text.splitlines() if " = exp " in line]
+    assert exponentials and all(":f32" in line for line in exponentials)
+
+
+def test_float64_stays_float64(shaken, case):
+    with jax.enable_x64(True):
+        params, motion, inputs = jax.tree.map(
+            lambda x: jnp.asarray(x, jnp.float64) if x.dtype == jnp.float32 else jnp.asarray(x),
+            jax.tree.map(np.asarray, (shaken, case[0], case[2])),
+        )
+        step, seeds = jnp.asarray(np.asarray(case[1])), jnp.array([1, 2], jnp.uint32)
+        result = output(TINY, params, motion, step, inputs)
+        assert result.dtype == jnp.float64
+        gradient = jax.grad(lambda p: output(TINY, p, motion, step, inputs, seeds).sum())(params)
+        assert {x.dtype for x in jax.tree.leaves(gradient)} == {jnp.dtype("float64")}
+    np.testing.assert_allclose(result, run(shaken, *case), atol=2e-5)  # float32 rounding
+
+
+def test_a_rows_dropout_does_not_depend_on_its_neighbours(shaken, case):
+    seeds = jnp.array([7, 8], jnp.uint32)
+    dropped = jax.jit(lambda seeds, *case: output(TINY, shaken, *case, seeds))
+    both = dropped(seeds, *case)
+    alone = dropped(seeds[1:], *jax.tree.map(lambda x: x[1:], case))
+    np.testing.assert_allclose(both[1:], alone, atol=2e-5)  # float32 rounding
+    assert jnp.abs(both - run(shaken, *case)).max() > 1e-3
+    assert jnp.abs(both - dropped(seeds + 1, *case)).max() > 1e-3
