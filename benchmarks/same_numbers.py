@@ -74,7 +74,7 @@ def stage_of(number: int, width: int, layers: int) -> Any:
         "generator": init_generator(model.generator, jax.random.key(1)),
         "statistics": clips.statistics.to_tree(),
     }
-    second = dataclasses.replace(paper_stage2.config(), batch_size=ROWS, eval_clips=0)
+    second = dataclasses.replace(paper_stage2.config(), batch_size=ROWS, eval_clips=0, stage1="")
     emotion = dataclasses.replace(second.emotion, condition_width=width)
     model = dataclasses.replace(model, emotion=emotion)
     return stage2(dataclasses.replace(second, emotion=emotion), model, params, clips)

@@ -68,7 +68,8 @@ class TrainSetup:
         shipped = paper_stage1.config() if self.stage == 1 else paper_stage2.config()
         known = {k: v for k, v in self.overrides if self.stage == 1 or not k.startswith("model.")}
         config = with_overrides(shipped, known)
-        return dataclasses.replace(config, batch_size=self.batch, clips="random")
+        given = {"clips": "random"} | ({} if self.stage == 1 else {"stage1": ""})
+        return dataclasses.replace(config, batch_size=self.batch, **given)
 
     def flops(self) -> dict[str, float]:
         """FLOPs of one step, by part."""
