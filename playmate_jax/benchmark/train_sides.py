@@ -26,7 +26,7 @@ from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
 from playmate_jax.parallel.executors import executor
 from playmate_jax.training.motion_stage import MotionStageConfig
 from playmate_jax.training.stage import Stage
-from playmate_jax.training.stage1 import stage1
+from playmate_jax.training.stage1 import Stage1Config, stage1
 from playmate_jax.training.stage2 import Stage2Config, stage2
 from playmate_jax.training.update import NEVER, Carry, keys, update_of
 
@@ -113,6 +113,7 @@ def our_stage(setup: TrainSetup) -> Stage[Any, MotionBatch]:
             "statistics": clips.statistics.to_tree(),
         }
         return stage2(config, model, params, clips)
+    assert isinstance(config, Stage1Config)
     return stage1(config, clips)
 
 

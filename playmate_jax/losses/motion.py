@@ -114,7 +114,7 @@ def motion_loss(
     n_steps, window = model.schedule.n_steps, model.generator.window
     drawn = draws(keys, n_steps, window, batch["motion"].dtype)
     if expression_only or not model.generator.dropout:
-        drawn = drawn.replace(seed=None)
+        drawn = dataclasses.replace(drawn, seed=None)
     return loss_at(config, model, params, batch, drawn, readout, expression_only, precision)
 
 

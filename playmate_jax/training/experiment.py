@@ -7,7 +7,6 @@ can be overridden by its dotted name.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import os
@@ -27,7 +26,7 @@ from playmate_jax.parallel.executors import Executor, executor
 from playmate_jax.parallel.peak import datasheet_peak, measured_peak
 from playmate_jax.training.dry_run import dry_run
 from playmate_jax.training.failure import replay
-from playmate_jax.training.loop import Trained, train
+from playmate_jax.training.loop import Trained, closing, train
 from playmate_jax.training.run_log import Board, rows_of
 from playmate_jax.training.wandb_writer import WandbWriter
 
@@ -120,7 +119,7 @@ class Experiment:
     def dry_run(self) -> str:
         """What the run would need, as text; nothing is trained or written."""
         stage = self.config.stage()
-        with contextlib.closing(stage.batches(self.config.seed, 0)) as batches:
+        with closing(stage.batches(self.config.seed, 0)) as batches:
             found = dry_run(stage, self.devices.executor(), next(batches), self.config.seed)
         return found.text(stage)
 

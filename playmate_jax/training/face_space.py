@@ -154,7 +154,7 @@ def face_space_stage(config: FaceSpaceConfig) -> Stage[FaceSpaceState, Synthetic
         motion, motion_norms = motion.updated(tx, motion_gradients, decay)
         drawing, norms = drawing.updated(tx, gradients, decay)
         norms |= {f"m_{name}": norm for name, norm in motion_norms.items()}
-        return {"motion": motion, "renderer": drawing}, mean(metrics | motion_metrics) | norms
+        return {"motion": motion, "renderer": drawing}, dict(mean(metrics | motion_metrics)) | norms
 
     def batches(seed: int, start: int) -> Iterator[SyntheticPairBatch]:
         at = Loading(0, jax.process_index(), jax.process_count())

@@ -139,9 +139,7 @@ def train(
         log.say("parameters and optimiser:\n" + parameter_table(carry.state))
 
         # -------------------------------------------------------------- data
-        batches = stage.batches(seed, start)
-        if hasattr(batches, "close"):
-            stack.callback(batches.close)
+        batches = stack.enter_context(closing(stage.batches(seed, start)))
         if about.get("data") is not None:
             if not isinstance(batches, Positioned):
                 raise UserError(
@@ -173,9 +171,10 @@ def train(
         def report(step: int, pending: list[Outputs]) -> None:
             rows = jax.device_get(pending)
             if (failed := int(rows[-1].failed_at)) != NEVER:
-                with contextlib.closing(stage.batches(seed, failed)) as again:
-                    batch = next(again)
-                folder = failure.keep(workdir, executor, carry.state, batch, dict(run, step=failed))
+                with closing(stage.batches(seed, failed)) as again:
+                    rows_of_batch: Any = next(again)
+                about = dict(run, step=failed)
+                folder = failure.keep(workdir, executor, carry.state, rows_of_batch, about)
                 bad = rows[failed - step + len(rows)].metrics
                 names = ", ".join(k for k, v in bad.items() if not np.isfinite(v))
                 raise FloatingPointError(
@@ -289,6 +288,16 @@ def _say_changes(log: RunLog, about: About, stage: Stage[State, Batch], total_st
             f"{about['step']}/{total_steps}  goes on with another configuration, so not "
             f"as an uninterrupted run would: {'; '.join(changed)}"
         )
+
+
+@contextlib.contextmanager
+def closing(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
+    """Batches that are closed at the end, if they can be."""
+    try:
+        yield batches
+    finally:
+        if hasattr(batches, "close"):
+            batches.close()
 
 
 def _position(batches: Any) -> dict[str, Any] | None:

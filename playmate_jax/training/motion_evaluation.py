@@ -76,7 +76,7 @@ class HeldOut:
         """Terms of the loss, the windows of a piece at every band of the schedule."""
         size = self.model.schedule.n_steps // BANDS
         for rows, counts in self._pieces():
-            batch = {name: value[rows] for name, value in self.windows.items()}
+            batch: Any = {name: np.asarray(value)[rows] for name, value in self.windows.items()}
             batch["valid"] = batch["valid"] & counts[:, None]
             for band in range(BANDS):
                 terms = jax.device_get(self._terms(params, batch, rows, band))
@@ -177,7 +177,7 @@ def held_out(
             )
         return None
     cut = Cut(Windows(model.generator.window), statistics)
-    windows = stacked([cut(record, np.random.default_rng(n)) for n, record in enumerate(records)])
+    windows: Any = stacked([cut(record, np.random.default_rng(n)) for n, record in enumerate(records)])
     # As in generating, unrolled layers would only be compiled longer.
     model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, unroll=1))
     return HeldOut(loss, model, statistics, windows, records, readout, emotional)

@@ -117,7 +117,7 @@ class TrainState:
 
     def updated(
         self, tx: optax.GradientTransformation, gradients: Params, ema_decay: float
-    ) -> tuple[TrainState, Metrics]:
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
         """One optimiser step, then the EMA. Its decay is min(`ema_decay`, (1 + n) / (10 + n)) at
         step n, so that the first random weights are soon forgotten.
 
@@ -138,7 +138,8 @@ class TrainState:
             "update_norm": optax.global_norm(updates),
             "parameter_norm": optax.global_norm(self.packed),
         }
-        state = self.replace(
+        state = dataclasses.replace(
+            self,
             packed=packed, packed_ema=ema, opt_state=opt_state, count=self.count + 1
         )
         return state, norms

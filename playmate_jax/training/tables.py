@@ -13,11 +13,11 @@ LONGEST = 60  # rows; a longer table is folded
 
 
 class Row(NamedTuple):
-    """One array, or several folded into one: name, shape, numbers, number format, placement."""
+    """One array, or several folded into one: name, shape, count of numbers, number format, placement."""
 
     name: str
     shape: str
-    count: int
+    size: int
     dtype: str
     sharding: str
 
@@ -39,11 +39,12 @@ def parameter_table(params: Any, shardings: Any = None, longest: int = LONGEST) 
         Row(path_name(path), _shape(leaf.shape), _size(leaf), str(leaf.dtype), spec_text(place))
         for (path, leaf), place in zip(leaves, places, strict=True)
     ]
-    total = sum(row.count for row in rows)
+    total = sum(row.size for row in rows)
     size = sum(_size(leaf) * np.dtype(leaf.dtype).itemsize for _, leaf in leaves)
-    lines = [(*row[:2], f"{row.count:,}", *row[3:]) for row in folded(rows, longest)]
+    lines = [(*row[:2], f"{row.size:,}", *row[3:]) for row in folded(rows, longest)]
     lines.append(("total", "", f"{total:,}", f"{size / 2**20:,.1f} MiB", ""))
-    return aligned([Row._fields, *lines], right=(2,))
+    heads = ("name", "shape", "count", "dtype", "sharding")
+    return aligned([heads, *lines], right=(2,))
 
 
 def flops_table(flops: Mapping[str, float]) -> str:
@@ -99,11 +100,11 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
 def _fold(prefix: str, rows: list[Row]) -> Row:
     if len(rows) == 1:
         return rows[0]
-    dtypes, places = ({row[n] for row in rows} for n in (3, 4))
+    dtypes, places = {row.dtype for row in rows}, {row.sharding for row in rows}
     return Row(
         f"{prefix}/*",
         f"{len(rows)} arrays",
-        sum(row.count for row in rows),
+        sum(row.size for row in rows),
         ", ".join(sorted(dtypes)),
         places.pop() if len(places) == 1 else "several",
     )
