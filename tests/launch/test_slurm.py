@@ -1,5 +1,6 @@
 """launch/slurm/train.sbatch, run with stand-ins for srun and scontrol."""
 
+import json
 import os
 import random
 import signal
@@ -124,4 +125,8 @@ def test_the_script_trains_two_steps_as_one_job_of_two_real_processes(slurm, tmp
     assert job.returncode == 0, err
     assert out.count("is connected to 1 peer ranks") == 2
     assert (run / "checkpoints" / "2").is_dir()
-    assert err.count("small 2/2  error") == 1  # process 0 alone reports
+    # Process 0 alone reports.
+    rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == [2]
+    assert err.count("small 2/2  error") == 1
+    assert len(list(run.glob("events.out.tfevents.*"))) == 1

@@ -1,6 +1,5 @@
 """Runs that are killed or stopped lose nothing; started as a user starts them."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -66,12 +65,3 @@ def test_a_second_run_in_the_same_folder_is_refused_by_both_processes(tmp_path):
         assert first.launcher.poll() is None
     finally:
         first.launcher.kill()
-
-
-def test_process_0_alone_writes_the_log(tmp_path):
-    run = Run(2, tmp_path / "run", [str(CONFIG), "--steps", "10"])
-    assert run.end() == 0
-    rows = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    steps = [row["step"] for row in rows if "loss" in row]
-    assert steps == sorted(set(steps)) and steps[-1] == 10
-    assert len(list((tmp_path / "run").glob("events.out.tfevents.*"))) == 1
