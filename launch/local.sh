@@ -80,8 +80,8 @@ while [ ${#left[@]} != 0 ]; do
     ended=0; wait "${pids[i]}" || ended=$?
     if [ $ended != 0 ] && [ $code = 0 ]; then
       code=$ended
-      deadline=$((SECONDS + GRACE_S))
-      # 130: training stopped on request, all processes after the same step.
+      # 130: training stopped on request, all processes after the same step; each may still save.
+      [ $code = 130 ] || deadline=$((SECONDS + GRACE_S))
       [ $code = 130 ] || [ -n "$stopped" ] || say "process $i ended with code $code, so the others are ended"
     fi
   done

@@ -29,11 +29,14 @@ PROGRAM = textwrap.dedent(
     from playmate_jax.parallel.mesh import device_mesh
     from playmate_jax.training import train
     for name, how in json.loads(variants).items():
-        one = how.pop("one_device", False)
-        divided = MeshExecutor(device_mesh(jax.devices()[:1]), **how) if one else executor(**how)
         workdir = f"{folder}/{name}"
-        train(own_rows(toy()), workdir, 6, loop=LOOP, executor=divided, quiet=True)
-        done = train(own_rows(toy()), workdir, 9, loop=LOOP, executor=divided, quiet=True)
+        for steps, how in ((6, how), (9, how.pop("then", how))):
+            one = how.get("one_device", False)
+            rest = {name: value for name, value in how.items() if name != "one_device"}
+            divided = executor(**rest)
+            if one:
+                divided = MeshExecutor(device_mesh(jax.devices()[:1]), **rest)
+            done = train(own_rows(toy()), workdir, steps, loop=LOOP, executor=divided, quiet=True)
         if jax.process_index() == 0:
             np.savez(f"{folder}/{name}.npz", *jax.tree.leaves(done.state))
     """
@@ -44,6 +47,9 @@ VARIANTS = {
     "fsdp": {"fsdp": 2},
     "pmap": {"parallel": "pmap"},
     "accumulated": {"one_device": True, "microbatches": 2},
+    "begun_on_fsdp_resumed_on_one_device": {"fsdp": 8, "then": {"one_device": True}},
+    "begun_on_one_device_resumed_on_pmap": {"one_device": True, "then": {"parallel": "pmap"}},
+    "begun_on_pmap_resumed_on_fsdp": {"parallel": "pmap", "then": {"fsdp": 4}},
 }
 ON_FOUR = {
     "mesh_accumulated": {"microbatches": 2},
