@@ -37,6 +37,7 @@ crossings: $(VENV)/test.stamp  ## convert every family to JAX and back at full s
 
 bench: $(VENV)/test.stamp  ## time W, G and a train step at full size against PyTorch references
 	$(MALLOC) $(BIN)/python benchmarks/full_size.py
+	$(BIN)/playmate benchmark train --stage 1 --against torch
 
 bench-data: $(VENV)/test.stamp  ## time records, renderer and input pipeline; prepare 500 broken media files
 	$(BIN)/python benchmarks/records.py

@@ -1,16 +1,14 @@
-"""Times W, G and the motion denoiser's train step at full size on CPU, against PyTorch references.
+"""Times W and G at full size on CPU, against PyTorch references.
 
     make bench        (sets the allocator's environment; takes some minutes)
 
-Both sides run in one process and alternate strictly, in both orders; float32, batch 1 for W and G,
-batch 8 with dropout and Adam for the train step. Prints the median of each side and the ratio of
-times PyTorch / JAX: above 1, JAX is faster. Needs torch (extra "convert").
+Both sides run in one process and alternate strictly, in both orders; float32, one frame. Prints the
+median of each side and the ratio of times PyTorch / JAX: above 1, JAX is faster. Needs torch (extra
+"convert"). The training step has a command: `playmate benchmark train`.
 """
 
 import argparse
 import os
-import statistics
-import time
 from collections.abc import Callable
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -18,19 +16,17 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import torch
 
+from playmate_jax.benchmark.machine import usable_cpus
+from playmate_jax.benchmark.sides import Side, alternate, median, ratios, seconds_of
 from playmate_jax.converters.liveportrait.reference_renderer import SpadeReference, WarpingReference
-from playmate_jax.converters.playmate.reference_generator import GeneratorReference
-from playmate_jax.models import motion_model, renderer
-from playmate_jax.models.motion_denoiser import MotionDenoiser, MotionDenoiserConfig
+from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeDecoder
 from playmate_jax.models.warping import WarpingNetwork
 
-Side = Callable[[], object]
-TRAIN_BATCH, LEARNING_RATE = 8, 1e-4
+Call = Callable[[], object]
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -43,7 +39,7 @@ def constant(tree):
     return jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.01, leaf.dtype), tree)
 
 
-def warping() -> tuple[Side, Side]:
+def warping() -> tuple[Call, Call]:
     """W on one frame: the PyTorch reference, and ours."""
     config = RendererConfig()
     f = config.appearance
@@ -56,7 +52,7 @@ def warping() -> tuple[Side, Side]:
     return _no_gradient(reference, theirs), lambda: apply(variables, *ours).block_until_ready()
 
 
-def spade() -> tuple[Side, Side]:
+def spade() -> tuple[Call, Call]:
     """G on one frame: the PyTorch reference, and ours."""
     config = RendererConfig()
     feature = noise(1, config.warping.out_channels, 64, 64)
@@ -68,87 +64,12 @@ def spade() -> tuple[Side, Side]:
     return theirs, lambda: apply(variables, ours).block_until_ready()
 
 
-def train_step() -> tuple[Side, Side]:
-    """One train step of the paper-size denoiser (Eq. 7, Adam): the PyTorch reference, and ours."""
-    config = MotionDenoiserConfig()
-    b, w = TRAIN_BATCH, config.window
-    arrays = [
-        noise(b, w.length, 70),
-        noise(b, w.previous, 70),
-        noise(b, w.total, config.speech_size),
-        noise(b, config.identity_size),
-        np.arange(b, dtype=np.int32),
-        np.ones(b, bool),
-        np.ones(b, bool),
-        np.ones((b, w.length), bool),
-    ]
-    target = noise(b, w.length, 70)
-    return _torch_step(config, arrays, target), _jax_step(config, arrays, target)
-
-
-def _torch_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
-    reference = GeneratorReference(config).train()
-    adam = torch.optim.Adam(reference.parameters(), lr=LEARNING_RATE)
-    inputs = [torch.from_numpy(x) for x in arrays]
-    goal = torch.from_numpy(target)
-
-    def step() -> float:
-        adam.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.mse_loss(reference(*inputs), goal)
-        loss.backward()
-        adam.step()
-        return loss.item()
-
-    return step
-
-
-def _jax_step(config: MotionDenoiserConfig, arrays: list[np.ndarray], target: np.ndarray) -> Side:
-    tx = optax.adam(LEARNING_RATE)
-    network = MotionDenoiser(config)
-    tree = jax.eval_shape(lambda k: motion_model.init_generator(config, k), jax.random.key(0))
-    params = constant(tree)
-    inputs, goal = [jnp.asarray(x) for x in arrays], jnp.asarray(target)
-
-    def step(params, state, key):
-        key, dropout = jax.random.split(key)
-        seeds = jax.random.bits(dropout, (TRAIN_BATCH,))
-
-        def loss(params):
-            output = network.apply({"params": params}, *inputs, seeds)
-            return jnp.mean(jnp.square(output - goal))
-
-        value, gradients = jax.value_and_grad(loss)(params)
-        updates, state = tx.update(gradients, state)
-        return optax.apply_updates(params, updates), state, key, value
-
-    compiled = jax.jit(step, donate_argnums=(0, 1, 2))
-    carry = [params, tx.init(params), jax.random.key(0)]
-
-    def run() -> float:
-        *carry[:], value = compiled(*carry)
-        return float(value)
-
-    return run
-
-
-def _no_gradient(module: torch.nn.Module, inputs: list[torch.Tensor]) -> Side:
+def _no_gradient(module: torch.nn.Module, inputs: list[torch.Tensor]) -> Call:
     def run() -> object:
         with torch.no_grad():
             return module(*inputs)
 
     return run
-
-
-def alternate(theirs: Side, ours: Side, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds per call of both sides, run as A B A B ... and then B A B A ..., as order matters."""
-    times: dict[int, list[float]] = {0: [], 1: []}
-    for order in ((0, 1), (1, 0)):
-        for _ in range(rounds):
-            for side in order:
-                start = time.perf_counter()
-                (theirs, ours)[side]()
-                times[side].append(time.perf_counter() - start)
-    return times[0], times[1]
 
 
 def main() -> None:
@@ -157,24 +78,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds in each order (default 3)")
     parser.add_argument("--only", default="", help="only pieces whose name contains this text")
     options = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
-    print(f"{os.cpu_count()} CPUs, torch {torch.__version__}, jax {jax.__version__}, float32")
+    torch.set_num_threads(usable_cpus())
+    print(f"{usable_cpus()} CPUs, torch {torch.__version__}, jax {jax.__version__}, float32")
     print(f"{'piece':28}{'PyTorch s':>10}{'JAX s':>10}{'PyTorch / JAX':>15}{'compile s':>11}")
-    pieces = {
-        "W, one frame": warping,
-        "G, one frame": spade,
-        f"train step, batch {TRAIN_BATCH}": train_step,
-    }
-    for name, build in pieces.items():
+    for name, build in {"W, one frame": warping, "G, one frame": spade}.items():
         if options.only not in name:
             continue
-        theirs, ours = build()
-        start = time.perf_counter()
-        ours()
-        compile_s = time.perf_counter() - start
-        theirs()
-        a, b = (statistics.median(times) for times in alternate(theirs, ours, options.rounds))
-        print(f"{name:28}{a:10.3f}{b:10.3f}{a / b:15.2f}{compile_s:11.1f}", flush=True)
+        theirs, ours = (Side(side, "", call) for side, call in zip("ab", build(), strict=True))
+        compile_s = seconds_of(ours)
+        seconds_of(theirs)
+        times = alternate([theirs, ours], options.rounds)
+        ratio = ratios(times, "b")["a"][-1]
+        a, b = median(times["a"]), median(times["b"])
+        print(f"{name:28}{a:10.3f}{b:10.3f}{ratio:15.2f}{compile_s:11.1f}", flush=True)
 
 
 if __name__ == "__main__":

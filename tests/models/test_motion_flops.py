@@ -31,30 +31,28 @@ FORWARD = motion_flops.forward_flops(MODEL, BATCH)
 
 
 def programs():
-    """By name: the function, its parameters, and the parts whose products it has."""
+    """By name: a function, the shapes of its arguments, and the FLOPs that it should have."""
     key = jax.random.key(0)
-    params = {"generator": init_generator(GENERATOR, key), "emotion": init_emotion(MODEL, key)}
+    generator = jax.eval_shape(lambda k: init_generator(GENERATOR, k), key)
+    emotion = jax.eval_shape(lambda k: init_emotion(MODEL, k), key)
     motion, step, inputs = example_inputs(GENERATOR, BATCH)
 
-    def error(params):
-        return jnp.mean(jnp.square(output(MODEL, params, motion, step, inputs)))
+    def forward(params):
+        return output(MODEL, params, motion, step, inputs)
 
     def stage1(generator):
-        return error({"generator": generator})
+        return jnp.mean(jnp.square(forward({"generator": generator})))
 
-    def stage2(emotion):
-        both = {"generator": params["generator"], "emotion": emotion}
-        raw = output(MODEL, both, motion, step, inputs)
+    def stage2(emotion, generator):
+        raw = forward({"generator": generator, "emotion": emotion})
         # Pose is reported, not learned: its head is evaluated.
         return jnp.mean(jnp.square(raw[..., :63])), jnp.mean(jnp.square(raw[..., 63:]))
 
     return {
-        "forward": (error, params, FORWARD),
-        "stage1": (
-            jax.grad(stage1), params["generator"], motion_flops.stage1_flops(MODEL, BATCH)
-        ),
+        "forward": (forward, ({"generator": generator, "emotion": emotion},), FORWARD),
+        "stage1": (jax.grad(stage1), (generator,), motion_flops.stage1_flops(MODEL, BATCH)),
         "stage2": (
-            jax.grad(stage2, has_aux=True), params["emotion"],
+            jax.grad(stage2, has_aux=True), (emotion, generator),
             motion_flops.stage2_flops(MODEL, BATCH),
         ),
     }  # fmt: skip
@@ -81,8 +79,8 @@ def matrix_products(jaxpr) -> float:
 
 @pytest.mark.parametrize("name", ["forward", "stage1", "stage2"])
 def test_matrix_products_are_those_of_the_program(name):
-    function, params, parts = programs()[name]
-    counted = jax.jit(function).trace(params).jaxpr.jaxpr
+    function, shapes, parts = programs()[name]
+    counted = jax.jit(function).trace(*shapes).jaxpr.jaxpr
     depthwise = parts["conformer/depthwise"]
     assert matrix_products(counted) == sum(parts.values()) - depthwise
 
@@ -95,8 +93,8 @@ def test_depthwise_products_are_two_for_each_tap():
 @pytest.mark.parametrize("name", ["forward", "stage1", "stage2"])
 def test_the_compiler_counts_hardly_more(name):
     """XLA counts elementwise work too, which at this tiny width is much of it."""
-    function, params, parts = programs()[name]
-    found = jax.jit(function).lower(params).compile().cost_analysis()["flops"]
+    function, shapes, parts = programs()[name]
+    found = jax.jit(function).lower(*shapes).compile().cost_analysis()["flops"]
     assert 0.95 * sum(parts.values()) < found < 1.6 * sum(parts.values())
 
 
