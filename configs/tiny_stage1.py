@@ -24,6 +24,8 @@ def config() -> Stage1Config:
     return Stage1Config(
         steps=600,
         clips="runs/tiny/neutral",
+        # smiles and frowns are measured in the std of faces that show them
+        statistics="runs/tiny/neutral,runs/tiny/emotional",
         model=MotionModelConfig(
             generator=MotionDenoiserConfig(
                 speech_size=96,

@@ -177,7 +177,9 @@ def held_out(
             )
         return None
     cut = Cut(Windows(model.generator.window), statistics)
-    windows: Any = stacked([cut(record, np.random.default_rng(n)) for n, record in enumerate(records)])
+    windows: Any = stacked(
+        [cut(record, np.random.default_rng(n)) for n, record in enumerate(records)]
+    )
     # As in generating, unrolled layers would only be compiled longer.
     model = dataclasses.replace(model, generator=dataclasses.replace(model.generator, unroll=1))
     return HeldOut(loss, model, statistics, windows, records, readout, emotional)

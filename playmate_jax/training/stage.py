@@ -139,7 +139,6 @@ class TrainState:
             "parameter_norm": optax.global_norm(self.packed),
         }
         state = dataclasses.replace(
-            self,
-            packed=packed, packed_ema=ema, opt_state=opt_state, count=self.count + 1
+            self, packed=packed, packed_ema=ema, opt_state=opt_state, count=self.count + 1
         )
         return state, norms
