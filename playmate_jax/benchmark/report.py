@@ -90,11 +90,12 @@ class Comparison:
         """Title, machine and a row for each side, for a terminal."""
         machine, measured = self.machine, self.peak["measured"] or 0.0
         before, after = machine["load"][0], machine["load_after"][0]
+        versions = ", ".join(dict.fromkeys(side.version for side in self.sides))
         sheet = self.peak.get("datasheet")
         promised = f", datasheet {sheet / 1e12:,.0f}" if sheet else ""
         lines = [
             self.title,
-            f"{place_of(machine)}; load {before} before and {after} after",
+            f"{place_of(machine)}; load {before} before and {after} after; {versions}",
             f"{self.flops / 1e9:,.1f} GFLOP and {self.frames:,} frames a step; matrix rate "
             f"{measured / 1e12:,.3f} TFLOP/s measured{promised}",
             "",
@@ -108,7 +109,6 @@ class Comparison:
 # Heading -> name of the figure, its format, its factor.
 COLUMNS: dict[str, tuple[str, str, float]] = {
     "side": ("side", "", 1),
-    "version": ("version", "", 1),
     "step ms": ("step_s", ",.1f", 1e3),
     "steps/s": ("steps_per_s", ",.2f", 1),
     "frames/s": ("frames_per_s", ",.0f", 1),
@@ -153,7 +153,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            text.ljust(width) if n < 2 else text.rjust(width)  # noqa: PLR2004
+            text.rjust(width) if n else text.ljust(width)
             for n, (text, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

@@ -43,7 +43,10 @@ def seconds_of(side: Side, calls: int = 1) -> float:
 
 
 def alternate(
-    sides: Sequence[Side], rounds: int, turn_s: float = TURN_S
+    sides: Sequence[Side],
+    rounds: int,
+    turn_s: float = TURN_S,
+    say: Callable[[str], object] = lambda line: None,
 ) -> dict[str, list[list[float]]]:
     """Seconds a call, by side, order and round.
 
@@ -51,6 +54,7 @@ def alternate(
       sides: each has been called before, so that nothing is left to be compiled.
       rounds: turns of each side in each order.
       turn_s: a turn repeats the call until the fastest side's takes as long.
+      say: receives a line of progress after each round.
     """
     fastest = min(seconds_of(side) for side in sides)
     calls = max(1, math.ceil(turn_s / fastest))
@@ -58,9 +62,11 @@ def alternate(
     for order in (list(sides), list(reversed(sides))):
         for side in sides:
             times[side.name].append([])
-        for _ in range(rounds):
+        for n in range(rounds):
             for side in order:
                 times[side.name][-1].append(seconds_of(side, calls))
+            last = ", ".join(f"{s.name} {times[s.name][-1][-1]:.3g} s" for s in order)
+            say(f"round {n + 1} of {rounds}: {last}")
     return times
 
 

@@ -54,8 +54,7 @@ def compare(
             sides.append(build(setup, name))
             warm[name] = first_call_s(sides[-1])
         measured_rate = measured_peak(setup.precision)
-        say(f"{rounds} rounds in each order")
-        seconds = alternate(sides, rounds, turn_s)
+        seconds = alternate(sides, rounds, turn_s, say)
     measured = [
         Measured(
             side.name, side.version, seconds[side.name], alone[side.name].pop("compile_s") or 0.0,

@@ -10,7 +10,7 @@ donates its carry.
 
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -32,6 +32,7 @@ EXECUTORS = ("mesh", "pmap")
 Step = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 
 
+@runtime_checkable
 class Executor(Protocol):
     """What the loop needs of either way."""
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 from tensorboardX import SummaryWriter
@@ -22,6 +22,7 @@ from tensorboardX import SummaryWriter
 from playmate_jax.training.goodput import Goodput
 
 
+@runtime_checkable
 class Board(Protocol):
     """Where scalars are shown: TensorBoard's writer, or one with its interface."""
 

@@ -22,8 +22,10 @@ def test_sides_take_strict_turns_in_both_orders():
 
 def test_three_sides_take_turns_too():
     calls = []
-    alternate(recorded("ABC", calls), rounds=2, turn_s=0.0)
+    lines = []
+    alternate(recorded("ABC", calls), rounds=2, turn_s=0.0, say=lines.append)
     assert "".join(calls[3:]) == "ABCABC" + "CBACBA"
+    assert len(lines) == 4 and lines[-1].startswith("round 2 of 2: C ")
 
 
 def test_a_turn_lasts_long_enough_to_be_timed():
