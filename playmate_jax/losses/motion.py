@@ -11,7 +11,7 @@ from typing import Any
 
 import chex
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key
 
 from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.diffusion.forward import add_noise, x0_from
@@ -94,7 +94,7 @@ def motion_loss(
     model: MotionModelConfig,
     params: dict[str, Any],
     batch: MotionBatch,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " b"],
     readout: Readout | None = None,
     expression_only: bool = False,
     precision: str | None = None,

@@ -10,7 +10,8 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jaxtyping import DTypeLike, PRNGKeyArray
+from jax.typing import DTypeLike
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from playmate_jax.motion.layout import MOTION_SIZE
 from playmate_jax.motion.previous_noise import STEPS
@@ -41,7 +42,7 @@ class Draws:
 
 
 def draws(
-    keys: PRNGKeyArray, n_steps: int, window: WindowConfig, dtype: DTypeLike = jnp.float32
+    keys: Key[Array, " n"], n_steps: int, window: WindowConfig, dtype: DTypeLike = jnp.float32
 ) -> Draws:
     """The random numbers of the rows with the (n,) keys given.
 

@@ -17,7 +17,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 Tree = TypeVar("Tree")
 
@@ -37,7 +37,7 @@ class Mean:
 
 Terms = Mapping[str, Mean]
 # (parameters, batch of n rows, (n,) keys of its rows) -> the terms of the loss
-Loss = Callable[[Any, Any, PRNGKeyArray], Terms]
+Loss = Callable[[Any, Any, Key[Array, " n"]], Terms]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Share:
         first = 0 if self.axis is None else jax.lax.axis_index(self.axis) * n
         return first + jnp.arange(n)
 
-    def row_keys(self, key: PRNGKeyArray, n: int) -> PRNGKeyArray:
+    def row_keys(self, key: PRNGKeyArray, n: int) -> Key[Array, " n"]:
         """A key for each of this part's n rows."""
         return jax.vmap(lambda row: jax.random.fold_in(key, row))(self.rows(n))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from playmate_jax.data.motion_batch import MotionBatch
 from playmate_jax.data.motion_data import MotionData
@@ -78,7 +78,7 @@ def stage1(
     def step(
         state: TrainState, batch: MotionBatch, key: PRNGKeyArray, share: Share
     ) -> tuple[TrainState, Metrics]:
-        def loss(packed: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
+        def loss(packed: Params, batch: MotionBatch, keys: Key[Array, " b"]) -> Terms:
             params = {"generator": state.packing.unpack(packed)}
             return motion_loss(
                 config.loss, model, params, batch, keys, readout, precision=config.precision

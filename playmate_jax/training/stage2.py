@@ -14,7 +14,7 @@ from typing import Any
 import flax.struct
 import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from playmate_jax.configuration import from_values
 from playmate_jax.data.motion_batch import MotionBatch
@@ -102,7 +102,7 @@ def stage2(
     def step(
         state: Stage2State, batch: MotionBatch, key: PRNGKeyArray, share: Share
     ) -> tuple[Stage2State, Metrics]:
-        def loss(packed: Params, batch: MotionBatch, keys: PRNGKeyArray) -> Terms:
+        def loss(packed: Params, batch: MotionBatch, keys: Key[Array, " b"]) -> Terms:
             both = {**state.trained.packing.unpack(packed), **state.frozen}
             return motion_loss(
                 config.loss, model, both, batch, keys, readout,

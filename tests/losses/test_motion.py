@@ -191,13 +191,17 @@ def test_parts_of_a_batch_add_up_to_the_whole(params):
         assert means != pytest.approx(float(term.value()), rel=1e-3), name
 
 
-def test_gradients_of_two_microbatches_are_those_of_one(params):
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_gradients_of_two_microbatches_are_those_of_one(params, dropout):
     rows = windows(6)
+    generator = dataclasses.replace(MODEL.generator, dropout=dropout)
+    model = dataclasses.replace(MODEL, generator=generator)
 
     def gradients(microbatches):
         share = Share(microbatches=microbatches)
+        loss = lambda params, rows, keys: terms(params, rows, keys, model=model)  # noqa: E731
         return jax.jit(
-            lambda params, rows, key: share.gradients(terms, LOSS.weights(), params, rows, key)
+            lambda params, rows, key: share.gradients(loss, LOSS.weights(), params, rows, key)
         )(params, rows, jax.random.key(3))
 
     (one, metrics), (two, others) = gradients(1), gradients(2)
@@ -231,3 +235,5 @@ def test_stage_2_runs_the_frozen_network_without_dropout(params):
     rows, keys = windows(3), row_keys(3)
     found = terms(params, rows, keys, model=dropping, expression_only=True)
     chex.assert_trees_all_equal(found, terms(params, rows, keys, expression_only=True))
+    other = terms(params, rows, keys, model=dropping)["diffusion"]  # stage 1 does drop
+    assert float(other.total) != float(terms(params, rows, keys)["diffusion"].total)
