@@ -12,6 +12,7 @@ is printed; with --json FILE it is written too. Exit status 1 if either does not
 import argparse
 import hashlib
 import json
+import logging
 import os
 import random
 import signal
@@ -68,6 +69,7 @@ def digest(workdir: Path) -> str:
     """The sha256 of all arrays of the newest checkpoint, with their names."""
     steps = [path for path in (workdir / "checkpoints").iterdir() if path.name.isdecimal()]
     newest = max(steps, key=lambda path: int(path.name)) / "state"
+    logging.getLogger("absl").setLevel(logging.ERROR)  # a file that only the folder above has
     reader = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
     names = reader.metadata(newest).item_metadata.tree
     as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), names)
