@@ -10,8 +10,10 @@ EMA over all tensors in one call, scaled_dot_product_attention, autocast for bfl
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
+import jax.numpy as jnp
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -96,17 +98,18 @@ class TrainReference:
             )  # fmt: skip
             self.alphas_bar = torch.cumprod(1 - betas, 0).float()
             self.pose_weights = torch.ones(MOTION_SIZE)
+            self.dropout = torch.tensor([getattr(loss, f"{name}_dropout") for name in CONDITIONS])
         self.pose_weights[POSE] = loss.pose_weight if stage == 1 else 0.0
         if stage == 2:  # noqa: PLR2004
             self.model.generator.eval().requires_grad_(False)
         learning = self.model.generator if stage == 1 else self.model.emotion
         self.learning = list(learning.parameters())
         self.ema = [p.detach().clone() for p in self.learning]
-        rate = schedule(optimizer, total_steps)
+        rates = schedule(optimizer, total_steps)(jnp.arange(total_steps))
         self.adam = torch.optim.Adam(
             self.learning, lr=1.0, betas=(optimizer.b1, optimizer.b2), eps=optimizer.eps, fused=True
         )
-        self._rates: Callable[[int], float] = lambda step: float(rate(step))
+        self._rates: list[float] = np.asarray(rates).tolist()  # no call of JAX inside a step
         self.count = 0
         self._loss = torch.compile(self.loss) if compiled else self.loss
 
@@ -145,8 +148,7 @@ class TrainReference:
         level = 1 - alpha_bar
         level = level.sqrt() if self.weights.previous_noise == "ddpm" else level
         previous = alpha_bar.sqrt() * batch["previous_motion"] + level * draws.previous_noise
-        dropout = [getattr(self.weights, f"{name}_dropout") for name in CONDITIONS]
-        has_speech, has_emotion, has_previous = (draws.chances >= torch.tensor(dropout)).T
+        has_speech, has_emotion, has_previous = (draws.chances >= self.dropout).T
         inputs = (
             x, previous, batch["speech"], batch["identity"], draws.step,
             has_speech, batch["has_previous"] & has_previous, valid,
@@ -176,7 +178,7 @@ class TrainReference:
         parts["loss"].backward()
         torch.nn.utils.clip_grad_norm_(self.learning, c.clip_norm)
         for group in self.adam.param_groups:
-            group["lr"] = self._rates(self.count)
+            group["lr"] = self._rates[min(self.count, len(self._rates) - 1)]
         self.adam.step()
         decay = min(c.ema_decay, (1 + self.count) / (10 + self.count))
         torch._foreach_lerp_(self.ema, [p.detach() for p in self.learning], 1 - decay)

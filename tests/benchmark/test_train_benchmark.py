@@ -49,7 +49,9 @@ def test_flops_and_frames_are_those_of_the_stage():
 @pytest.mark.parametrize(
     ("stage", "parallel"), [(1, "mesh"), pytest.param(2, "pmap", marks=pytest.mark.slow)]
 )
-def test_the_command_reports_a_side_alone(stage, parallel, tmp_path, capsys):
+def test_the_command_reports_a_side_alone(stage, parallel, tmp_path, capsys, monkeypatch):
+    # As in this process: a program that is compiled otherwise is another in the cache.
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", jax.config.jax_default_matmul_precision)
     file = tmp_path / "speed.json"
     command = ["benchmark", "train", "--stage", str(stage), "--rounds", "1", "--json", str(file)]
     assert run([*command, "--batch", "4", "--parallel", parallel, *options(stage)]) == 0
