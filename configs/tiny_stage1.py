@@ -20,7 +20,7 @@ from playmate_jax.training.stage1 import Stage1Config
 
 
 def config() -> Stage1Config:
-    """The run of tests/training/test_learning.py."""
+    """The run that tests/training/test_learning.py shortens and measures."""
     return Stage1Config(
         steps=600,
         clips="runs/tiny/neutral",

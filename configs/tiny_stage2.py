@@ -16,7 +16,7 @@ from playmate_jax.training.stage2 import Stage2Config
 
 
 def config() -> Stage2Config:
-    """The run of tests/training/test_learning.py."""
+    """The run that tests/training/test_learning.py shortens and measures."""
     return Stage2Config(
         steps=300,
         stage1="runs/tiny/stage1/weights",

@@ -53,7 +53,7 @@ class Executor(Protocol):
         """The state as arrays of the whole job, for a checkpoint; not copied."""
 
     def restored(self, state: Any) -> Any:
-        """The inverse of `saved`."""
+        """The inverse of `saved`: the state as the step takes it."""
 
     def local(self, tree: Any) -> Any:
         """A full copy on one device of this process. All processes must call it."""
@@ -70,37 +70,37 @@ class MeshExecutor:
         )
 
     def compiled(self, make: Callable[[Share], Step], carry: Any, *inputs: Any) -> Any:
-        """See `Executor`."""
+        """Compiles the step under `jax.jit`; XLA divides it and inserts the collectives."""
         where = (self.shardings(carry), everywhere(self.mesh))
         step = jax.jit(make(self.share), donate_argnums=0, out_shardings=where)
         return step.lower(carry, *inputs).compile()
 
     def initial(self, init: Callable[[Any], Any], key: Any) -> Any:
-        """See `Executor`."""
+        """Makes a state of `init(key)`, each array where the rules say."""
         where = self.shardings(jax.eval_shape(init, key))
         return jax.jit(init, out_shardings=where)(key)
 
     def place(self, batch: Any) -> Any:
-        """See `Executor`."""
+        """Puts this process's rows on its devices, as parts of one global array."""
         check_rows(batch, self.mesh.local_mesh.size)
         rows = over_rows(self.mesh)
         put = functools.partial(jax.make_array_from_process_local_data, rows)
         return jax.tree.map(lambda x: put(np.asarray(x)), batch)
 
     def shardings(self, shapes: Any) -> Any:
-        """See `Executor`."""
+        """A sharding for each array by the rules; raises ValueError if none covers it."""
         return shardings(shapes, self.mesh, self.rules)
 
     def saved(self, state: Any) -> Any:
-        """See `Executor`."""
+        """The state itself: its arrays are global already."""
         return state
 
     def restored(self, state: Any) -> Any:
-        """See `Executor`."""
+        """The state itself: it was restored to where the step takes it."""
         return state
 
     def local(self, tree: Any) -> Any:
-        """See `Executor`."""
+        """Gathers what is divided, and gives the copy of one device."""
         if not all(leaf.is_fully_replicated for leaf in jax.tree.leaves(tree)):
             tree = jax.jit(lambda x: x, out_shardings=everywhere(self.mesh))(tree)
         return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
@@ -117,7 +117,7 @@ class PmapExecutor:
         self.mesh = Mesh(np.asarray(jax.devices()), (self.AXIS,))
 
     def compiled(self, make: Callable[[Share], Step], carry: Any, *inputs: Any) -> Any:
-        """See `Executor`."""
+        """Compiles the step under `jax.pmap`; in a job of several processes its first call does."""
         step = jax.pmap(
             make(self.share),
             axis_name=self.AXIS,
@@ -130,11 +130,11 @@ class PmapExecutor:
         return step.lower(carry, *inputs).compile()
 
     def initial(self, init: Callable[[Any], Any], key: Any) -> Any:
-        """See `Executor`."""
+        """Makes a state of `init(key)`, copied on every device of this process."""
         return jax.jit(init, out_shardings=everywhere(self.here))(key)
 
     def place(self, batch: Any) -> Any:
-        """See `Executor`."""
+        """Gives each device of this process equally many rows: (devices, rows, ...)."""
         check_rows(batch, self.here.size)
         where = NamedSharding(self.here, PartitionSpec(self.AXIS))
 
@@ -145,19 +145,19 @@ class PmapExecutor:
         return jax.tree.map(put, batch)
 
     def shardings(self, shapes: Any) -> Any:
-        """See `Executor`."""
+        """Copies on all devices of the job, whatever the array is."""
         return jax.tree.map(lambda _: everywhere(self.mesh), shapes)
 
     def saved(self, state: Any) -> Any:
-        """See `Executor`."""
+        """The same copies as arrays of the whole job, which a checkpoint can hold."""
         return _moved(state, everywhere(self.mesh))
 
     def restored(self, state: Any) -> Any:
-        """See `Executor`."""
+        """The same copies as arrays of this process alone, which pmap takes."""
         return _moved(state, everywhere(self.here))
 
     def local(self, tree: Any) -> Any:
-        """See `Executor`."""
+        """The copy of one device; nothing is moved or waited for."""
         return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
 

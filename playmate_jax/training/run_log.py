@@ -30,7 +30,7 @@ class Board(Protocol):
         """A number of a step."""
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Writes what is left and ends."""
 
 
 class RunLog:
@@ -121,7 +121,7 @@ class RunLog:
             )
 
     def say(self, text: str) -> None:
-        """A line for people."""
+        """Prints a line for people, on process 0."""
         if not self.quiet:
             print(f"{self.name}  {text}", file=sys.stderr, flush=True)
 
