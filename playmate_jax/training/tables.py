@@ -13,7 +13,7 @@ LONGEST = 60  # rows; a longer table is folded
 
 
 class Row(NamedTuple):
-    """One array, or several folded into one: name, shape, count of numbers, number format, placement."""
+    """One array, or several folded into one: name, shape, count, number format, placement."""
 
     name: str
     shape: str
