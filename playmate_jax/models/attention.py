@@ -1,6 +1,7 @@
 """Self-attention over the frames of a window (Vaswani et al. 2017), blind to frames that do not
 exist."""
 
+import functools
 from typing import Literal
 
 import flax.linen as nn
@@ -8,9 +9,80 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from playmate_jax.models.apart import apart
+from playmate_jax.models.pieces import Dense, wide
 from playmate_jax.models.row_dropout import Seeds, row_dropout
 
 Attention = Literal["einsum", "fused"]
+
+
+@apart(1)
+def _heads_first(x, heads):
+    """(b, t, n h) to (b, n, t, h): matrices of one head lie together in memory."""
+    return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
+
+
+@apart()
+def _frames_first(*parts):
+    """(b, n, t, h) to (b, t, n h), for each part; the parts side by side on features."""
+    b, n, t, h = parts[0].shape
+    return jnp.stack([x.swapaxes(1, 2) for x in parts], 2).reshape(b, t, len(parts) * n * h)
+
+
+@apart(2)
+def _weights(scores, valid, scale):
+    scores = wide(scores) * scale
+    if valid is not None:
+        scores = jnp.where(valid[:, None, None, :], scores, jnp.finfo(scores.dtype).min)
+    return jax.nn.softmax(scores)
+
+
+@apart(1)
+def _dropped(weights, rate, seeds):
+    return row_dropout(weights, rate, seeds)
+
+
+@apart(2, 4)
+def _scores_gradient(g, weights, rate, seeds, scale):
+    g, weights = row_dropout(wide(g), rate, seeds), wide(weights)
+    return weights * (g - (g * weights).sum(-1, keepdims=True)) * scale
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def attend(
+    qkv: Float[Array, "b t 3d"],
+    valid: Bool[Array, "b t"] | None,
+    heads: int,
+    rate: float,
+    seeds: Seeds,
+) -> Float[Array, "b t d"]:
+    """Softmax (in float32 at least) of scaled products, dropout, and the mix of the values.
+
+    The backward pass saves the weights before dropout, and neither scores nor mask.
+    """
+    return _attend_forward(qkv, valid, heads, rate, seeds)[0]
+
+
+def _attend_forward(qkv, valid, heads, rate, seeds):
+    query, key, value = (_heads_first(x, heads) for x in jnp.split(qkv, 3, -1))
+    scores = jnp.einsum("bnqh,bnkh->bnqk", query, key)
+    weights = _weights(scores, valid, query.shape[-1] ** -0.5).astype(qkv.dtype)
+    mixed = jnp.einsum("bnqk,bnkh->bnqh", _dropped(weights, rate, seeds), value)
+    return _frames_first(mixed), (query, key, value, weights, seeds)
+
+
+def _attend_backward(heads, rate, saved, g):
+    query, key, value, weights, seeds = saved
+    g, scale = _heads_first(g, heads), query.shape[-1] ** -0.5
+    d_value = jnp.einsum("bnqk,bnqh->bnkh", _dropped(weights, rate, seeds), g)
+    d_weights = jnp.einsum("bnqh,bnkh->bnqk", g, value)
+    d_scores = _scores_gradient(d_weights, weights, rate, seeds, scale).astype(g.dtype)
+    d_query = jnp.einsum("bnqk,bnkh->bnqh", d_scores, key)
+    d_key = jnp.einsum("bnqk,bnqh->bnkh", d_scores, query)
+    return _frames_first(d_query, d_key, d_value), None, None
+
+
+attend.defvjp(_attend_forward, _attend_backward)
 
 
 class SelfAttention(nn.Module):
@@ -36,19 +108,12 @@ class SelfAttention(nn.Module):
 
         The softmax is of float32 at least.
         """
-        b, t, d = x.shape
-        qkv = nn.Dense(3 * d, name="query_key_value")(x)
-        qkv = qkv.reshape(b, t, 3, self.heads, d // self.heads)
-        query, key, value = (qkv[:, :, i] for i in range(3))
-        mask = None if valid is None else valid[:, None, None, :]
+        qkv = Dense(3 * x.shape[-1], name="query_key_value")(x)
         if self.attention == "fused" and (seeds is None or not self.dropout):
-            mixed = jax.nn.dot_product_attention(query, key, value, mask=mask)
+            mask = None if valid is None else valid[:, None, None, :]
+            parts = qkv.reshape(*x.shape[:2], 3, self.heads, -1)
+            mixed = jax.nn.dot_product_attention(*jnp.moveaxis(parts, 2, 0), mask=mask)
+            mixed = mixed.reshape(x.shape)
         else:
-            scores = jnp.einsum("bqnd,bknd->bnqk", query, key) * (d // self.heads) ** -0.5
-            scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
-            if mask is not None:
-                scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
-            weights = jax.nn.softmax(scores).astype(x.dtype)
-            weights = row_dropout(weights, self.dropout, seeds)
-            mixed = jnp.einsum("bnqk,bknd->bqnd", weights, value)
-        return nn.Dense(d, name="out")(mixed.reshape(b, t, d))
+            mixed = attend(qkv, valid, self.heads, self.dropout, seeds)
+        return Dense(x.shape[-1], name="out")(mixed)

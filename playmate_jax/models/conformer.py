@@ -10,19 +10,16 @@ that are not valid reach no other frame: attention does not see them, and the co
 there, as it does outside the window.
 """
 
-import functools
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from playmate_jax.models.attention import Attention, SelfAttention
-from playmate_jax.models.row_dropout import Seeds, row_dropout, split_seeds
-
-LayerNorm = functools.partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False)
+from playmate_jax.models.depthwise import DepthwiseConv1d
+from playmate_jax.models.pieces import Dense, LayerNorm, add, gated
+from playmate_jax.models.row_dropout import Seeds, split_seeds
 
 
 def sinusoids(positions: Float[Array, "*b"], width: int, longest: float) -> Float[Array, "*b d"]:
@@ -49,61 +46,9 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*b d"], seeds: Seeds = None) -> Float[Array, "*b o"]:
         last = nn.initializers.normal(0.01) if self.small else nn.initializers.lecun_normal()
-        x = nn.silu(nn.Dense(self.hidden, name="linear_in")(x))
-        x = row_dropout(x, self.dropout, seeds)
-        return nn.Dense(self.out, kernel_init=last, name="linear_out")(x)
-
-
-def _shifted_sum(x: Array, taps: Array) -> Array:
-    """The sum in float32 at least, in x's type."""
-    k, t = taps.shape[0], x.shape[1]
-    padded = jnp.pad(x, ((0, 0), (k // 2, k // 2), (0, 0)))
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    padded, taps = padded.astype(wide), taps.astype(wide)
-    return sum(padded[:, i : i + t] * taps[i] for i in range(k)).astype(x.dtype)
-
-
-@jax.custom_vjp
-def depthwise_conv1d(x: Float[Array, "b t d"], taps: Float[Array, "k d"]) -> Float[Array, "b t d"]:
-    """Each channel with its own odd-sized kernel over time, zero padding.
-
-    A sum of shifted products: the backward pass of XLA's grouped convolution is many times slower
-    on CPU. The barriers keep XLA from computing the input anew for every tap (11.4 -> 2.2 ms for
-    one layer).
-    """
-    return _shifted_sum(lax.optimization_barrier(x), taps)
-
-
-def _depthwise_forward(x, taps):
-    x = lax.optimization_barrier(x)
-    return _shifted_sum(x, taps), (x, taps)
-
-
-def _depthwise_backward(residuals, cotangent):
-    x, taps = residuals
-    cotangent = lax.optimization_barrier(cotangent)
-    k, t = taps.shape[0], x.shape[1]
-    padded = jnp.pad(x, ((0, 0), (k // 2, k // 2), (0, 0)))
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    products = ((padded[:, i : i + t] * cotangent).astype(wide) for i in range(k))
-    d_taps = jnp.stack([p.sum((0, 1)) for p in products]).astype(taps.dtype)
-    return lax.optimization_barrier(_shifted_sum(cotangent, taps[::-1])), d_taps
-
-
-depthwise_conv1d.defvjp(_depthwise_forward, _depthwise_backward)
-
-
-class DepthwiseConv1d(nn.Module):
-    """Depthwise convolution over time with bias; parameters `kernel` (k, d) and `bias` (d,)."""
-
-    kernel_size: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b t d"]) -> Float[Array, "b t d"]:
-        init = nn.initializers.normal(self.kernel_size**-0.5)
-        kernel = self.param("kernel", init, (self.kernel_size, x.shape[-1]))
-        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
-        return depthwise_conv1d(x, kernel) + bias
+        x = Dense(self.hidden, name="linear_in")(x)
+        out = Dense(self.out, True, self.dropout, kernel_init=last, name="linear_out")
+        return out(x, seeds)
 
 
 class ConformerLayer(nn.Module):
@@ -122,28 +67,24 @@ class ConformerLayer(nn.Module):
         d = x.shape[-1]
         places = iter(split_seeds(seeds, 7))
 
-        def drop(y):
-            return row_dropout(y, self.dropout, next(places))
-
         def feed_forward(y, name):
             y = LayerNorm(name=f"{name}_norm")(y)
-            y = MLP(self.feed_forward, d, dropout=self.dropout, name=name)(y, next(places))
-            return 0.5 * drop(y)
+            mlp = MLP(self.feed_forward, d, dropout=self.dropout, name=name)
+            return mlp(y, next(places))
 
-        x = x + feed_forward(x, "feed_forward_in")
+        x = add(x, feed_forward(x, "feed_forward_in"), 0.5, self.dropout, next(places))
         y = LayerNorm(name="attention_norm")(x)
         attention = SelfAttention(self.heads, self.dropout, self.attention, name="attention")
-        x = x + drop(attention(y, valid, next(places)))
+        y = attention(y, valid, next(places))
+        x = add(x, y, 1.0, self.dropout, next(places))
 
-        y = nn.Dense(2 * d, name="pointwise_in")(LayerNorm(name="convolution_norm")(x))
-        y = y[..., :d] * jax.nn.sigmoid(y[..., d:])
-        if valid is not None:
-            y = jnp.where(valid[..., None], y, 0)
-        y = DepthwiseConv1d(self.kernel_size, name="depthwise")(y)
-        y = nn.Dense(d, name="pointwise_out")(nn.silu(LayerNorm(name="depthwise_norm")(y)))
-        x = x + drop(y)
+        y = Dense(2 * d, name="pointwise_in")(LayerNorm(name="convolution_norm")(x))
+        y = DepthwiseConv1d(self.kernel_size, name="depthwise")(gated(y, valid))
+        y = LayerNorm(name="depthwise_norm")(y)
+        y = Dense(d, after_silu=True, name="pointwise_out")(y)
+        x = add(x, y, 1.0, self.dropout, next(places))
 
-        x = x + feed_forward(x, "feed_forward_out")
+        x = add(x, feed_forward(x, "feed_forward_out"), 0.5, self.dropout, next(places))
         return LayerNorm(name="norm")(x), None
 
 

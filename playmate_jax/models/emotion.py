@@ -12,6 +12,7 @@ emotions fade into none.
 """
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -19,7 +20,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from playmate_jax.models.attention import SelfAttention
-from playmate_jax.models.conformer import MLP, LayerNorm, sinusoids
+from playmate_jax.models.conformer import MLP, sinusoids
+from playmate_jax.models.pieces import EPSILON
 from playmate_jax.motion.layout import EMOTIONS
 
 
@@ -36,6 +38,11 @@ class EmotionConfig:
 def demo_emotion() -> EmotionConfig:
     """The configuration of the controller at the demo's size."""
     return EmotionConfig(heads=4, mlp_ratio=2, condition_width=128)
+
+
+_Norm = functools.partial(
+    nn.LayerNorm, epsilon=EPSILON, use_fast_variance=False, use_scale=False, use_bias=False
+)
 
 
 class DiTBlock(nn.Module):
@@ -57,11 +64,11 @@ class DiTBlock(nn.Module):
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = jnp.split(
             modulation(nn.silu(condition)), 6, -1
         )
-        norm = LayerNorm(use_scale=False, use_bias=False, name="norm_attention")
+        norm = _Norm(name="norm_attention")
         y = norm(x) * (1 + scale_a) + shift_a
         y = SelfAttention(self.heads, name="attention")(y, valid)
         x = x + strength * gate_a * y
-        norm = LayerNorm(use_scale=False, use_bias=False, name="norm_mlp")
+        norm = _Norm(name="norm_mlp")
         y = MLP(self.mlp_ratio * d, d, name="mlp")(norm(x) * (1 + scale_m) + shift_m)
         return x + strength * gate_m * y
 

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from playmate_jax.models.attention import Attention, SelfAttention
-from playmate_jax.models.conformer import MLP, Conformer, LayerNorm, frame_positions, sinusoids
+from playmate_jax.models.conformer import MLP, Conformer, frame_positions, sinusoids
+from playmate_jax.models.pieces import Dense, LayerNorm
 from playmate_jax.models.row_dropout import Seeds
 from playmate_jax.motion.layout import EXPRESSION_SIZE, POSE_SIZE
 from playmate_jax.motion.previous_noise import in_front
@@ -126,7 +127,7 @@ class MotionDenoiser(nn.Module):
         self.identity_projection = MLP(c.condition_width, c.condition_width)
         self.step_projection = MLP(c.width, c.condition_width)
         self.speech_alignment = AlignmentBlock(c.heads, c.attention)
-        self.mix = nn.Dense(c.width)
+        self.mix = Dense(c.width)
         self.conformer = Conformer(
             c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, str(c.remat), c.unroll,
             c.attention,

@@ -6,12 +6,10 @@ counter) is a dozen integer operations that XLA fuses into whatever reads the re
 threefry draw is hundreds; it decides what is dropped, it is not for sampling.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Bool, Float, UInt32
 
 from playmate_jax.models.initial_noise import mixed
 
@@ -26,13 +24,8 @@ def split_seeds(seeds: Seeds, n: int) -> UInt32[Array, "n b"] | tuple[None, ...]
     return mixed(mixed(seeds + number * np.uint32(0x9E3779B9)) ^ number)
 
 
-def row_dropout(x: Float[Array, "b *x"], rate: float, seeds: Seeds) -> Float[Array, "b *x"]:
-    """Each element zero with chance `rate`, else divided by (1 - rate); x itself without seeds."""
-    return x if seeds is None or rate == 0 else _dropped(x, rate, seeds)
-
-
-def kept(shape: tuple[int, ...], rate: float, seeds: UInt32[Array, "b"]) -> Array:
-    """The mask (b, ...): True with chance 1 - rate."""
+def kept(shape: tuple[int, ...], rate: float, seeds: UInt32[Array, "b"]) -> Bool[Array, "b *x"]:
+    """The mask of an array (b, ...): True with chance 1 - rate."""
     counter = jnp.zeros(shape, jnp.uint32)
     stride = 1
     for axis in range(len(shape) - 1, 0, -1):
@@ -44,17 +37,11 @@ def kept(shape: tuple[int, ...], rate: float, seeds: UInt32[Array, "b"]) -> Arra
     return mixed(counter * (mixed(seeds) | 1) + seeds) >= np.uint32(round(rate * 2**32))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _dropped(x: Array, rate: float, seeds: Array) -> Array:
+def row_dropout(x: Float[Array, "b *x"], rate: float, seeds: Seeds) -> Float[Array, "b *x"]:
+    """Each element zero with chance `rate`, else divided by (1 - rate); x itself without seeds.
+
+    Linear in x, and its own transpose: backward passes apply it to the cotangent.
+    """
+    if seeds is None or rate == 0:
+        return x
     return jnp.where(kept(x.shape, rate, seeds), x * (1 / (1 - rate)), 0)
-
-
-def _forward(x: Array, rate: float, seeds: Array) -> tuple[Array, Array]:
-    return _dropped(x, rate, seeds), seeds
-
-
-def _backward(rate: float, seeds: Array, cotangent: Array) -> tuple[Array, None]:
-    return _dropped(cotangent, rate, seeds), None
-
-
-_dropped.defvjp(_forward, _backward)

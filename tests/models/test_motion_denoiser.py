@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict
 from playmate_jax.configuration import from_values, to_values
 from playmate_jax.errors import UserError
 from playmate_jax.models import motion_model
-from playmate_jax.models.conformer import depthwise_conv1d
+from playmate_jax.models.depthwise import depthwise_conv1d
 from playmate_jax.models.emotion import EmotionConfig, demo_emotion, per_frame
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig, demo_generator
 from playmate_jax.models.motion_model import MotionModelConfig, example_inputs, output
@@ -306,10 +306,11 @@ def test_float64_stays_float64(shaken, case):
             jax.tree.map(np.asarray, (shaken, case[0], case[2])),
         )
         step, seeds = jnp.asarray(np.asarray(case[1])), jnp.array([1, 2], jnp.uint32)
-        result = output(TINY, params, motion, step, inputs)
+        result = jax.jit(lambda p: output(TINY, p, motion, step, inputs))(params)
         assert result.dtype == jnp.float64
-        gradient = jax.grad(lambda p: output(TINY, p, motion, step, inputs, seeds).sum())(params)
-        assert {x.dtype for x in jax.tree.leaves(gradient)} == {jnp.dtype("float64")}
+        gradient = jax.grad(lambda p: output(TINY, p, motion, step, inputs, seeds).sum())
+        types = {x.dtype for x in jax.tree.leaves(jax.eval_shape(gradient, params))}
+        assert types == {jnp.dtype("float64")}
     np.testing.assert_allclose(result, run(shaken, *case), atol=2e-5)  # float32 rounding
 
 
