@@ -66,7 +66,8 @@ class Stage2Config(MotionStageConfig):
         model = from_values(
             MotionModelConfig, {key: value for key, value in values.items() if key != "kind"}
         )
-        return stage2(self, model, params, MotionData(self.clips, self.workers))
+        stage = stage2(self, model, params, MotionData(self.clips, self.workers))
+        return dataclasses.replace(stage, description=stage.description | built_on(self.stage1))
 
 
 def stage2(
@@ -134,7 +135,7 @@ def stage2(
         ),
         evals={"held_out": evaluate} if evaluation else {},
         export=export,
-        description=config.description() | built_on(config.stage1),
+        description=config.description(),
         learning_rate=schedule(config.optimizer, config.steps),
         flops=sum(stage2_flops(model, config.batch_size).values()),
         frames=config.batch_size * model.generator.window.length,

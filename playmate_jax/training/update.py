@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from playmate_jax.parallel.executors import Step
 from playmate_jax.parallel.share import Share
-from playmate_jax.training.stage import Metrics, Stage
+from playmate_jax.training.stage import Stage
 
 NEVER = -1
 
@@ -45,7 +45,7 @@ class Outputs:
       failed_at: as in `Carry`.
     """
 
-    metrics: Metrics
+    metrics: Any  # while a tree is rebuilt, whatever stands in the scalars' place
     request: Any
     failed_at: Any
 

@@ -161,6 +161,8 @@ def test_a_folder_without_clips_is_an_error(tmp_path):
         "demo_formant_only",
         "paper_stage1",
         "paper_stage2",
+        "tiny_stage1",
+        "tiny_stage2",
     ],
 )
 def test_shipped_configurations_load_and_are_plain_values(name):

@@ -26,6 +26,7 @@ from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage1 import Stage1Config
 from playmate_jax.training.stage2 import Stage2Config
+from playmate_jax.training.start import content_hash
 
 SPEECH = 6
 QUIET = LoopConfig(checkpoint_minutes=0)
@@ -109,7 +110,9 @@ def test_stage_2_sees_a_mixture_in_the_units_of_stage_1(config, folders, tmp_pat
         steps=2, stage1=str(tmp_path / "weights"), clips=f"{folders[0]}:0.7,{folders[1]}:0.3",
         emotion=EmotionConfig(heads=2, condition_width=8), batch_size=20,
     )  # fmt: skip
-    with second.stage().batches(0, 0) as batches:
+    stage = second.stage()
+    assert stage.description["built_on"] == content_hash(tmp_path / "weights")
+    with stage.batches(0, 0) as batches:
         batch = next(batches)
         known = Statistics.from_tree(load_weights(tmp_path / "weights")[1]["statistics"])
         np.testing.assert_array_equal(batches.statistics.speech_mean, known.speech_mean)
