@@ -67,7 +67,9 @@ class Stage2Config(MotionStageConfig):
             MotionModelConfig, {key: value for key, value in values.items() if key != "kind"}
         )
         stage = stage2(self, model, params, MotionData(self.clips, self.workers))
-        return dataclasses.replace(stage, description=stage.description | built_on(self.stage1))
+        return dataclasses.replace(
+            stage, description={**stage.description, **built_on(self.stage1)}
+        )
 
 
 def stage2(
