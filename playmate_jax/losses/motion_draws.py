@@ -1,8 +1,8 @@
 """Every random number of a training step of stages 1 and 2, each row's from the row's own key.
 
 A row of a batch draws the same numbers whatever batch, device, process or microbatch it is part of.
-All rows draw in one vmapped function with three calls of the generator, because every call is one
-more hash function to compile.
+A row takes all its bits in one call of the generator, because every call is one more hash function
+to compile.
 """
 
 from typing import Any
@@ -10,14 +10,17 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Key, UInt32
 
+from playmate_jax.models.apart import apart
 from playmate_jax.motion.layout import MOTION_SIZE
 from playmate_jax.motion.previous_noise import STEPS
 from playmate_jax.motion.windows import WindowConfig
 
 CONDITIONS = ("speech", "emotion", "previous")
+WORDS = 3 + len(CONDITIONS)  # of 32 random bits, beside the noise
 
 
 @flax.struct.dataclass
@@ -51,17 +54,22 @@ def draws(
       dtype: of the noise.
     """
 
-    def of_row(key: PRNGKeyArray) -> Draws:
-        noise_key, bits_key = jax.random.split(key)
-        noise = jax.random.normal(noise_key, (window.total, MOTION_SIZE), dtype)
-        bits = jax.random.bits(bits_key, (3 + len(CONDITIONS),))
-        return Draws(
-            step=(bits[0] % n_steps).astype(jnp.int32),  # biased by 1e-6 at most: 2^32 is large
-            noise=noise[window.previous :],
-            previous_step=(bits[1] % STEPS).astype(jnp.int32),
-            previous_noise=noise[: window.previous],
-            chances=(bits[3:] >> 8).astype(jnp.float32) * 2.0**-24,
-            seed=bits[2],
-        )
+    n_noise = window.total * MOTION_SIZE
+    bits = jax.vmap(lambda key: jax.random.bits(key, (n_noise + WORDS,)))(keys)
+    noise = _normal(bits[:, WORDS:], dtype).reshape(-1, window.total, MOTION_SIZE)
+    return Draws(
+        step=(bits[:, 0] % n_steps).astype(jnp.int32),  # biased by 1e-6 at most: 2^32 is large
+        noise=noise[:, window.previous :],
+        previous_step=(bits[:, 1] % STEPS).astype(jnp.int32),
+        previous_noise=noise[:, : window.previous],
+        chances=(bits[:, 3:WORDS] >> 8).astype(jnp.float32) * 2.0**-24,
+        seed=bits[:, 2],
+    )
 
-    return jax.vmap(of_row)(keys)
+
+@apart(1)
+def _normal(bits: UInt32[Array, "n m"], dtype: DTypeLike) -> Float[Array, "n m"]:
+    """Normal noise of 23 random bits each, within 5.3 std: the inverse of the error function at the
+    middle of each of 2^23 intervals, which float32 holds exactly."""
+    middle = ((bits >> 9).astype(dtype) + 0.5) * 2.0**-22 - 1
+    return 2**0.5 * lax.erf_inv(middle)
