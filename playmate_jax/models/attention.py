@@ -50,7 +50,7 @@ def _scores_gradient(g, weights, rate, seeds, scale):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def attend(
-    qkv: Float[Array, "b t 3d"],
+    qkv: Float[Array, "b t c"],
     valid: Bool[Array, "b t"] | None,
     heads: int,
     rate: float,

@@ -34,6 +34,7 @@ from playmate_jax.training.profile import Profile
 from playmate_jax.training.requests import SAVE, STOP, Requests, Stopped
 from playmate_jax.training.run_log import Board, RunLog
 from playmate_jax.training.stage import Batch, Stage, State
+from playmate_jax.training.start import check_built_on
 from playmate_jax.training.stop import StopSignals
 from playmate_jax.training.tables import parameter_table
 from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
@@ -267,6 +268,7 @@ def _restored(
                 f"expected seed {about['seed']} as in {checkpoints.workdir}, found {seed}: "
                 "use it, or a new workdir"
             )
+        check_built_on(about["config"], stage.description)
 
     shapes = jax.eval_shape(stage.init, keys(seed)[0])
     like = jax.tree.map(

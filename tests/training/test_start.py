@@ -15,6 +15,7 @@ from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.motion.windows import WindowConfig
+from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.stage1 import Stage1Config, stage1
 from playmate_jax.training.stage2 import Stage2Config, stage2
 from playmate_jax.training.start import check_built_on, content_hash, fitting
@@ -136,6 +137,21 @@ def test_a_resumed_run_refuses_other_weights_wherever_they_lie():
         check_built_on({"built_on": "a" * 64}, {"built_on": "b" * 64})
     with pytest.raises(UserError, match="found others .none."):
         check_built_on({"built_on": "a" * 64}, {})
+
+
+def test_a_run_does_not_go_on_when_its_weights_were_replaced(clips, weights, tmp_path):
+    def a_run(steps: int, seed: int):
+        """Trains on weights that were exported into one folder."""
+        first = stage1(ONE, clips)
+        first.export(jax.jit(first.init)(jax.random.key(seed)), tmp_path / "weights")
+        stage = stage1(dataclasses.replace(ONE, start=str(tmp_path / "weights")), clips)
+        loop = LoopConfig(checkpoint_minutes=0)
+        return train(stage, tmp_path / "run", steps, loop=loop, quiet=True)
+
+    a_run(1, seed=5)
+    assert a_run(2, seed=5).step == 2  # the same ones, written anew
+    with pytest.raises(UserError, match="expected the weights that the run was built on"):
+        a_run(3, seed=6)
 
 
 def test_weights_that_are_not_there_are_named(tmp_path):
