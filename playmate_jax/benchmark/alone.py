@@ -1,8 +1,9 @@
 """A side in a process of its own: what it costs to compile, and its memory.
 
-Two systems in one process share their memory, and what one has freed the other may use. So each is
-built once more in a new process, with empty caches of compiled programs. They are kept: when
-the sides are built again to be timed, they start warm, and that time is a figure too.
+Two systems in one process share their memory, and what one has freed the other may use; a compiler
+leaves memory too. So each is built in two new processes: one with empty caches of compiled
+programs, which tells what compiling costs, and one with what the first has cached, which tells what
+a later start costs and how much memory training takes.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from playmate_jax.benchmark import machine
 from playmate_jax.benchmark.sides import Side, seconds_of
 
-CALLS = 2  # whose memory is measured
+CALLS = 2  # after the first, whose time and memory are measured
 
 
 @contextlib.contextmanager
@@ -51,30 +52,30 @@ def empty_caches() -> Iterator[None]:
 
 
 def measure_alone(build: Callable[..., Side], *arguments: Any) -> dict[str, float | None]:
-    """Figures of the side that `build(*arguments)` makes, in a new process; both are pickled.
+    """Figures of the side that `build(*arguments)` makes, in new processes; both are pickled. To be
+    used within `empty_caches`.
 
     Returns:
-      "compile_s": what its first call takes longer than its second; "host_peak_mib": the process's
-      largest resident memory during further calls; "device_peak_mib"; and the side's own facts.
+      "compile_s" and "warm_s": what its first call takes longer than its second, with empty and
+      with full caches; "host_peak_mib": the process's largest resident memory during further calls;
+      "device_peak_mib"; and the side's own facts.
     """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(_measure, build, arguments).result()
-
-
-def first_call_s(side: Side) -> float:
-    """Seconds that the first call takes longer than the second."""
-    first = seconds_of(side)
-    return max(0.0, first - seconds_of(side))
+    found = []
+    for _ in ("empty caches", "full caches"):
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            found.append(pool.submit(_measure, build, arguments).result())
+    cold, warm = found
+    return warm | {"compile_s": cold["first_s"], "warm_s": warm.pop("first_s")}
 
 
 def _measure(build: Callable[..., Side], arguments: tuple) -> dict[str, float | None]:
     side = build(*arguments)
-    compile_s = first_call_s(side)
+    first = seconds_of(side)
     machine.forget_peak_memory()
-    seconds_of(side, CALLS)
+    second = seconds_of(side, CALLS)
     return {
-        "compile_s": compile_s,
+        "first_s": max(0.0, first - second),
         "host_peak_mib": machine.host_peak_mib(),
         "device_peak_mib": machine.device_peak_mib(),
         **side.facts(),

@@ -17,17 +17,14 @@ class Measured:
 
     Attributes:
       seconds: of one call, by order and round.
-      compile_s: what its first call took longer, with empty caches of compiled programs.
-      warm_s: the same with full caches.
-      facts: memory in MiB and counts, by name; None where the machine does not tell.
+      alone: what `alone.measure_alone` found: "compile_s", "warm_s", memory in MiB, counts; None
+        where the machine does not tell.
     """
 
     name: str
     version: str
     seconds: list[list[float]]
-    compile_s: float
-    warm_s: float
-    facts: Mapping[str, float | None]
+    alone: Mapping[str, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +68,10 @@ class Comparison:
                     "tflops": achieved / 1e12,
                     "mfu": achieved / (self.peak["measured"] or 1),
                     "mfu_datasheet": achieved / sheet if sheet else None,
-                    "compile_s": side.compile_s,
-                    "warm_s": side.warm_s,
                     "ratio": ratio,
                     "ratio_by_order": by_order,
                     "seconds": side.seconds,
-                    **side.facts,
+                    **side.alone,
                 }
             )
         return rows

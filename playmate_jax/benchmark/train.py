@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import jax
 
-from playmate_jax.benchmark.alone import empty_caches, first_call_s, measure_alone
+from playmate_jax.benchmark.alone import empty_caches, measure_alone
 from playmate_jax.benchmark.machine import machine
 from playmate_jax.benchmark.report import Comparison, Measured
-from playmate_jax.benchmark.sides import TURN_S, alternate
+from playmate_jax.benchmark.sides import TURN_S, alternate, seconds_of
 from playmate_jax.benchmark.train_sides import COMPILED, EAGER, OURS, TrainSetup, build
 from playmate_jax.errors import UserError
 from playmate_jax.parallel.peak import datasheet_peak, measured_peak
@@ -47,21 +47,16 @@ def compare(
     with empty_caches():
         alone = {}
         for name in names:
-            say(f"{name}: compilation and memory, in a process of its own")
+            say(f"{name}: compilation and memory, in processes of its own")
             alone[name] = measure_alone(build, setup, name)
-        sides, warm = [], {}
-        for name in names:
-            sides.append(build(setup, name))
-            warm[name] = first_call_s(sides[-1])
+        sides = [build(setup, name) for name in names]
+        for side in sides:
+            seconds_of(side)
         measured_rate = measured_peak(setup.precision)
         seconds = alternate(sides, rounds, turn_s, say)
     measured = [
-        Measured(
-            side.name, side.version, seconds[side.name], alone[side.name].pop("compile_s") or 0.0,
-            warm[side.name], alone[side.name],
-        )
-        for side in sides
-    ]  # fmt: skip
+        Measured(side.name, side.version, seconds[side.name], alone[side.name]) for side in sides
+    ]
     flops = setup.flops()
     return Comparison(
         title=f"training step of stage {setup.stage}, batch {setup.batch}, {setup.precision}",

@@ -19,10 +19,10 @@ MACHINE = {
 def comparison():
     """Ours takes 0.5 s for 1 TFLOP and 100 frames, theirs 1 s; the device does 4 TFLOP/s."""
     ours = Measured(
-        "ours", "jax 1", [[0.5, 0.5], [0.5, 0.5]], 20.0, 2.0,
-        {"host_peak_mib": 512.0, "device_peak_mib": None},
+        "ours", "jax 1", [[0.5, 0.5], [0.5, 0.5]],
+        {"compile_s": 20.0, "warm_s": 2.0, "host_peak_mib": 512.0, "device_peak_mib": None},
     )  # fmt: skip
-    theirs = Measured("torch <eager>", "torch 2", [[1.0, 1.0], [1.0, 1.0]], 0.0, 0.0, {})
+    theirs = Measured("torch <eager>", "torch 2", [[1.0, 1.0], [1.0, 1.0]], {})
     return Comparison(
         "training step", {"batch": 8}, MACHINE, [ours, theirs], frames=100, flops=1e12,
         peak={"measured": 4e12, "datasheet": None}, flops_by_part={"mix": 1e12},
