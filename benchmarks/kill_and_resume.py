@@ -169,8 +169,8 @@ def compare(
     training_at = time.monotonic()
     if code := whole.end():
         raise SystemExit(f"the uninterrupted run ended with code {code}: see {whole.log.name}")
-    # Twice the mean progress between two kills: half of the run, so that it outlives them all.
-    window_s = 2 * 0.5 * (time.monotonic() - training_at) / max(kills, 1)
+    # In sum at most 0.7 of the run's time, so that it outlives its kills.
+    window_s = 0.7 * (time.monotonic() - training_at) / max(kills, 1)
     rng, killed = random.Random(seed), folder / f"{processes}_killed"
     signals = [(signal.SIGKILL, signal.SIGTERM)[i % 2] for i in range(kills)]
     rng.shuffle(signals)
