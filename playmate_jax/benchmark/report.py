@@ -98,9 +98,12 @@ class Comparison:
         rows = [tuple(COLUMNS)]
         for figures in self.figures():
             rows.append(tuple(_cell(figures, *column) for column in COLUMNS.values()))
-        return "\n".join([*lines, *_columns(rows)])
+        busy = before > BUSY * machine["cpus"]
+        return "\n".join([*lines, *_columns(rows), *(["", NO_MEASUREMENT] if busy else [])])
 
 
+BUSY = 0.5  # of the CPUs, on average over the minute before
+NO_MEASUREMENT = "The machine was busy before this began: it is no measurement, repeat it."
 # Heading -> name of the figure, its format, its factor.
 COLUMNS: dict[str, tuple[str, str, float]] = {
     "side": ("side", "", 1),

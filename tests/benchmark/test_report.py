@@ -1,5 +1,6 @@
 """Table, JSON and picture of a comparison show the figures that were measured."""
 
+import dataclasses
 import json
 import xml.etree.ElementTree as ET
 
@@ -44,6 +45,12 @@ def test_the_table_has_a_row_for_each_side_under_its_headings(comparison):
     assert ours[: places["MFU %"]].endswith("50.0") and theirs[: places["ratio"]].endswith("2.00")
     assert ours[: places["host MiB"]].endswith("512")
     assert theirs[: places["host MiB"]].endswith(" -")  # not known
+
+
+def test_a_busy_machine_is_told(comparison):
+    busy = dataclasses.replace(comparison, machine=MACHINE | {"load": [1.1, 0, 0]})
+    assert busy.table().endswith("no measurement, repeat it.")
+    assert "repeat it" not in comparison.table()
 
 
 def test_json_holds_every_time_and_the_flops_by_part(comparison):
