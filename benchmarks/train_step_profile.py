@@ -1,6 +1,6 @@
 """Where the time of the motion denoiser's paper-size train step goes on a CPU, piece by piece.
 
-    make profile      (sets the allocator's environment; takes some minutes)
+    python benchmarks/train_step_profile.py      (with the Makefile's MALLOC variables)
 
 Compiles the step of benchmarks/full_size.py (forward, backward, Adam), traces some steps and prints
 the thunks of XLA that take longest: the least time of a call, calls a step, and what of the network
