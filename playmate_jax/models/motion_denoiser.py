@@ -83,7 +83,6 @@ def demo_generator(speech_size: int) -> MotionDenoiserConfig:
         feed_forward=256,
         kernel_size=15,
         dropout=0.0,
-        unroll=4,
         prediction="x0",
     )
 
