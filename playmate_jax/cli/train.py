@@ -23,7 +23,7 @@ def command(args: argparse.Namespace) -> int:
             "pip install 'playmate-jax[train]'"
         ) from None
     from playmate_jax.parallel.compilation import keep_compiled_programs
-    from playmate_jax.parallel.distributed import initialize, is_main
+    from playmate_jax.parallel.distributed import agreed, initialize, is_main
 
     initialize()
     keep_compiled_programs()
@@ -44,13 +44,17 @@ def command(args: argparse.Namespace) -> int:
             print("stopped; the same command resumes from here", file=sys.stderr)
         return 130
     weights = Path(args.workdir) / "weights"
-    if args.export and weights.is_dir() and is_main():
-        from playmate_jax.hub.weights import whole_folder
-
-        with whole_folder(args.export) as copy:
-            shutil.copytree(weights, copy, dirs_exist_ok=True)
-        print(f"weights: {args.export}")
+    if args.export and weights.is_dir():
+        agreed(lambda: _copy(weights, args.export))
     return 0
+
+
+def _copy(weights: Path, to: str) -> None:
+    from playmate_jax.hub.weights import whole_folder
+
+    with whole_folder(to) as copy:
+        shutil.copytree(weights, copy, dirs_exist_ok=True)
+    print(f"weights: {to}")
 
 
 def overridden(texts: list[str]) -> dict[str, str]:

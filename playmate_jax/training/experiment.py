@@ -21,13 +21,14 @@ import jax
 from playmate_jax.configuration import with_overrides
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import add_to_card, load_weights
-from playmate_jax.parallel.distributed import is_main
+from playmate_jax.parallel.distributed import agreed, is_main
 from playmate_jax.parallel.executors import Executor, executor
 from playmate_jax.parallel.peak import datasheet_peak, measured_peak
 from playmate_jax.training.dry_run import dry_run
 from playmate_jax.training.failure import replay
 from playmate_jax.training.loop import Trained, closing, train
 from playmate_jax.training.run_log import Board, rows_of
+from playmate_jax.training.stage import Stage
 from playmate_jax.training.wandb_writer import WandbWriter
 
 
@@ -105,16 +106,22 @@ class Experiment:
             executor=self.devices.executor(), profile=profile, boards=boards,
             peak_flops=peak_flops(getattr(config, "precision", "float32")) if stage.flops else 0.0,
         )  # fmt: skip
-        if stage.export is not None and not done.interrupted and is_main():
-            weights = workdir / "weights"
-            stage.export(done.state, weights)
-            record = run_record(self.path, workdir, config.seed, self.overrides)
-            metadata: dict[str, Any] = {"run": record}
-            # Weights that these began from or contain.
-            if earlier := getattr(config, "stage1", "") or getattr(config, "start", ""):
-                metadata["before"] = load_weights(earlier)[2]
-            add_to_card(weights, metadata)
+        if stage.export is not None and not done.interrupted:
+            agreed(lambda: self._export(stage, done))
         return done
+
+    def _export(self, stage: Stage, done: Trained) -> None:
+        """Writes `workdir/weights` with a card that says how they were made."""
+        assert stage.export is not None
+        weights = self.workdir / "weights"
+        stage.export(done.state, weights)
+        record = run_record(self.path, self.workdir, self.config.seed, self.overrides)
+        metadata: dict[str, Any] = {"run": record}
+        # Weights that these began from or contain.
+        earlier = getattr(self.config, "stage1", "") or getattr(self.config, "start", "")
+        if earlier:
+            metadata["before"] = load_weights(earlier)[2]
+        add_to_card(weights, metadata)
 
     def dry_run(self) -> str:
         """What the run would need, as text; nothing is trained or written."""

@@ -70,7 +70,8 @@ class RunLog:
             suffix = f".{start:09d}"
             board = SummaryWriter(str(workdir), purge_step=start + 1, filename_suffix=suffix)
             self._boards = [board, *boards]
-        self._clock_step, self._clock = start, goodput.seconds()["steps"]
+        seconds = goodput.seconds()
+        self._clock_step, self._clock = start, seconds["steps"] + seconds["data"]
 
     def _keep_until(self, start: int) -> None:
         """Deletes rows of later steps, whose time is lost, and a row that was half written."""
@@ -105,8 +106,9 @@ class RunLog:
           flops_rate: FLOPs of a step over the FLOP/s that all devices could do at most; 0: unknown.
         """
         seconds = self.goodput.seconds()
-        rate = (step - self._clock_step) / max(seconds["steps"] - self._clock, 1e-9)
-        self._clock_step, self._clock = step, seconds["steps"]
+        training = seconds["steps"] + seconds["data"]  # not compilation, evaluations and saves
+        rate = (step - self._clock_step) / max(training - self._clock, 1e-9)
+        self._clock_step, self._clock = step, training
         minutes = (self.total - step) / rate / 60
         speed = {"steps_per_s": round(rate, 4), "eta_min": round(minutes, 2)}
         speed |= {"frames_per_s": round(rate * self.frames, 1)} if self.frames else {}
