@@ -2,9 +2,9 @@
 
     python benchmarks/train_step_profile.py      (with the Makefile's MALLOC variables)
 
-Compiles the step of benchmarks/full_size.py (forward, backward, Adam), traces some steps and prints
-the thunks of XLA that take longest: the least time of a call, calls a step, and what of the network
-it is. The least of many calls is what a piece costs on a machine that also does other things.
+Compiles the step that `playmate benchmark train` times, traces some steps and prints the thunks of
+XLA that take longest: the least time of a call, calls a step, and what of the network it is. The
+least of many calls is what a piece costs on a machine that also does other things.
 """
 
 import argparse
@@ -16,16 +16,18 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import full_size
 import jax
 
+from playmate_jax.benchmark.sides import Side, seconds_of
+from playmate_jax.benchmark.train_sides import TrainSetup, ours
+from playmate_jax.parallel.compilation import program_lines
 
-def durations_ms(step: full_size.Side, steps: int) -> dict[str, list[float]]:
+
+def durations_ms(step: Side, steps: int) -> dict[str, list[float]]:
     """Milliseconds of every call of every thunk in some steps, by its name in the compiled HLO."""
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
-            for _ in range(steps):
-                step()
+            seconds_of(step, steps)
         (path,) = Path(folder).rglob("*.xplane.pb")
         found = collections.defaultdict(list)
         for plane in jax.profiler.ProfileData.from_file(str(path)).planes:
@@ -52,10 +54,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--top", type=int, default=40, help="lines of the table")
     options = parser.parse_args()
-    _, step = full_size.train_step()
-    step()
-    hlo = step.compiled.as_text()
-    print(f"{len(hlo.splitlines())} lines of HLO, load {os.getloadavg()[0]:.1f}")
+    step = ours(TrainSetup())
+    seconds_of(step)
+    hlo = step.program()
+    print(f"{program_lines(hlo)} lines of HLO, load {os.getloadavg()[0]:.1f}")
     where = places(hlo)
     rows = [
         (min(calls) * len(calls) / options.steps, len(calls) / options.steps, name)

@@ -24,6 +24,7 @@ class Side:
       call: does the work once, and may return before a device is done.
       wait: returns when everything that was called is done.
       facts: what the side knows of itself after its first call: figures in MiB, counts.
+      program: the text of its compiled program after its first call; "": it has none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Side:
     call: Callable[[], Any]
     wait: Callable[[], Any] = lambda: None
     facts: Callable[[], dict[str, float]] = dict
+    program: Callable[[], str] = str
 
 
 def seconds_of(side: Side, calls: int = 1) -> float:

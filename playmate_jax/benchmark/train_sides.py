@@ -23,6 +23,7 @@ from playmate_jax.models import motion_flops
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig, init_generator
 from playmate_jax.motion.layout import EMOTIONS, MOTION_SIZE
+from playmate_jax.parallel.compilation import program_lines
 from playmate_jax.parallel.executors import executor
 from playmate_jax.training.motion_stage import MotionStageConfig
 from playmate_jax.training.stage import Stage
@@ -152,13 +153,17 @@ def ours(setup: TrainSetup) -> Side:
         return {
             "temporary_mib": memory.temp_size_in_bytes / mib,
             "step_mib": (held - memory.alias_size_in_bytes + memory.temp_size_in_bytes) / mib,
-            "hlo_lines": len(step.as_text().splitlines()),
+            "hlo_lines": program_lines(step.as_text()),
         }
 
     def wait() -> None:
         jax.block_until_ready(carry)
 
-    return Side(OURS, f"jax {jax.__version__}", call, wait, facts)
+    def program() -> str:
+        assert step is not None
+        return step.as_text()
+
+    return Side(OURS, f"jax {jax.__version__}", call, wait, facts, program)
 
 
 def theirs(setup: TrainSetup, compiled: bool = False) -> Side:

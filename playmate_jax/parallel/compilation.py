@@ -1,4 +1,5 @@
-"""The persistent cache of compiled programs: only a machine's first run has to compile."""
+"""Compiled programs: their persistent cache, so that only a machine's first run has to compile, and
+their size."""
 
 import os
 from pathlib import Path
@@ -25,3 +26,11 @@ def keep_compiled_programs() -> Path | None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder
+
+
+def program_lines(hlo: str) -> int:
+    """Lines of a compiled program's text, without the tables of source locations before it: what
+    XLA had to compile."""
+    lines = hlo.splitlines()
+    first = next((n for n, line in enumerate(lines) if line.endswith("{") and line[0] in "%E"), 0)
+    return len(lines) - first

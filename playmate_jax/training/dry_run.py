@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from playmate_jax.parallel.compilation import program_lines
 from playmate_jax.parallel.executors import Executor
 from playmate_jax.training.stage import Stage
 from playmate_jax.training.tables import parameter_table
@@ -88,7 +89,7 @@ def dry_run(stage: Stage, executor: Executor, batch: Any, seed: int = 0) -> DryR
         - memory.alias_size_in_bytes
         + memory.temp_size_in_bytes,
         compile_s=seconds,
-        hlo_lines=len(step.as_text().splitlines()),
+        hlo_lines=program_lines(step.as_text()),
         flops=stage.flops,
     )
 
