@@ -2,7 +2,6 @@
 exist."""
 
 import functools
-from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -13,7 +12,7 @@ from playmate_jax.models.apart import apart
 from playmate_jax.models.pieces import Dense, wide
 from playmate_jax.models.row_dropout import Seeds, row_dropout
 
-Attention = Literal["einsum", "fused"]
+ATTENTIONS = ("einsum", "fused")
 
 
 @apart(1)
@@ -50,7 +49,7 @@ def _scores_gradient(g, weights, rate, seeds, scale):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def attend(
-    qkv: Float[Array, "b t c"],
+    qkv: Float[Array, "b t f"],
     valid: Bool[Array, "b t"] | None,
     heads: int,
     rate: float,
@@ -95,7 +94,7 @@ class SelfAttention(nn.Module):
 
     heads: int
     dropout: float = 0.0
-    attention: Attention = "einsum"
+    attention: str = "einsum"
 
     @nn.compact
     def __call__(

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from playmate_jax.models.attention import Attention, SelfAttention
+from playmate_jax.models.attention import SelfAttention
 from playmate_jax.models.depthwise import DepthwiseConv1d
 from playmate_jax.models.pieces import Dense, LayerNorm, add, gated
 from playmate_jax.models.row_dropout import Seeds, split_seeds
@@ -58,7 +58,7 @@ class ConformerLayer(nn.Module):
     feed_forward: int
     kernel_size: int
     dropout: float
-    attention: Attention = "einsum"
+    attention: str = "einsum"
 
     @nn.compact
     def __call__(
@@ -104,7 +104,7 @@ class Conformer(nn.Module):
     dropout: float = 0.0
     remat: str = "none"
     unroll: int = 1
-    attention: Attention = "einsum"
+    attention: str = "einsum"
 
     @nn.compact
     def __call__(

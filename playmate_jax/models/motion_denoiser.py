@@ -13,13 +13,13 @@ motion is normalised (motion/normalization.py).
 """
 
 import dataclasses
-from typing import Literal, get_args
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from playmate_jax.models.attention import Attention, SelfAttention
+from playmate_jax.models.attention import ATTENTIONS, SelfAttention
 from playmate_jax.models.conformer import MLP, Conformer, frame_positions, sinusoids
 from playmate_jax.models.pieces import Dense, LayerNorm
 from playmate_jax.models.row_dropout import Seeds
@@ -27,9 +27,7 @@ from playmate_jax.motion.layout import EXPRESSION_SIZE, POSE_SIZE
 from playmate_jax.motion.previous_noise import in_front
 from playmate_jax.motion.windows import WindowConfig
 
-Remat = Literal[
-    "none", "layer", "dots_saveable", "dots_with_no_batch_dims_saveable", "nothing_saveable"
-]
+REMAT = ("none", "layer", "dots_saveable", "dots_with_no_batch_dims_saveable", "nothing_saveable")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +44,7 @@ class MotionDenoiserConfig:
       prediction: what the network outputs: "noise" (Eq. 7), "x0" or "v".
 
     Raises:
-      ValueError: no such way to rematerialise.
+      ValueError: no such way to rematerialise or to attend.
     """
 
     speech_size: int = 768
@@ -58,18 +56,18 @@ class MotionDenoiserConfig:
     feed_forward: int = 2048
     kernel_size: int = 31
     dropout: float = 0.1
-    remat: Remat | bool = "none"
+    remat: Any = "none"  # str; Any, so that the bool of older files comes through
     unroll: int = 1
-    attention: Attention = "einsum"
+    attention: str = "einsum"
     prediction: str = "noise"
     window: WindowConfig = WindowConfig()
 
     def __post_init__(self):
         if isinstance(self.remat, bool):
             object.__setattr__(self, "remat", "layer" if self.remat else "none")
-        for value, kind in ((self.remat, Remat), (self.attention, Attention)):
-            if value not in get_args(kind):
-                raise ValueError(f"expected one of {', '.join(get_args(kind))}, found {value!r}")
+        for value, known in ((self.remat, REMAT), (self.attention, ATTENTIONS)):
+            if value not in known:
+                raise ValueError(f"expected one of {', '.join(known)}, found {value!r}")
 
 
 def demo_generator(speech_size: int) -> MotionDenoiserConfig:
@@ -99,7 +97,7 @@ class AlignmentBlock(nn.Module):
     """One self-attention block on projected speech."""
 
     heads: int
-    attention: Attention = "einsum"
+    attention: str = "einsum"
 
     @nn.compact
     def __call__(
@@ -128,7 +126,7 @@ class MotionDenoiser(nn.Module):
         self.speech_alignment = AlignmentBlock(c.heads, c.attention)
         self.mix = Dense(c.width)
         self.conformer = Conformer(
-            c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, str(c.remat), c.unroll,
+            c.layers, c.heads, c.feed_forward, c.kernel_size, c.dropout, c.remat, c.unroll,
             c.attention,
         )  # fmt: skip
         # Near zero, not zero: what never moves in stage 1 would stay at zero weights for good, and

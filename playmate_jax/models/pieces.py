@@ -153,7 +153,7 @@ def _gated_backward(g, x, valid):
 
 
 @jax.custom_vjp
-def gated(x: Float[Array, "b t c"], valid: Bool[Array, "b t"] | None) -> Float[Array, "b t d"]:
+def gated(x: Float[Array, "b t f"], valid: Bool[Array, "b t"] | None) -> Float[Array, "b t d"]:
     """The first half of the features times the sigmoid of the second, zero where not valid."""
     return _gated(x, valid)
 
