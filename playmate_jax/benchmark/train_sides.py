@@ -173,7 +173,7 @@ def theirs(setup: TrainSetup, compiled: bool = False) -> Side:
       UserError: torch is not installed.
     """
     try:
-        from playmate_jax.converters.playmate import train_reference as torch_side
+        from playmate_jax.converters.playmate import reference_train as torch_side
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -70,25 +70,37 @@ def trained(monkeypatch):
     """What `playmate train` asks for; the run ends as `trained.interrupted` says."""
     found = SimpleNamespace(interrupted=False, asked=None)
 
-    def run_config(path, workdir, overrides):
-        found.asked = path, workdir, overrides
-        weights = Path(workdir) / "weights"
+    def run_it(self, **options):
+        found.asked, found.devices, found.options = self, self.devices, options
+        weights = self.workdir / "weights"
         weights.mkdir(parents=True, exist_ok=True)
         (weights / "card.json").write_text("{}")
         return Trained(None, 3, found.interrupted)
 
-    monkeypatch.setattr(experiment, "run_config", run_config)
+    monkeypatch.setattr(experiment.Experiment, "run", run_it)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "unused")
     return found
 
 
 def test_train_overrides_fields_and_exports(trained, tmp_path):
     options = "--steps 9 --set seed=4 --set optimizer.learning_rate=1e-4".split()
-    workdir, target = str(tmp_path / "run"), tmp_path / "out" / "weights"
-    assert run(["train", "c.py", "--workdir", workdir, *options, "--export", str(target)]) == 0
+    workdir, target = tmp_path / "run", tmp_path / "out" / "weights"
+    assert run(["train", "c.py", "--workdir", str(workdir), *options, "--export", str(target)]) == 0
+    assert (trained.asked.path, trained.asked.workdir) == ("c.py", workdir)
     wanted = {"seed": "4", "optimizer.learning_rate": "1e-4", "steps": 9}
-    assert trained.asked == ("c.py", workdir, wanted)
+    assert trained.asked.overrides == wanted
+    assert trained.devices == experiment.Devices("mesh", 1, 1)
+    assert trained.options == {"profile": None, "wandb": None}
     assert (target / "card.json").read_text() == "{}"
+
+
+def test_train_takes_devices_and_a_profile(trained, tmp_path, capsys):
+    options = "--parallel pmap --accumulate 4 --profile 20:25 --wandb mine".split()
+    assert run(["train", "c.py", "--workdir", str(tmp_path / "run"), *options]) == 0
+    assert trained.devices == experiment.Devices("pmap", 1, 4)
+    assert trained.options == {"profile": (20, 25), "wandb": "mine"}
+    assert run(["train", "c.py", "--workdir", str(tmp_path), "--profile", "25:20"]) == 2
+    assert "expected two steps such as 20:25, found '25:20'" in capsys.readouterr().err
 
 
 def test_stopped_training_ends_a_script_of_several_stages(trained, tmp_path, capsys):

@@ -39,10 +39,10 @@ def made_up_clip(number: int, frames: int = 10, images: int = 3) -> Clip:
     )
 
 
-def write_data_set(root, kind, clips_of_shards, splits=("train",)):
-    """A whole version folder; every split holds the same clips."""
+def write_data_set(root, kind, clips_of_shards, *splits):
+    """A whole version folder; every split, or "train" alone, holds the same clips."""
     folder, shards = root / kind / "1.0.0", {}
-    for split in splits:
+    for split in splits or ("train",):
         for number, clips in enumerate(clips_of_shards):
             path = folder / shard_name(kind, split, number, len(clips_of_shards))
             with ShardWriter(path, kind, SPEECH, SIZE) as writer:

@@ -31,7 +31,7 @@ LOSS = LossConfig(velocity_weight=0.5)
 def clips(tmp_path_factory):
     """Five clips, of which every third has no emotion, as training and as validation split."""
     root, made = tmp_path_factory.mktemp("data"), [made_up_clip(n, 10 + 6 * n) for n in range(5)]
-    write_data_set(root, "drawn_faces", [made], ("train", "validation"))
+    write_data_set(root, "drawn_faces", [made], "train", "validation")
     return MotionData(str(root))
 
 

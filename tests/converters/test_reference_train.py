@@ -39,7 +39,7 @@ STEPS = 20
 
 def reference(stage, **changes):
     """The reference on the family's synthetic weights."""
-    from playmate_jax.converters.playmate.train_reference import TrainReference
+    from playmate_jax.converters.playmate.reference_train import TrainReference
     from playmate_jax.converters.torch_files import to_tensors
 
     made = TrainReference(MODEL, OPTIMIZER, LOSS, stage=stage, total_steps=STEPS, **changes)
@@ -154,7 +154,7 @@ def test_bfloat16_keeps_the_parameters_and_the_loss_in_float32(arrays):
 
 
 def test_what_the_reference_has_not_is_refused():
-    from playmate_jax.converters.playmate.train_reference import TrainReference
+    from playmate_jax.converters.playmate.reference_train import TrainReference
 
     with pytest.raises(ValueError, match="terms beside Eq. 7 nor weight decay"):
         TrainReference(
