@@ -41,6 +41,8 @@ from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
 from playmate_jax.training.watchdog import Watchdog
 from playmate_jax.training.workdir_lock import locked
 
+COMPILE_MINUTES = 60.0  # the watchdog's limit while the step is compiled
+
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
@@ -100,7 +102,7 @@ def train(
     """Runs `stage` up to `total_steps` in `workdir`, resuming what is there.
 
     SIGTERM and SIGINT, to any process, save a checkpoint after the running step and return with
-    `interrupted=True`; an evaluation is given up.
+    `interrupted=True`; an evaluation is given up. While the step is compiled, they end the process.
 
     Args:
       profile: first and last step that JAX's profiler records, into `workdir`.
@@ -220,7 +222,11 @@ def train(
             mine = requests.mine()
             inputs = (batch, executor.place(_one_a_device(mine)), np.int32(step))
             if update is None:
-                with goodput.spent("compile"), stop.at_once():
+                with (
+                    goodput.spent("compile"),
+                    stop.at_once(getattr(batches, "close", lambda: None)),
+                    watchdog.within(COMPILE_MINUTES),
+                ):
                     update = executor.compiled(update_of(stage, step_key), carry, *inputs)
             profiler.before(step)
             carry, outputs = update(carry, *inputs)

@@ -7,9 +7,11 @@ stops all after the same step.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -46,16 +48,39 @@ class StopSignals:
         return self._seen
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Lets the signals end the process at once inside the block: for a long compilation before
-        the first step, which no handler of Python's can interrupt and which has nothing to save."""
-        for number in self._old:
-            signal.signal(number, signal.SIG_DFL)
+    def at_once(self, leave: Callable[[], None]) -> Iterator[None]:
+        """Lets a signal end the process with status 130 inside the block: for the compilation
+        before the first step, which has nothing to save and lets no handler of Python's run.
+
+        Args:
+          leave: called first, on another thread: what must not be left behind.
+        """
+        if not self._old:
+            yield
+            return
+        read, write = os.pipe()
+        os.set_blocking(write, False)  # as `set_wakeup_fd` wants it
+
+        def watch() -> None:
+            while number := os.read(read, 1):  # nothing at the end of the block
+                if number[0] in STOP:
+                    leave()
+                    print("stopped before a step; the same command goes on", file=sys.stderr)
+                    sys.stderr.flush()
+                    os._exit(130)  # the main thread may be in a compiler for minutes more
+
+        watcher = threading.Thread(target=watch, name="stop")
+        before = signal.set_wakeup_fd(write)
+        watcher.start()
+        if self:  # noted before
+            os.write(write, bytes([signal.SIGTERM]))
         try:
             yield
         finally:
-            for number in self._old:
-                signal.signal(number, self._note)
+            signal.set_wakeup_fd(before)
+            os.close(write)
+            watcher.join()
+            os.close(read)
 
     def __exit__(self, *error: Any) -> None:
         for number, handler in self._old.items():

@@ -1,6 +1,6 @@
 """Tables at the start of a run: what is trained, how large it is, and where it lies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -45,17 +45,6 @@ def parameter_table(params: Any, shardings: Any = None, longest: int = LONGEST) 
     lines.append(("total", "", f"{total:,}", f"{size / 2**20:,.1f} MiB", ""))
     heads = ("name", "shape", "count", "dtype", "sharding")
     return aligned([heads, *lines], right=(2,))
-
-
-def flops_table(flops: Mapping[str, float]) -> str:
-    """FLOPs of a step by part as text, the largest first, with their shares; then the total."""
-    total = sum(flops.values())
-    lines = [
-        (name, f"{value / 1e9:,.3f}", f"{100 * value / total:.1f} %")
-        for name, value in sorted(flops.items(), key=lambda item: -item[1])
-    ]
-    lines.append(("total", f"{total / 1e9:,.3f}", ""))
-    return aligned([("part", "GFLOP a step", "share"), *lines], right=(1, 2))
 
 
 def folded(rows: Sequence[Row], longest: int) -> list[Row]:

@@ -23,11 +23,11 @@ CONFIG = textwrap.dedent(
     from tests.training.test_loop import toy
 
     def batches(seed, start):
-        made = d.stage1(random_records(0, n=4), 4, seed=seed, loading=d.Loading(2))
-        for batch in made.start_at(start):
-            print("batch", flush=True)
-            x = batch["motion"][:, 0, :3]
-            yield {"x": x, "y": x[:, :2]}
+        with d.stage1(random_records(0, n=4), 4, seed=seed, loading=d.Loading(2)) as made:
+            for batch in made.start_at(start):
+                print("batch", flush=True)
+                x = batch["motion"][:, 0, :3]
+                yield {"x": x, "y": x[:, :2]}
 
     @dataclasses.dataclass(frozen=True)
     class Config:
@@ -92,6 +92,8 @@ def test_a_run_whose_group_is_told_to_stop_saves_and_exits(moment, number, tmp_p
     code = run.wait(60)
     text = (tmp_path / "err").read_text()
     assert code == 130, text
-    assert "resumes from here" in text and "Traceback" not in text, text
-    assert list((tmp_path / "run" / "checkpoints").glob("[0-9]*"))
+    assert "Traceback" not in text, text
+    if "stopped before a step" not in text:  # the step was compiled already
+        assert "resumes from here" in text, text
+        assert list((tmp_path / "run" / "checkpoints").glob("[0-9]*"))
     assert not alive(run.pid) and segments() <= before

@@ -35,7 +35,7 @@ def test_outside_the_main_thread_signals_are_left_alone():
     before = signal.getsignal(signal.SIGTERM)
 
     def enter():
-        with StopSignals() as stop, stop.at_once():
+        with StopSignals() as stop, stop.at_once(lambda: None):
             assert signal.getsignal(signal.SIGTERM) is before
 
     thread = threading.Thread(target=enter)
@@ -43,27 +43,44 @@ def test_outside_the_main_thread_signals_are_left_alone():
     thread.join()
 
 
-def test_a_compilation_before_the_first_step_is_ended_at_once():
-    """`re` backtracks for minutes without letting Python's handlers run, as a compiler does."""
-    code = """
-import re, runpy
+COMPILING = """
+import hashlib, os, runpy
 stop = runpy.run_path("playmate_jax/training/stop.py")["StopSignals"]()
-with stop, stop.at_once():
+with stop, stop.at_once(lambda: print("closed", flush=True)):
     print("compiling", flush=True)
-    re.match("(a+)+b", "a" * 40)
+    hashlib.pbkdf2_hmac("sha512", b"", b"", 10**9)
 """
+
+
+@pytest.mark.parametrize("number", STOP)
+def test_a_compilation_before_the_first_step_is_ended_at_once(number):
+    """The hash takes minutes and lets other threads run, but no handler of Python's, as a compiler
+    does."""
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
+        [sys.executable, "-c", COMPILING],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
     )  # fmt: skip
     assert process.stdout and process.stdout.readline() == "compiling\n"
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == -signal.SIGTERM
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130 and out == "closed\n"
+    assert err == "stopped before a step; the same command goes on\n"
+
+
+def test_a_signal_from_before_the_block_ends_the_process_too():
+    code = COMPILING.replace("with stop, ", "with stop:\n  os.kill(os.getpid(), 15)\nwith stop, ")
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False, capture_output=True, timeout=10, cwd=ROOT, env=environment(),
+    )  # fmt: skip
+    assert process.returncode == 130, process.stderr
 
 
 def test_after_the_block_signals_are_noted_again():
+    before, threads = signal.set_wakeup_fd(-1), threading.active_count()
     with StopSignals() as stop:
-        with stop.at_once():
-            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        with stop.at_once(lambda: None):
+            assert threading.active_count() > threads
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop
+        assert stop and signal.set_wakeup_fd(before) == -1
+    assert threading.active_count() == threads

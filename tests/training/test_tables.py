@@ -7,7 +7,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
 from playmate_jax.models.motion_model import init_generator
-from playmate_jax.training.tables import flops_table, parameter_table
+from playmate_jax.training.tables import parameter_table
 
 PARAMS = {
     "head": {"bias": jnp.zeros(3), "kernel": jnp.zeros((4, 3))},
@@ -48,9 +48,3 @@ def test_shapes_alone_are_enough():
     lines = parameter_table(shapes).splitlines()
     count = sum(x.size for x in jax.tree.leaves(shapes))
     assert f"{count:,}" in lines[-1] and len(lines) <= 62
-
-
-def test_flops_are_listed_from_the_largest():
-    lines = flops_table({"small": 1e9, "large": 3e9}).splitlines()
-    assert [line.split()[0] for line in lines] == ["part", "large", "small", "total"]
-    assert lines[1].split()[1:] == ["3.000", "75.0", "%"]
