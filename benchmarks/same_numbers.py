@@ -95,7 +95,7 @@ def part(folder: str, options: argparse.Namespace) -> None:
     from playmate_jax.parallel.executors import MeshExecutor, executor
     from playmate_jax.parallel.mesh import device_mesh
     from playmate_jax.training.stage import TrainState
-    from playmate_jax.training.update import Carry, keys, update_of
+    from playmate_jax.training.update import NEVER, Carry, keys, update_of
 
     for number in options.stages:
         for dtype in LIMITS:
@@ -108,6 +108,8 @@ def part(folder: str, options: argparse.Namespace) -> None:
                 return jax.tree.map(one, tree)
 
             stage = stage_of(number, options.width, options.layers)
+            init = jax.jit(lambda key, stage=stage, cast=cast: cast(stage.init(key)))
+            before = jax.device_get(init(keys(0)[0]))
             with stage.batches(0, 0) as batches:
                 batch = {k: np.asarray(v) for k, v in cast(next(batches)).items()}
             for name, given in (ALONE if options.processes == 1 else TOGETHER).items():
@@ -116,11 +118,7 @@ def part(folder: str, options: argparse.Namespace) -> None:
                 if "one_device" in given:
                     divided = MeshExecutor(device_mesh(jax.devices()[:1]), **kept)
 
-                def init(key: Any, stage: Any = stage, cast: Any = cast) -> Carry:
-                    return Carry(cast(stage.init(key)), jnp.int32(-1))
-
-                carry = divided.initial(init, keys(0)[0])
-                before = jax.tree.map(np.array, divided.local(carry.state))
+                carry = divided.restored(placed(Carry(before, np.int32(NEVER)), divided))
                 rows = divided.place(batch)
                 none = divided.place(np.zeros(_local(divided), np.int32))
                 step = divided.compiled(
@@ -136,6 +134,16 @@ def part(folder: str, options: argparse.Namespace) -> None:
                 if jax.process_index() == 0:
                     path = Path(folder) / f"{number}_{dtype}_{name}.npz"
                     np.savez(path, *jax.tree.leaves(found))
+
+
+def placed(tree: Any, how: Any) -> Any:
+    """Arrays of the host, the same in every process, where an executor restores them to."""
+    import jax
+
+    def put(x: Any, where: Any) -> Any:
+        return jax.make_array_from_callback(x.shape, where, x.__getitem__)
+
+    return jax.tree.map(put, tree, how.shardings(tree))
 
 
 def _local(how: Any) -> int:

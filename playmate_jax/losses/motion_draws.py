@@ -55,7 +55,7 @@ def draws(
     """
 
     n_noise = window.total * MOTION_SIZE
-    bits = jax.vmap(lambda key: jax.random.bits(key, (n_noise + WORDS,)))(keys)
+    bits = jax.vmap(lambda key: jax.random.bits(key, (n_noise + WORDS,), jnp.uint32))(keys)
     noise = _normal(bits[:, WORDS:], dtype).reshape(-1, window.total, MOTION_SIZE)
     return Draws(
         step=(bits[:, 0] % n_steps).astype(jnp.int32),  # biased by 1e-6 at most: 2^32 is large

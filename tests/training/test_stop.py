@@ -62,7 +62,10 @@ def test_a_compilation_before_the_first_step_is_ended_at_once(number):
     )  # fmt: skip
     assert process.stdout and process.stdout.readline() == "compiling\n"
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    try:
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
     assert process.returncode == 130 and out == "closed\n"
     assert err == "stopped before a step; the same command goes on\n"
 
