@@ -95,7 +95,7 @@ def part(folder: str, options: argparse.Namespace) -> None:
     from playmate_jax.parallel.executors import MeshExecutor, executor
     from playmate_jax.parallel.mesh import device_mesh
     from playmate_jax.training.stage import TrainState
-    from playmate_jax.training.update import NEVER, Carry, keys, update_of
+    from playmate_jax.training.update import keys
 
     for number in options.stages:
         for dtype in LIMITS:
@@ -117,23 +117,35 @@ def part(folder: str, options: argparse.Namespace) -> None:
                 divided: Any = executor(**kept)
                 if "one_device" in given:
                     divided = MeshExecutor(device_mesh(jax.devices()[:1]), **kept)
-
-                carry = divided.restored(placed(Carry(before, np.int32(NEVER)), divided))
-                rows = divided.place(batch)
-                none = divided.place(np.zeros(_local(divided), np.int32))
-                step = divided.compiled(
-                    update_of(stage, keys(0)[1]), carry, rows, none, np.int32(0)
+                now, then = (
+                    state if isinstance(state, TrainState) else state.trained
+                    for state in (stepped(stage, divided, before, batch), before)
                 )
-                carry, _ = step(carry, rows, none, np.int32(0))
-                after = divided.local(carry.state)
-                trained = (after, before) if isinstance(after, TrainState) else (
-                    after.trained, before.trained)  # fmt: skip
-                now, then = trained
-                change = jax.tree.map(lambda a, b: np.asarray(a) - b, now.packed, then.packed)
-                found = now.opt_state[1].mu if dtype == "float32" else change
+                found = (
+                    now.opt_state[1].mu
+                    if dtype == "float32"
+                    else jax.tree.map(np.subtract, now.packed, then.packed)
+                )
                 if jax.process_index() == 0:
                     path = Path(folder) / f"{number}_{dtype}_{name}.npz"
                     np.savez(path, *jax.tree.leaves(found))
+
+
+def stepped(stage: Any, divided: Any, state: Any, batch: Any) -> Any:
+    """The state after one step, on the host; nothing stays on the devices, where 8 copies of it
+    hardly fit twice."""
+    import jax
+    import numpy as np
+
+    from playmate_jax.training.update import NEVER, Carry, keys, update_of
+
+    carry = divided.restored(placed(Carry(state, np.int32(NEVER)), divided))
+    rows = divided.place(batch)
+    none = divided.place(np.zeros(divided.mesh.local_mesh.size, np.int32))
+    update = update_of(stage, keys(0)[1])
+    step = divided.compiled(update, carry, rows, none, np.int32(0))
+    carry, _ = step(carry, rows, none, np.int32(0))
+    return jax.device_get(divided.local(carry.state))
 
 
 def placed(tree: Any, how: Any) -> Any:
@@ -144,10 +156,6 @@ def placed(tree: Any, how: Any) -> Any:
         return jax.make_array_from_callback(x.shape, where, x.__getitem__)
 
     return jax.tree.map(put, tree, how.shardings(tree))
-
-
-def _local(how: Any) -> int:
-    return how.mesh.local_mesh.size
 
 
 def run(folder: Path, arguments: list[str], processes: int) -> None:
