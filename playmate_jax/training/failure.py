@@ -22,7 +22,7 @@ from playmate_jax.parallel.mesh import device_mesh, path_name
 from playmate_jax.parallel.share import Share
 from playmate_jax.training.checkpoint import Checkpoints
 from playmate_jax.training.stage import Stage
-from playmate_jax.training.update import keys
+from playmate_jax.training.update import key_of_step, keys
 
 FOLDER = "failed"
 
@@ -95,7 +95,7 @@ def replay(stage: Stage, workdir: Path) -> list[str]:
 
     def step(state: Any, batch: Any) -> tuple[Any, Any]:
         share = _Recording()
-        key = jax.random.fold_in(keys(about["seed"])[1], number)
+        key = key_of_step(keys(about["seed"])[1], number)
         _, metrics = stage.step(state, batch, key, share)
         return metrics, dict(enumerate(share.found))
 

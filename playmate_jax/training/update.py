@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from playmate_jax.parallel.executors import Step
-from playmate_jax.parallel.share import Share
+from playmate_jax.parallel.share import Share, numbered
 from playmate_jax.training.stage import Stage
 
 NEVER = -1
@@ -57,6 +57,12 @@ def keys(seed: int) -> tuple[jax.Array, jax.Array]:
     return first, second
 
 
+def key_of_step(key: jax.Array, number: Any) -> jax.Array:
+    """The key of a step: its number in the first word. Rows have theirs in the last
+    (parallel/share.py), so that every row of every step has a key of its own."""
+    return numbered(key, number, 0)
+
+
 def update_of(stage: Stage, key: jax.Array) -> Callable[[Share], Step]:
     """(carry, batch, requests (1 a device), step's number) -> (carry, outputs), for a share.
 
@@ -66,8 +72,7 @@ def update_of(stage: Stage, key: jax.Array) -> Callable[[Share], Step]:
 
     def make(share: Share) -> Step:
         def update(carry: Carry, batch: Any, requests: Any, number: Any) -> tuple[Carry, Outputs]:
-            step_key = jax.random.fold_in(key, number)
-            state, metrics = stage.step(carry.state, batch, step_key, share)
+            state, metrics = stage.step(carry.state, batch, key_of_step(key, number), share)
             finite = jnp.isfinite(sum(jnp.float32(value) for value in metrics.values()))
             before = carry.failed_at >= 0
             # The barrier keeps XLA from computing it anew in the update of every parameter.
