@@ -9,22 +9,56 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 EPSILON = 1e-5
+MOMENTUM = 0.9  # share of the running statistics that a training call keeps; PyTorch's 0.1
 
 
-def batch_norm(train: bool, name: str) -> nn.BatchNorm:
+class BatchNorm(nn.Module):
+    """Each channel to mean 0 and variance 1 over everything else, then scale and bias.
+
+    Differs from flax's in the running variance: as in PyTorch it is the unbiased estimate, n / (n -
+    1) times the variance that normalises. At LivePortrait's sizes that is 1e-2 of it in the
+    hourglass's smallest volume, so a checkpoint that changes sides would not be the same network.
+    """
+
+    train: bool
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
+        c = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (c,))
+        bias = self.param("bias", nn.initializers.zeros, (c,))
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (c,))
+        running_var = self.variable("batch_stats", "var", jnp.ones, (c,))
+        mean, var = running_mean.value, running_var.value
+        if self.train:
+            mean, var, n = moments(x)
+            if not self.is_initializing():
+                unbiased = var * (n / max(n - 1, 1))
+                running_mean.value = _moved(running_mean.value, mean)
+                running_var.value = _moved(running_var.value, unbiased)
+        y = (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
+        return y.astype(jnp.result_type(x, scale, bias))
+
+
+def moments(x: Float[Array, "*b c"]) -> tuple[Float[Array, " c"], Float[Array, " c"], int]:
+    """Mean and (biased) variance of every channel, float32 at least, and the number of values."""
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    axes = tuple(range(x.ndim - 1))
+    mean = jnp.mean(x, axes)
+    return mean, jnp.mean(jnp.square(x - mean), axes), x.size // x.shape[-1]
+
+
+def batch_norm(train: bool, name: str) -> BatchNorm:
     """BatchNorm of channels-last arrays of any rank; parameters `scale` and `bias` (c,).
 
     Its running mean and variance are in the collection "batch_stats"; `train` updates them and
     normalises by the batch's own.
     """
-    # PyTorch's momentum 0.1 is 0.9 here.
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        epsilon=EPSILON,
-        use_fast_variance=False,
-        name=name,
-    )
+    return BatchNorm(train, name=name)
+
+
+def _moved(running: Float[Array, " c"], found: Float[Array, " c"]) -> Float[Array, " c"]:
+    return MOMENTUM * running + (1.0 - MOMENTUM) * jax.lax.stop_gradient(found)
 
 
 def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:

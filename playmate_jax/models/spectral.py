@@ -55,4 +55,4 @@ def _apply_transposed(
 
 
 def _normalized(x: Array) -> Array:
-    return x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-12)
+    return x / jnp.maximum(jnp.sqrt(jnp.sum(jnp.square(x))), 1e-12)  # eps as torch's `normalize`
