@@ -90,11 +90,13 @@ class SelfAttention(nn.Module):
     Attributes:
       attention: "einsum", or "fused": `jax.nn.dot_product_attention` where no weights are dropped,
         for GPUs (it keeps no (t, t) array; on a CPU it is the same sum, no faster).
+      last: initialiser of the matrix behind the mix.
     """
 
     heads: int
     dropout: float = 0.0
     attention: str = "einsum"
+    last: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(
@@ -115,4 +117,4 @@ class SelfAttention(nn.Module):
             mixed = mixed.reshape(x.shape)
         else:
             mixed = attend(qkv, valid, self.heads, self.dropout, seeds)
-        return Dense(x.shape[-1], name="out")(mixed)
+        return Dense(x.shape[-1], kernel_init=self.last, name="out")(mixed)

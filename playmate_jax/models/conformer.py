@@ -5,9 +5,9 @@ every module on a pre-normalised residual. Deviations: sinusoidal positions are 
 input by the caller instead of relative ones in every attention, and the convolution module
 normalises with LayerNorm instead of BatchNorm, so that a sample does not depend on its batch.
 
-Layers are one scanned layer with stacked parameters (`layers/...`, leading axis = layer). Frames
-that are not valid reach no other frame: attention does not see them, and the convolution sees zeros
-there, as it does outside the window.
+At the start the branches are weak (`ends_of_branches`). Layers are one scanned layer with stacked
+parameters (`layers/...`, leading axis = layer). Frames that are not valid reach no other frame:
+attention does not see them, and the convolution sees zeros there, as it does outside the window.
 """
 
 import flax.linen as nn
@@ -40,15 +40,22 @@ class MLP(nn.Module):
 
     hidden: int
     out: int
-    small: bool = False  # the last layer starts near zero
     dropout: float = 0.0
+    last: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b d"], seeds: Seeds = None) -> Float[Array, "*b o"]:
-        last = nn.initializers.normal(0.01) if self.small else nn.initializers.lecun_normal()
         x = Dense(self.hidden, name="linear_in")(x)
-        out = Dense(self.out, True, self.dropout, kernel_init=last, name="linear_out")
+        out = Dense(self.out, True, self.dropout, kernel_init=self.last, name="linear_out")
         return out(x, seeds)
+
+
+def ends_of_branches(count: int) -> nn.initializers.Initializer:
+    """Initialiser of the last matrices of `count` residual branches of one network: together they
+    add the variance of one (GPT-2's rule). With branches at full strength most of what eight layers
+    give is the same for all frames: the noise that the network is to find is lost in it, and the
+    loss stays at 1 (docs/throughput.md)."""
+    return nn.initializers.variance_scaling(1 / count, "fan_in", "truncated_normal")
 
 
 class ConformerLayer(nn.Module):
@@ -59,6 +66,7 @@ class ConformerLayer(nn.Module):
     kernel_size: int
     dropout: float
     attention: str = "einsum"
+    last: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(
@@ -69,19 +77,21 @@ class ConformerLayer(nn.Module):
 
         def feed_forward(y, name):
             y = LayerNorm(name=f"{name}_norm")(y)
-            mlp = MLP(self.feed_forward, d, dropout=self.dropout, name=name)
+            mlp = MLP(self.feed_forward, d, self.dropout, self.last, name=name)
             return mlp(y, next(places))
 
         x = add(x, feed_forward(x, "feed_forward_in"), 0.5, self.dropout, next(places))
         y = LayerNorm(name="attention_norm")(x)
-        attention = SelfAttention(self.heads, self.dropout, self.attention, name="attention")
+        attention = SelfAttention(
+            self.heads, self.dropout, self.attention, self.last, name="attention"
+        )
         y = attention(y, valid, next(places))
         x = add(x, y, 1.0, self.dropout, next(places))
 
         y = Dense(2 * d, name="pointwise_in")(LayerNorm(name="convolution_norm")(x))
         y = DepthwiseConv1d(self.kernel_size, name="depthwise")(gated(y, valid))
         y = LayerNorm(name="depthwise_norm")(y)
-        y = Dense(d, after_silu=True, name="pointwise_out")(y)
+        y = Dense(d, after_silu=True, kernel_init=self.last, name="pointwise_out")(y)
         x = add(x, y, 1.0, self.dropout, next(places))
 
         x = add(x, feed_forward(x, "feed_forward_out"), 0.5, self.dropout, next(places))
@@ -127,6 +137,6 @@ class Conformer(nn.Module):
         )
         block = scanned(
             self.heads, self.feed_forward, self.kernel_size, self.dropout, self.attention,
-            name="layers",
+            ends_of_branches(4 * self.layers), name="layers",
         )  # fmt: skip
         return block(x, valid, None if seeds is None else split_seeds(seeds, self.layers))[0]

@@ -131,8 +131,9 @@ class MotionDenoiser(nn.Module):
         )  # fmt: skip
         # Near zero, not zero: what never moves in stage 1 would stay at zero weights for good, and
         # stage 2, which may not change the head, could not reach it.
-        self.expression_head = MLP(2 * c.width, EXPRESSION_SIZE, small=True)
-        self.pose_head = MLP(c.width, POSE_SIZE, small=True)
+        near_zero = nn.initializers.normal(0.01)
+        self.expression_head = MLP(2 * c.width, EXPRESSION_SIZE, last=near_zero)
+        self.pose_head = MLP(c.width, POSE_SIZE, last=near_zero)
         null = nn.initializers.normal(0.02)
         self.null_speech = self.param("null_speech", null, (c.width,))
         self.null_previous_speech = self.param("null_previous_speech", null, (c.width,))

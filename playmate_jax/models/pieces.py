@@ -37,8 +37,15 @@ def _kernel_gradient(x: Array, g: Array) -> Array:
     return lax.dot_general(_rows(x), _rows(g), (((0,), (0,)), ((), ())))
 
 
+def _sum_of_rows(x: Array) -> Array:
+    """The sum over all but the last axis, as a product: a reduction would be a computation of its
+    own for XLA to compile at every place."""
+    rows = wide(_rows(x))
+    return lax.dot(jnp.ones(rows.shape[0], rows.dtype), rows, precision="highest")
+
+
 def _bias_gradient(g: Array, bias: Array) -> Array:
-    return wide(_rows(g)).sum(0).astype(bias.dtype)
+    return _sum_of_rows(g).astype(bias.dtype)
 
 
 @jax.custom_vjp
@@ -113,7 +120,7 @@ def _normalized_backward(g, x, mean, rate, scale):
     scaled = g * wide(scale)
     along = (scaled * y).mean(-1, keepdims=True)
     d_x = rate * (scaled - scaled.mean(-1, keepdims=True) - y * along)
-    d_scale, d_bias = _rows(g * y).sum(0), _rows(g).sum(0)
+    d_scale, d_bias = _sum_of_rows(g * y), _sum_of_rows(g)
     return d_x.astype(x.dtype), d_scale.astype(scale.dtype), d_bias.astype(scale.dtype)
 
 

@@ -7,6 +7,7 @@ are of other people and other sentences than those trained on.
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -20,7 +21,9 @@ from playmate_jax.metrics.motion import emotion_offset, nearest_emotion, units_o
 from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import EMOTIONS
 from playmate_jax.parallel.executors import MeshExecutor, PmapExecutor
+from playmate_jax.parallel.mesh import device_mesh
 from playmate_jax.synthetic.clips import clip
+from playmate_jax.training.dry_run import dry_run
 from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.stage1 import stage1
 from playmate_jax.training.stage2 import stage2
@@ -73,6 +76,15 @@ def jaw(model: MotionModel, clips: dict, features: np.ndarray) -> float:
     made = units_of(generated(model, clips | {"features": features}, OPTIONS))[..., 0]
     true = units_of(clips["motion"])[..., 0]
     return float(np.mean([correlation(m, t) for m, t in zip(made, true, strict=True)]))
+
+
+def test_the_step_of_stage_1_is_small_to_compile(neutral, emotional):
+    stage = stage1(tiny_stage1.config(), MotionData(neutral), MotionData(neutral + emotional))
+    with stage.batches(0, 0) as batches:
+        lines = dry_run(
+            stage, MeshExecutor(device_mesh(jax.devices()[:1])), next(batches)
+        ).hlo_lines
+    assert lines <= 8000
 
 
 @pytest.mark.parametrize("executor", [MeshExecutor, PmapExecutor])
