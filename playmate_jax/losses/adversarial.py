@@ -9,10 +9,9 @@ cascade: three discriminators, of the whole image, the face and the lips (`losse
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from playmate_jax.losses.rows import row_mean, total
+from playmate_jax.losses.rows import absolute, row_mean, total
 from playmate_jax.parallel.share import Mean
 
 # Of each scale: logits (b, h, w, 1), and the features of every block (b, h, w, c).
@@ -39,7 +38,7 @@ def feature_matching(real: Judgement, fake: Judgement) -> Mean:
     """Mean |features of the fake - features of the real| per block, summed; real ones are targets:
     no gradient flows into them."""
     return total([
-        row_mean(jnp.abs(drawn - jax.lax.stop_gradient(wanted)))
+        row_mean(absolute(drawn - jax.lax.stop_gradient(wanted)))
         for (_, of_real), (_, of_fake) in zip(real, fake, strict=True)
         for wanted, drawn in zip(of_real, of_fake, strict=True)
     ])  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.losses.rows import row_mean, total
+from playmate_jax.losses.rows import absolute, row_mean, total
 from playmate_jax.parallel.share import Mean
 
 # Images to taps; a closure over the variables of a frozen network.
@@ -91,7 +91,7 @@ def perceptual(
             )
         # The target's features would be differentiated with respect to nothing; this says so.
         terms += [
-            row_mean(weight * jnp.abs(found[name] - jax.lax.stop_gradient(expected[name])))
+            row_mean(weight * absolute(found[name] - jax.lax.stop_gradient(expected[name])))
             for name, weight in weights.items()
         ]
     return total(terms)

@@ -31,6 +31,12 @@ def total(terms: list[Mean]) -> Mean:
     return Mean(sum(term.total for term in terms), terms[0].count)
 
 
+def absolute(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
+    """|x| with gradient 0 at 0, as PyTorch's; that of `jnp.abs` is 1 there, which would move what
+    is equal already."""
+    return x * jnp.sign(x)
+
+
 def row_norm(values: Float[Array, "b *rest"]) -> Float[Array, " b"]:
     """The root of each row's mean square: its L2 norm over the root of the number of values.
 
