@@ -129,7 +129,8 @@ def ours(part):
     """The same of the Flax module, in PyTorch's names and axis order."""
     _, inputs = arrays(part)
     module = MODULES[part]
-    variables = unflatten_dict(own_arrays(weights(part)[1], part, "/"), sep="/")
+    leaves = own_arrays(weights(part)[1], part, "/")
+    variables = jax.tree.map(jnp.asarray, unflatten_dict(leaves, sep="/"))
     params = variables.pop("params")
     wanted = [channels_last(x) for x in cotangents(theirs(part)[0])]
     if part == "warping":  # its deformation has its axes last on both sides

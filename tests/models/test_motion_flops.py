@@ -60,10 +60,12 @@ def programs():
 
 
 def matrix_products(jaxpr) -> float:
-    """FLOPs of all `dot_general` of a program, loops counted by their length."""
+    """FLOPs of all products of matrices in a program, loops counted by their length. Those with a
+    vector are sums: a bias's gradient."""
     total = 0.0
     for equation in jaxpr.eqns:
-        if equation.primitive.name == "dot_general":
+        product = equation.primitive.name == "dot_general"
+        if product and min(value.aval.ndim for value in equation.invars) > 1:
             (contracted, _), _ = equation.params["dimension_numbers"]
             shape = equation.invars[0].aval.shape
             total += 2.0 * math.prod(equation.outvars[0].aval.shape) * math.prod(
