@@ -4,6 +4,7 @@ python benchmarks/learning_curve.py runs/stage1 curve.svg --title "paper_stage1,
 """
 
 import argparse
+import math
 import os
 from html import escape
 from pathlib import Path
@@ -11,8 +12,14 @@ from pathlib import Path
 from playmate_jax.benchmark.plot import STYLE
 from playmate_jax.training.run_log import rows_of
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 130, 62, 48
-TICKS = 5
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 30, 62, 48
+
+
+def ticks(largest: float) -> list[float]:
+    """Round numbers from 0 to about the largest, at most seven."""
+    size = 10 ** math.floor(math.log10(largest))
+    step = next(size * part for part in (0.1, 0.2, 0.25, 0.5, 1) if largest < 6.5 * size * part)
+    return [step * n for n in range(math.floor(largest / step + 0.05) + 1)]
 
 
 def points(rows: list[dict], name: str) -> list[tuple[float, float]]:
@@ -37,22 +44,27 @@ def svg(curves: dict[str, list[tuple[float, float]]], title: str, under: str) ->
         f'<text class="title" x="16" y="26">{escape(title)}</text>',
         f'<text class="soft" x="16" y="46">{escape(under)}</text>',
     ]
-    for n in range(TICKS + 1):
-        x, y = at(last_step * n / TICKS, highest * n / TICKS)
+    for value in ticks(highest):
+        _, y = at(0, value)
         parts += [
             f'<line class="axis" x1="{LEFT}" x2="{LEFT + wide}" y1="{y:.1f}" y2="{y:.1f}"/>',
-            f'<text class="soft" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">'
-            f"{highest * n / TICKS:.2f}</text>",
-            f'<text class="soft" x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">'
-            f"{last_step * n / TICKS:g}</text>",
+            f'<text class="soft" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>',
         ]
+    for step in ticks(last_step):
+        x, _ = at(step, 0)
+        parts.append(
+            f'<text class="soft" x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">'
+            f"{step:g}</text>"
+        )
     for n, (name, curve) in enumerate(curves.items()):
         kind = "ours" if n == len(curves) - 1 else "other"
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in curve))
-        (x, y), label = at(*curve[-1]), f"{name} {curve[-1][1]:.3f}"
+        label = f"{name} {curve[-1][1]:.3f}"
         parts += [
             f'<polyline class="{kind}" style="fill: none" points="{line}"/>',
-            f'<text x="{x + 8:.1f}" y="{y + 14 - 18 * n:.1f}">{escape(label)}</text>',
+            f'<text class="name" x="{LEFT + 200 + n * 150}" y="{TOP + 24}">{escape(label)}</text>',
+            f'<line class="{kind}" stroke-width="2" x1="{LEFT + 200 + n * 150}" '
+            f'x2="{LEFT + 310 + n * 150}" y1="{TOP + 32}" y2="{TOP + 32}"/>',
         ]
     parts += [f'<text class="soft" x="{LEFT}" y="{HEIGHT - 8}">step</text>', "</svg>\n"]
     return "\n".join(parts)
