@@ -18,7 +18,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 30, 62, 48
 def ticks(largest: float) -> list[float]:
     """Round numbers from 0 to about the largest, at most seven."""
     size = 10 ** math.floor(math.log10(largest))
-    step = next(size * part for part in (0.1, 0.2, 0.25, 0.5, 1) if largest < 6.5 * size * part)
+    step = next(size * part for part in (0.1, 0.2, 0.5, 1, 2) if largest < 6.5 * size * part)
     return [step * n for n in range(math.floor(largest / step + 0.05) + 1)]
 
 

@@ -4,7 +4,7 @@
 
 The paper's numbers: 80,000 clips, four A100 for three days; batch size, steps and learning rate
 are not in the paper. Features: wav2vec2-base, cached per clip. Expected: the loss of held-out
-clips at .07 after 600 steps of batch 8 (docs/throughput.md); a whole run: not measured.
+clips at .06 after 700 steps of batch 8 (docs/throughput.md); a whole run: not measured.
 """
 
 from playmate_jax.models.motion_model import MotionModelConfig
