@@ -64,10 +64,12 @@ class StopSignals:
         def watch() -> None:
             while number := os.read(read, 1):  # nothing at the end of the block
                 if number[0] in STOP:
-                    leave()
-                    print("stopped before a step; the same command goes on", file=sys.stderr)
-                    sys.stderr.flush()
-                    os._exit(130)  # the main thread may be in a compiler for minutes more
+                    try:
+                        leave()
+                        print("stopped before a step; the same command goes on", file=sys.stderr)
+                        sys.stderr.flush()
+                    finally:
+                        os._exit(130)  # the main thread may be in a compiler for minutes more
 
         watcher = threading.Thread(target=watch, name="stop")
         before = signal.set_wakeup_fd(write)
