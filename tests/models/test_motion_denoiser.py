@@ -322,3 +322,17 @@ def test_a_rows_dropout_does_not_depend_on_its_neighbours(shaken, case):
     np.testing.assert_allclose(both[1:], alone, atol=2e-5)  # float32 rounding
     assert jnp.abs(both - run(shaken, *case)).max() > 1e-3
     assert jnp.abs(both - dropped(seeds + 1, *case)).max() > 1e-3
+
+
+def test_residual_branches_start_weak_together():
+    """At full strength eight layers drown what differs between frames, and nothing is learned."""
+    config = MotionDenoiserConfig(width=64, condition_width=16, feed_forward=128, heads=2)
+    layer = motion_model.init_generator(config, jax.random.key(0))["conformer"]["layers"]
+    ends = {
+        name: layer[name][last]["kernel"]
+        for name, last in (("feed_forward_in", "linear_out"), ("feed_forward_out", "linear_out"),
+                           ("attention", "out"))
+    } | {"pointwise_out": layer["pointwise_out"]["kernel"]}  # fmt: skip
+    for name, kernel in ends.items():
+        wanted = (4 * config.layers * kernel.shape[1]) ** -0.5
+        np.testing.assert_allclose(kernel.std(), wanted, rtol=0.05, err_msg=name)
