@@ -1,6 +1,8 @@
 """Draws a training run: its loss and that of held-out clips over steps, as an SVG.
 
-python benchmarks/learning_curve.py runs/stage1 curve.svg --title "paper_stage1, an hour"
+    python benchmarks/learning_curve.py runs/stage1 curve.svg --title "paper_stage1, an hour"
+
+It reads the metrics.jsonl in the workdir of the run.
 """
 
 import argparse
@@ -71,7 +73,7 @@ def svg(curves: dict[str, list[tuple[float, float]]], title: str, under: str) ->
 
 
 def main() -> None:
-    """Writes the picture."""
+    """Reads the metrics of the run and writes the picture."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

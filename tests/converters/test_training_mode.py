@@ -180,7 +180,7 @@ def test_gradients_in_training_mode_are_pytorchs(part):
 @pytest.mark.parametrize("part", [name for name in MODULES if name != "motion"],
                          ids=[name for name in NAMES if name != "motion"])  # fmt: skip
 def test_one_training_call_leaves_the_state_that_pytorchs_leaves(part):
-    """Running mean and variance (the unbiased one), u and v, each by itself."""
+    """Running statistics (the unbiased variance), u and v, each by itself."""
     table, shapes = rules(part)
     mine = flatten_dict(ours(part)[3], sep="/")
     state, before = theirs(part)[3], weights(part)[0]
