@@ -23,12 +23,13 @@ class GlobalResponseNorm(nn.Module):
         channels = x.shape[-1]
         gamma = self.param("gamma", nn.initializers.zeros, (channels,))
         beta = self.param("beta", nn.initializers.zeros, (channels,))
-        squares = jnp.sum(jnp.square(x), axis=(1, 2), keepdims=True)
+        y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        squares = jnp.sum(jnp.square(y), axis=(1, 2), keepdims=True)
         # sqrt has no finite slope at 0: a channel that is dead everywhere must not give NaN.
         dead = squares == 0.0
         energy = jnp.where(dead, 0.0, jnp.sqrt(jnp.where(dead, 1.0, squares)))
         relative = energy / (jnp.mean(energy, axis=-1, keepdims=True) + 1e-6)
-        return x + gamma * (x * relative) + beta
+        return (y + gamma * (y * relative) + beta).astype(x.dtype)
 
 
 class ConvNextBlock(nn.Module):

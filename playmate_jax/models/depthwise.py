@@ -64,7 +64,7 @@ class DepthwiseConv1d(nn.Module):
 def _shifts(x: Array, kernel_shape: tuple[int, ...]) -> list[Array]:
     kh, kw = kernel_shape[:2]
     _, h, w, _ = x.shape
-    padded = jnp.pad(x, ((0, 0), (kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)))
+    padded = jnp.pad(wide(x), ((0, 0), (kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)))
     return [padded[:, i : i + h, j : j + w] for i in range(kh) for j in range(kw)]
 
 
@@ -74,7 +74,8 @@ def depthwise_conv2d(
 ) -> Float[Array, "b h w c"]:
     """Each channel with its own odd-sized kernel (a correlation, as everywhere in this field)."""
     taps = kernel.reshape(-1, kernel.shape[-1])
-    return sum(shifted * taps[i] for i, shifted in enumerate(_shifts(x, kernel.shape)))
+    shifts = enumerate(_shifts(x, kernel.shape))
+    return sum(shifted * taps[i] for i, shifted in shifts).astype(x.dtype)
 
 
 def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -85,7 +86,7 @@ def _backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array, 
     x, kernel = residuals
     d_x = depthwise_conv2d(cotangent, kernel[::-1, ::-1])
     d_taps = [jnp.sum(shifted * cotangent, axis=(0, 1, 2)) for shifted in _shifts(x, kernel.shape)]
-    return d_x, jnp.stack(d_taps).reshape(kernel.shape)
+    return d_x, jnp.stack(d_taps).reshape(kernel.shape).astype(kernel.dtype)
 
 
 depthwise_conv2d.defvjp(_forward, _backward)

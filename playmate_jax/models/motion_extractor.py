@@ -7,6 +7,7 @@ Input: image (b, h, w, 3) in [0, 1]. Outputs are raw; `geometry.keypoints` turns
 import dataclasses
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from playmate_jax.geometry.head_pose import BINS
@@ -56,5 +57,6 @@ class MotionExtractor(nn.Module):
         config = self.config
         sizes = config.depths, config.dims, config.kernel_size, config.patch
         x = ConvNext(*sizes, name="trunk")(image)
-        x = LayerNorm(name="norm")(x.mean(axis=(1, 2)))
+        mean = x.mean(axis=(1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32))
+        x = LayerNorm(name="norm")(mean)
         return motion_heads(x, config.keypoints)

@@ -1,7 +1,12 @@
 """The normalisation layers of LivePortrait's networks, with the numerics of its PyTorch original.
 
-eps is 1e-5 and variances are computed in two passes, as PyTorch does.
+eps is 1e-5 and variances are computed in two passes, as PyTorch does. Statistics are float32 at
+least, whatever the arrays are.
 """
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 import flax.linen as nn
 import jax
@@ -10,6 +15,22 @@ from jaxtyping import Array, Float
 
 EPSILON = 1e-5
 MOMENTUM = 0.9  # share of the running statistics that a training call keeps; PyTorch's 0.1
+_AXIS: ContextVar[str | None] = ContextVar("axis of the devices that share a batch", default=None)
+
+
+@contextlib.contextmanager
+def statistics_over(axis: str | None) -> Iterator[None]:
+    """While networks are traced in it, BatchNorm's moments are those of the rows of all devices.
+
+    Args:
+      axis: the name of `jax.pmap`'s axis, of devices with equally many rows; None: the arrays are
+        whole (one device, or a mesh that the compiler spreads them over).
+    """
+    token = _AXIS.set(axis)
+    try:
+        yield
+    finally:
+        _AXIS.reset(token)
 
 
 class BatchNorm(nn.Module):
@@ -41,11 +62,16 @@ class BatchNorm(nn.Module):
 
 
 def moments(x: Float[Array, "*b c"]) -> tuple[Float[Array, " c"], Float[Array, " c"], int]:
-    """Mean and (biased) variance of every channel, float32 at least, and the number of values."""
+    """Mean and (biased) variance of every channel, float32 at least, and the number of values:
+    over all devices inside `statistics_over`."""
+    axis = _AXIS.get()
+    over = (lambda x: x) if axis is None else (lambda x: jax.lax.pmean(x, axis))
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     axes = tuple(range(x.ndim - 1))
-    mean = jnp.mean(x, axes)
-    return mean, jnp.mean(jnp.square(x - mean), axes), x.size // x.shape[-1]
+    mean = over(jnp.mean(x, axes))
+    devices = 1 if axis is None else jax.lax.axis_size(axis)
+    count = devices * (x.size // x.shape[-1])
+    return mean, over(jnp.mean(jnp.square(x - mean), axes)), count
 
 
 def batch_norm(train: bool, name: str) -> BatchNorm:
@@ -63,6 +89,7 @@ def _moved(running: Float[Array, " c"], found: Float[Array, " c"]) -> Float[Arra
 
 def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """Each channel of each image to mean 0 and variance 1 over its pixels, no parameters."""
-    mean = jnp.mean(x, axis=(1, 2), keepdims=True)
-    variance = jnp.mean(jnp.square(x - mean), axis=(1, 2), keepdims=True)
-    return (x - mean) * jax.lax.rsqrt(variance + EPSILON)
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    mean = jnp.mean(y, axis=(1, 2), keepdims=True)
+    variance = jnp.mean(jnp.square(y - mean), axis=(1, 2), keepdims=True)
+    return ((y - mean) * jax.lax.rsqrt(variance + EPSILON)).astype(x.dtype)

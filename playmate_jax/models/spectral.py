@@ -34,8 +34,9 @@ class SpectralConv2d(nn.Module):
             u.value = _normalized(_apply_transposed(fixed, v.value))
         sigma = jnp.sum(u.value * _apply_transposed(kernel, v.value))
         y = jax.lax.conv_general_dilated(
-            x, kernel / sigma, (1, 1), self.padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+            x, (kernel / sigma).astype(kernel.dtype), (1, 1), self.padding,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )  # fmt: skip
         if self.use_bias:
             y = y + self.param("bias", nn.initializers.zeros, (self.features,))
         return y

@@ -30,7 +30,7 @@ class VGG19(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w 3"]) -> dict[str, Float[Array, "b h2 w2 c"]]:
-        x = (image - jnp.array(MEAN)) / jnp.array(STD)
+        x = ((image - jnp.array(MEAN)) / jnp.array(STD)).astype(image.dtype)
         taps = {}
         for i, (depth, width) in enumerate(zip(self.config.depths, self.config.widths), 1):
             if i > 1:

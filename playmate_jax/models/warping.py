@@ -79,12 +79,13 @@ class WarpingNetwork(nn.Module):
         logits = Conv3d(
             config.keypoints + 1, config.mask_kernel, kernel_init=HALF_NOISE, name="mask"
         )(x)
-        outputs["mask"] = nn.softmax(logits, axis=-1)
+        # Coordinates, and what is read at them, are float32 whatever the convolutions are.
+        outputs["mask"] = nn.softmax(_wide(logits), axis=-1)
         outputs["deformation"] = sparse_motion.mixed_coordinates(outputs["mask"], shifts)
         flat = rearrange(x, "b z h w c -> b h w (c z)")
         window = (config.mask_kernel, config.mask_kernel)
         outputs["occlusion_map"] = nn.sigmoid(nn.Conv(1, window, name="occlusion")(flat))
-        warped = grid_sample_3d(volume, outputs["deformation"])
+        warped = grid_sample_3d(_wide(volume), outputs["deformation"]).astype(volume.dtype)
         warped = rearrange(warped, "b z h w c -> b h w (c z)")
         third = ConvBlock2d(config.out_channels, negative_slope=0.01, name="third")
         out = nn.Conv(config.out_channels, (1, 1), name="fourth")(third(warped, train))
@@ -109,5 +110,9 @@ class WarpingNetwork(nn.Module):
             for keypoints in (kp_driving, kp_source)
         )
         heat = jnp.pad(driving - source, ((0, 0),) * 4 + ((1, 0),))
-        x = jnp.concatenate([heat[..., None], shifted], axis=-1)
+        x = jnp.concatenate([heat[..., None], shifted], axis=-1).astype(volume.dtype)
         return rearrange(x, "b z h w m c -> b z h w (m c)")
+
+
+def _wide(x: Array) -> Array:
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

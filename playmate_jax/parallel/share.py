@@ -19,7 +19,10 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
+from playmate_jax.errors import UserError
+
 Tree = TypeVar("Tree")
+Rest = TypeVar("Rest")
 
 
 @flax.struct.dataclass
@@ -38,6 +41,8 @@ class Mean:
 Terms = Mapping[str, Mean]
 # (parameters, batch of n rows, (n,) keys of its rows) -> the terms of the loss
 Loss = Callable[[Any, Any, Key[Array, " n"]], Terms]
+# The same with whatever else the step needs of it: new statistics, arrays of rows.
+LossAndRest = Callable[[Any, Any, Key[Array, " n"]], tuple[Terms, Rest]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +95,7 @@ class Share:
             terms = loss(params, *rows)
             if counts is None:
                 counts = self.sum(_counts(terms))
-            parts = [w * terms[name].total / jnp.maximum(counts[name], 1) for name, w in
-                     weights.items()]  # fmt: skip
-            return jnp.sum(jnp.stack(parts)), ({k: t.total for k, t in terms.items()}, counts)
+            return _weighted(terms, counts, weights), (_totals(terms), counts)
 
         gradient = jax.grad(objective, has_aux=True)
         if self.microbatches == 1:
@@ -109,8 +112,38 @@ class Share:
             zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (zeros[0], zeros[1][0]))
             (gradients, totals), _ = jax.lax.scan(add, zeros, self._split(rows))
         gradients, totals = self.sum((gradients, totals))
-        metrics = {name: Mean(totals[name], counts[name]).value() for name in totals}
-        return gradients, {"loss": sum(w * metrics[k] for k, w in weights.items()), **metrics}
+        return gradients, _means(totals, counts, weights)
+
+    def gradients_and_rest(
+        self,
+        loss: LossAndRest[Rest],
+        weights: Mapping[str, float],
+        params: Tree,
+        batch: Any,
+        key: PRNGKeyArray,
+    ) -> tuple[Tree, dict[str, Float[Array, ""]], Rest]:
+        """`gradients` of a loss that gives more than its terms, and that of this part's rows.
+
+        Args:
+          loss: whatever of its rest is to be the same on all devices must be so by itself.
+
+        Raises:
+          UserError: microbatches, whose statistics would not be those of the batch.
+        """
+        if self.microbatches > 1:
+            raise UserError(
+                "expected no --accumulate with networks that take statistics of the whole batch, "
+                f"found {self.microbatches}: leave it out, and use remat or more devices"
+            )
+
+        def objective(params: Tree):
+            terms, rest = loss(params, batch, self.row_keys(key, _leading(batch)))
+            counts = self.sum(_counts(terms))
+            return _weighted(terms, counts, weights), (_totals(terms), counts, rest)
+
+        gradients, (totals, counts, rest) = jax.grad(objective, has_aux=True)(params)
+        gradients, totals = self.sum((gradients, totals))
+        return gradients, _means(totals, counts, weights), rest
 
     def _split(self, rows: Tree) -> Tree:
         """Rows (n, ...) as microbatches (m, n / m, ...), each with an equal part of every device's
@@ -143,6 +176,26 @@ def numbered(key: PRNGKeyArray, number: Any, word: int) -> PRNGKeyArray:
 
 def _counts(terms: Terms) -> dict[str, Array]:
     return {name: jax.lax.stop_gradient(term.count) for name, term in terms.items()}
+
+
+def _totals(terms: Terms) -> dict[str, Array]:
+    return {name: term.total for name, term in terms.items()}
+
+
+def _weighted(
+    terms: Terms, counts: Mapping[str, Array], weights: Mapping[str, float]
+) -> Float[Array, ""]:
+    """This part's share of the weighted sum of the terms' means."""
+    parts = [w * terms[name].total / jnp.maximum(counts[name], 1) for name, w in weights.items()]
+    return jnp.sum(jnp.stack(parts))
+
+
+def _means(
+    totals: Mapping[str, Array], counts: Mapping[str, Array], weights: Mapping[str, float]
+) -> dict[str, Float[Array, ""]]:
+    """The mean of every term by name, and "loss", their weighted sum."""
+    means = {name: Mean(totals[name], counts[name]).value() for name in totals}
+    return {"loss": sum(w * means[name] for name, w in weights.items()), **means}
 
 
 def _leading(batch: Any) -> int:

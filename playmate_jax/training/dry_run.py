@@ -50,6 +50,7 @@ class DryRun:
             "",
             parameter_table(state),
             "",
+            *stage.notes,
             "memory of a device, GiB:",
             f"  state {self.state_bytes / gib:.3f}, batch {self.batch_bytes / gib:.3f}, "
             f"temporary {self.temporary_bytes / gib:.3f}; at its peak {self.peak_bytes / gib:.3f}",

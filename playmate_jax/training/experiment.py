@@ -20,6 +20,7 @@ import jax
 
 from playmate_jax.configuration import with_overrides
 from playmate_jax.errors import UserError
+from playmate_jax.hub.bundles import is_weights
 from playmate_jax.hub.weights import add_to_card, load_weights
 from playmate_jax.parallel.distributed import agreed, is_main
 from playmate_jax.parallel.executors import Executor, executor
@@ -117,9 +118,9 @@ class Experiment:
         stage.export(done.state, weights)
         record = run_record(self.path, self.workdir, self.config.seed, self.overrides)
         metadata: dict[str, Any] = {"run": record}
-        # Weights that these began from or contain.
+        # Weights that these began from or contain; a stage that finds some by name says so itself.
         earlier = getattr(self.config, "stage1", "") or getattr(self.config, "start", "")
-        if earlier:
+        if earlier and is_weights(Path(earlier)):
             metadata["before"] = load_weights(earlier)[2]
         add_to_card(weights, metadata)
 

@@ -140,6 +140,8 @@ def train(
         carry = Carry(state, never["failed_at"])
         del state
         log.say("parameters and optimiser:\n" + parameter_table(carry.state))
+        for note in stage.notes:
+            log.say(note)
 
         # -------------------------------------------------------------- data
         batches = stack.enter_context(closing(stage.batches(seed, start)))

@@ -57,6 +57,7 @@ class Stage(Generic[State, Batch]):
         learning_rate: step -> learning rate, for the log.
         flops: of one step on the whole batch, for model FLOP utilisation; 0: unknown.
         frames: video frames in a batch, over all processes; 0: unknown.
+        notes: sentences for people, said once when a run starts: what is off, and why.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Stage(Generic[State, Batch]):
     learning_rate: Callable[[int], Any] | None = None
     flops: float = 0.0
     frames: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @flax.struct.dataclass

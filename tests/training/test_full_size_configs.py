@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -9,15 +10,21 @@ import pytest
 from playmate_jax.benchmark.train_sides import TrainSetup, batch_of, our_stage
 from playmate_jax.parallel.mesh import COPIED, DIVIDED, device_mesh, shardings
 from playmate_jax.parallel.share import ALONE
+from playmate_jax.training import load_config
+from playmate_jax.training.portraits import portraits_stage
 from playmate_jax.training.update import keys
+from tests.training.made_up_portraits import noise_records
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 # Generator 49 M parameters and controller 11 M, by the sizes of DESIGN §3 and of Fig. 3.
 MILLIONS = {"paper_stage1": (45, 55), "paper_stage2": (8, 15)}
+FACE_SPACES = ("paper_face_space", "tiny_face_space")
+RENDERER = (120, 140)  # LivePortrait's files: 0.8 + 28 + 46 + 55 M
 
 
 def test_no_full_size_configuration_is_left_out():
-    assert {path.stem for path in CONFIGS.glob("paper_*.py")} == MILLIONS.keys()
+    known = MILLIONS.keys() | set(FACE_SPACES)
+    assert {path.stem for path in CONFIGS.glob("paper_*.py")} <= known
 
 
 @pytest.mark.parametrize("name", MILLIONS)
@@ -38,3 +45,23 @@ def test_a_full_size_step_fits_together_and_every_array_has_a_rule(name):
     assert low < millions < high
     assert {COPIED, DIVIDED} == {kind for _, kind in stage.rules}
     shardings(state, device_mesh(), stage.rules)  # raises where no rule covers a name
+
+
+@pytest.mark.parametrize("name", FACE_SPACES)
+def test_a_face_space_step_fits_together_and_every_array_has_a_rule(name):
+    config = load_config(CONFIGS / f"{name}.py")
+    side = 512 if name.startswith("paper") else 64
+    stage = portraits_stage(config, noise_records(8, size=side))
+    state = jax.eval_shape(stage.init, keys(0)[0])
+    after, metrics = jax.eval_shape(
+        lambda state, batch, key: stage.step(state, batch, key, ALONE),
+        state, next(stage.batches(0, 0)), keys(0)[1],
+    )  # fmt: skip
+    chex.assert_trees_all_equal_shapes_and_dtypes(state, after)
+    terms = {"transfer", "adversarial", "feature_matching", "equivariance", "head_pose", "guide"}
+    assert terms <= metrics.keys()
+    shardings(state, device_mesh(fsdp=1), stage.rules)
+    if name.startswith("paper"):
+        millions = sum(np.prod(x.shape) for x in jax.tree.leaves(state.generator.packed)) / 1e6
+        low, high = RENDERER
+        assert low < millions < high
