@@ -130,13 +130,15 @@ class Step(NamedTuple):
 
 def ours(setup: FaceSpaceSetup, dtype: str = "float32") -> Step:
     """Our step in "float32" or "float64"."""
+    leaves = {
+        name: to_flax(table, setup.states()[name], shapes)[0]
+        for name, (table, shapes) in setup.tables().items()
+    }
     with jax.enable_x64(dtype == "float64"):
-        variables = {}
-        for name, (table, shapes) in setup.tables().items():
-            leaves, _ = to_flax(table, setup.states()[name], shapes)
-            variables[name] = unflatten_dict(
-                {k: jnp.asarray(v, dtype) for k, v in leaves.items()}, sep="/"
-            )
+        variables = {
+            name: unflatten_dict({k: jnp.asarray(v, dtype) for k, v in own.items()}, sep="/")
+            for name, own in leaves.items()
+        }
         pairs = Pairs(**{name: _cast(x, dtype) for name, x in setup.pairs().items()})
         terms, *trees = jax.jit(functools.partial(_step, setup))(variables, pairs)
         flat = ({k: np.asarray(v) for k, v in flatten_dict(x, sep="/").items()} for x in trees)
