@@ -10,7 +10,7 @@ MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help
-.PHONY: help animate test lint parity crossings bench bench-data demo-weights figures clean
+.PHONY: help animate test lint parity crossings bench bench-data bench-face-space demo-weights figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -44,6 +44,9 @@ bench-data: $(VENV)/test.stamp  ## time records, renderer and input pipeline; pr
 	$(BIN)/python benchmarks/synthetic_faces.py
 	$(MALLOC) $(BIN)/python benchmarks/input_pipeline.py
 	$(BIN)/python benchmarks/fuzz_media.py
+
+bench-face-space: $(VENV)/test.stamp  ## gradients and time of the face space's step against PyTorch (20 GB)
+	$(MALLOC) $(BIN)/python benchmarks/face_space_step.py
 
 demo-weights: $(VENV)/test.stamp  ## train the demo weights from scratch (hours on a CPU)
 	$(MALLOC) bash launch/demo_weights.sh

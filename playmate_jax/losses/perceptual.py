@@ -43,7 +43,7 @@ def downsampling(size: int, scale: float) -> Float[np.ndarray, "m n"]:
     kept = np.arange(0, size, round(1 / scale))
     offset = np.arange(size) - kept[:, None] + len(taps) // 2
     inside = (offset >= 0) & (offset < len(taps))
-    return np.where(inside, taps[np.clip(offset, 0, len(taps) - 1)], 0).astype(np.float32)
+    return np.where(inside, taps[np.clip(offset, 0, len(taps) - 1)], 0.0)
 
 
 def pyramid(

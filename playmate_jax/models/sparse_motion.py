@@ -18,15 +18,19 @@ from jaxtyping import Array, Float
 PRECISION = jax.lax.Precision.HIGHEST
 
 
-def axis_coordinates(n: int) -> np.ndarray:
-    """linspace(-1, 1, n) in float32, rounded as LivePortrait's: a constant, because XLA would turn
-    the division into a product with the rounded inverse."""
-    return 2.0 * (np.arange(n, dtype=np.float32) / np.float32(max(n - 1, 1))) - 1.0
+def axis_coordinates(n: int, dtype: jnp.dtype = jnp.float32) -> np.ndarray:
+    """linspace(-1, 1, n), at least float32 and then rounded as LivePortrait's: a constant, because
+    XLA would turn the division into a product with the rounded inverse."""
+    dtype = jnp.promote_types(dtype, jnp.float32)
+    return 2 * (np.arange(n, dtype=dtype) / np.array(max(n - 1, 1), dtype)) - 1
 
 
-def identity_grid(z: int, h: int, w: int) -> Float[Array, "z h w 3"]:
+def identity_grid(
+    z: int, h: int, w: int, dtype: jnp.dtype = jnp.float32
+) -> Float[Array, "z h w 3"]:
     """Coordinates (x, y, z) of every cell of a volume."""
-    depth, rows, columns = jnp.meshgrid(*(axis_coordinates(n) for n in (z, h, w)), indexing="ij")
+    axes = (axis_coordinates(n, dtype) for n in (z, h, w))
+    depth, rows, columns = jnp.meshgrid(*axes, indexing="ij")
     return jnp.stack([columns, rows, depth], axis=-1)
 
 
@@ -47,7 +51,7 @@ def candidate_coordinates(
     """
     coordinates = []
     for axis, n in enumerate(size[::-1]):
-        cells = jnp.asarray(axis_coordinates(n))
+        cells = jnp.asarray(axis_coordinates(n, source.dtype))
         moved = (cells - driving[..., axis, None]) + source[..., axis, None]
         still = jnp.broadcast_to(cells, (moved.shape[0], 1, n))
         coordinates.append(jnp.concatenate([still, moved], axis=1))
@@ -70,7 +74,7 @@ def mixed_coordinates(
     """Mean of the candidates' coordinates under weights that sum to one: the cell's own plus the
     mean shift, which rounds less than a mean of coordinates."""
     mean_shift = jnp.einsum("bzhwm,bmc->bzhwc", mask, shifts, precision=PRECISION)
-    return identity_grid(*mask.shape[1:4]) + mean_shift
+    return identity_grid(*mask.shape[1:4], mask.dtype) + mean_shift
 
 
 def heat_maps(
@@ -79,7 +83,8 @@ def heat_maps(
     """exp(-|cell - keypoint|^2 / (2 variance)) on a volume of that (z, h, w)."""
 
     def along(axis: int, n: int) -> Array:
-        distance = axis_coordinates(n)[None, :, None] - keypoints[:, None, :, axis]
+        cells = axis_coordinates(n, keypoints.dtype)[None, :, None]
+        distance = cells - keypoints[:, None, :, axis]
         return jnp.exp(-0.5 / variance * jnp.square(distance))
 
     z, h, w = along(2, size[0]), along(1, size[1]), along(0, size[2])

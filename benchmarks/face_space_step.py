@@ -1,0 +1,113 @@
+"""The face space's training step beside its PyTorch reference at full size: gradients and time.
+
+    make bench-face-space     (sets the allocator's environment; half an hour, 20 GB of memory)
+
+Gradients: relative error of each network's parameters and statistics after one step, float32, on
+synthetic weights; each side in a process of its own. `--float64` adds what both are off PyTorch in
+float64. Time: the whole step with optimisers and EMA, both sides in one process, in turns and in
+both orders; above 1, ours is faster. Needs torch (extra "convert").
+"""
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+
+from playmate_jax.benchmark import face_space, face_space_sides
+from playmate_jax.benchmark.face_space import TINY, FaceSpaceSetup, Step, errors
+from playmate_jax.benchmark.machine import machine
+from playmate_jax.benchmark.report import place_of
+from playmate_jax.benchmark.sides import alternate, median, ratios, seconds_of
+from playmate_jax.benchmark.train_sides import EAGER, OURS
+
+
+def alone(call: Callable[..., Step], *arguments: Any) -> Step:
+    """A side's step in a process of its own, whose memory is free again afterwards."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
+
+
+def exact_products(setup: FaceSpaceSetup, dtype: str) -> Step:
+    """Our step with products in full float32, on GPUs too."""
+    with jax.default_matmul_precision("highest"):
+        return face_space.ours(setup, dtype)
+
+
+def compare_gradients(setup: FaceSpaceSetup, float64: bool) -> dict[str, Any]:
+    """Errors by comparison, kind and network; prints a row for each."""
+    sides = {
+        OURS: alone(exact_products, setup, "float32"),
+        "torch": alone(face_space.theirs, setup, "float32"),
+    }
+    pairs = {f"{OURS}, torch": (OURS, "torch")}
+    if float64:
+        sides["float64"] = alone(face_space.theirs, setup, "float64")
+        pairs |= {f"{name}, float64": (name, "float64") for name in (OURS, "torch")}
+    found = {name: errors(sides[a], sides[b]) for name, (a, b) in pairs.items()}
+    networks = list(found[f"{OURS}, torch"]["gradients"])
+    print(f"{'relative error':38}" + "".join(f"{name:>12}" for name in networks))
+    for name, kinds in found.items():
+        for kind, own in kinds.items():
+            cells = (f"{own[n]:12.1e}" if n in own else f"{'-':>12}" for n in networks)
+            print(f"{f'{name}: {kind}':38}" + "".join(cells), flush=True)
+    terms = {name: step.terms for name, step in sides.items()}
+    for name in terms[OURS]:
+        print(f"{name:20}" + "".join(f"{own[name]:16.8g}" for own in terms.values()))
+    return {"errors": found, "terms": terms}
+
+
+def compare_speed(setup: FaceSpaceSetup, rounds: int) -> dict[str, Any]:
+    """Seconds of a step; prints a row for each side."""
+    sides = [face_space_sides.build(setup, name) for name in (OURS, EAGER)]
+    first = {side.name: seconds_of(side) for side in sides}
+    times = alternate(sides, rounds, say=lambda line: print(line, flush=True))
+    found = ratios(times, OURS)
+    print(f"{'side':16}{'step s':>10}{'first s':>10}{'ratio':>8}  by order")
+    for name, own in times.items():
+        *by_order, ratio = found[name]
+        orders = ", ".join(f"{x:.2f}" for x in by_order)
+        print(f"{name:16}{median(own):10.3f}{first[name]:10.1f}{ratio:8.2f}  {orders}", flush=True)
+    facts = {side.name: {"version": side.version, **side.facts()} for side in sides}
+    print(facts)
+    return {"seconds": times, "ratios": found, "first_s": first, "facts": facts}
+
+
+def main() -> None:
+    """Prints tables, and writes all figures as JSON where asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tiny", action="store_true", help="tiny networks: seconds, no result")
+    parser.add_argument("--batch", type=int, default=1, help="pairs in a step (default 1)")
+    parser.add_argument("--regions", nargs="*", default=(), choices=("face", "lips"))
+    parser.add_argument("--rounds", type=int, default=3, help="turns in each order (default 3)")
+    parser.add_argument("--only", choices=("gradients", "speed"), help="default: both")
+    parser.add_argument("--float64", action="store_true", help="also PyTorch in float64")
+    parser.add_argument("--json", help="write all figures to this file")
+    options = parser.parse_args()
+    setup = dataclasses.replace(
+        TINY if options.tiny else FaceSpaceSetup(),
+        batch=options.batch, regions=tuple(options.regions),
+    )  # fmt: skip
+    found: dict[str, Any] = {"batch": options.batch, "regions": list(options.regions)}
+    found["machine"] = machine()
+    print(f"{place_of(found['machine'])}; load {found['machine']['load'][0]}", flush=True)
+    if options.only != "speed":
+        found["gradients"] = compare_gradients(setup, options.float64)
+    if options.only != "gradients":
+        found["speed"] = compare_speed(setup, options.rounds)
+    if options.json:
+        Path(options.json).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
