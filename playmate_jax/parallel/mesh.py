@@ -22,7 +22,7 @@ Rules = tuple[tuple[str, str], ...]
 # Kernels hold nearly all numbers; what else there is costs more to gather than to keep.
 RULES: Rules = (
     (r"(^|/)kernel$", DIVIDED),
-    (r"(^|/)(vectors|bias|scale|mean|var|u|sigma|embedding|count|failed_at|null_\w+)$", COPIED),
+    (r"(^|/)(vectors|bias|scale|mean|var|u|v|sigma|embedding|count|failed_at|null_\w+)$", COPIED),
 )
 
 
