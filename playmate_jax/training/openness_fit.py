@@ -47,8 +47,8 @@ def fitted_readout(
     found = list(examples(data, config.image_size, landmarker))
     if len(found) < LEAST:
         raise UserError(
-            f"expected faces in the images of {data}, found {len(found)} in {BATCHES * 4 * PAIRS} "
-            "images: prepare others, or give data with landmarks"
+            f"expected faces in the data, found {len(found)} in {BATCHES * 4 * PAIRS} images: prepare "
+            "others, or give data with landmarks"
         )
     look, size = jax.jit(partial(_inputs, config)), 4 * PAIRS
     found = found[: len(found) // size * size]  # of one shape: compiled once
@@ -82,7 +82,7 @@ def examples(data: Data, size: int, landmarker: Callable[[], Landmarker]) -> Ite
                 height, width = batch["source"].shape[1:3]
                 raise UserError(
                     f"expected images of {size} x {size} as the renderer takes, found {width} x "
-                    f"{height} in {data}: prepare the data with --size {size}"
+                    f"{height} in the data: prepare them with --size {size}"
                 )
             for name in ("source", "driving"):
                 for image, points, known in zip(
