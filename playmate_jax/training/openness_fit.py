@@ -47,8 +47,8 @@ def fitted_readout(
     found = list(examples(data, config.image_size, landmarker))
     if len(found) < LEAST:
         raise UserError(
-            f"expected faces in the data, found {len(found)} in {BATCHES * 4 * PAIRS} images: prepare "
-            "others, or give data with landmarks"
+            f"expected faces in the data, found {len(found)} in {BATCHES * 4 * PAIRS} images: "
+            "prepare others, or give data with landmarks"
         )
     look, size = jax.jit(partial(_inputs, config)), 4 * PAIRS
     found = found[: len(found) // size * size]  # of one shape: compiled once
