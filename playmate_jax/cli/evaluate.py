@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from playmate_jax.cli.progress import ProgressBar
 from playmate_jax.errors import UserError
@@ -12,9 +13,9 @@ from playmate_jax.paths import check_names
 def face_space(args: argparse.Namespace) -> int:
     """Evaluates a renderer, writes the report and prints its tables, or all of it as JSON."""
     check_names(args.out)
+    bar = None if args.quiet else ProgressBar(unit="people")
     try:
-        from playmate_jax.metrics.renderer.report import report
-        from playmate_jax.metrics.renderer.tables import tables, text_of
+        found, text = _report(args, bar or _no_progress)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("playmate_jax"):
             raise
@@ -22,19 +23,27 @@ def face_space(args: argparse.Namespace) -> int:
             f"expected the packages for prepared data, found no '{error.name}': "
             "pip install 'playmate-jax[prepare]'"
         ) from None
-    from playmate_jax.parallel.compilation import keep_compiled_programs
-
-    keep_compiled_programs()
-    bar = None if args.quiet else ProgressBar(unit="people")
-    quiet = lambda phase, done, total: None  # noqa: E731
-    try:
-        found = report(args.weights, args.data, args.out, args.people, args.split, bar or quiet)
     finally:
         if bar is not None:
             bar.close()
     if args.json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
-    print(text_of(tables(found)))
+    print(text)
     print("", *found["notes"], f"report: {Path(args.out) / 'report.html'}", sep="\n")
     return 0
+
+
+def _report(args: argparse.Namespace, progress: Any) -> tuple[dict[str, Any], str]:
+    """What report.json holds, and its tables as text."""
+    from playmate_jax.metrics.renderer.report import report
+    from playmate_jax.metrics.renderer.tables import tables, text_of
+    from playmate_jax.parallel.compilation import keep_compiled_programs
+
+    keep_compiled_programs()
+    found = report(args.weights, args.data, args.out, args.people, args.split, progress)
+    return found, text_of(tables(found))
+
+
+def _no_progress(phase: str, done: int, total: int) -> None:
+    """With --quiet nothing is shown."""

@@ -57,10 +57,10 @@ def evaluate(
         progress(len(found))
     figures: Figures = {"self_reenactment": self_reenactment(found)}
     figures["by_person"] = by_person(names, found)
-    readings = {"m": [one.by_m for one in found], "reader": [one.by_reader for one in found]}
-    figures["leakage"] = {
-        by: leakage(joined(parts)) for by, parts in readings.items() if None not in parts
-    }
+    figures["leakage"] = {"m": leakage(joined([one.by_m for one in found]))}
+    by_reader = [one.by_reader for one in found if one.by_reader is not None]
+    if len(by_reader) == len(found):
+        figures["leakage"]["reader"] = leakage(joined(by_reader))
     figures |= with_truth(found)
     if all(one.targets is not None for one in found):
         figures["readout"] = readout(found)

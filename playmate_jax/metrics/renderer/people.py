@@ -108,6 +108,8 @@ def open_people(folder: str | Path, size: int, count: int, split: str | None = N
     Raises:
       UserError: no such data or split, or fewer than two people with two images each.
     """
+    if count < 2:
+        raise UserError(f"expected two people or more, found --people {count}: ask for more")
     home = find_data_set(folder, KINDS)
     there = split_names(home)
     held_out = next((name for name in reversed(SPLITS) if name in there), SPLITS[-1])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import jinja2
 
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import whole_folder
@@ -117,8 +118,6 @@ def write(out: str | Path, found: Mapping[str, Any], sheets: Mapping[str, Sheet]
 
 def page(found: Mapping[str, Any], sheets: list[str]) -> str:
     """The page as HTML; the sheets are files beside it."""
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("playmate_jax.metrics.renderer", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,

@@ -1,7 +1,7 @@
 """An evaluation's figures as tables with their explanations: for the terminal and for the page."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -18,7 +18,7 @@ class Table(NamedTuple):
     title: str
     about: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def tables(figures: Mapping[str, Any]) -> list[Table]:
