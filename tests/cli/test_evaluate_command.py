@@ -67,11 +67,14 @@ def test_pairs_without_truth_are_read_by_m_alone(pairs, tiny_weights, evaluated,
 
 
 def test_an_earlier_report_is_replaced(pairs, tiny_weights, evaluated, tmp_path):
-    assert evaluated(tiny_weights, pairs, "--quiet") == 0
-    (tmp_path / "report" / "self.png").unlink()
-    assert evaluated(tiny_weights, pairs, "--quiet") == 0
-    assert (tmp_path / "report" / "self.png").is_file()
-    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+    old = tmp_path / "report"
+    old.mkdir()
+    for name in ("report.json", "older.png"):
+        (old / name).write_text("old")
+    assert evaluated(tiny_weights, pairs, "--quiet", "--people", "2") == 0
+    assert json.loads((old / "report.json").read_text())["people"] == 2
+    assert not (old / "older.png").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]  # no temporary name is left
 
 
 @pytest.mark.parametrize(
