@@ -128,7 +128,7 @@ def test_a_perfect_renderer_has_no_error_and_no_leakage(perfect):
             assert expression["pose_change_deg"] == 0.0
     for transfer in ("pose", "expression"):
         assert figures["transfer"][f"psnr_{transfer}"] == pytest.approx(100)
-    assert figures["transfer"]["expression_driver"] == pytest.approx(0, abs=1e-9)
+    assert figures["transfer"]["expression_leakage"] == pytest.approx(0, abs=1e-9)
     still = figures["stillness"]
     assert [still["ratio"], still["angles_ratio"]] == pytest.approx([0, 0], abs=1e-6)
 
@@ -157,7 +157,7 @@ def test_a_renderer_that_swaps_expressions_leaks_all_of_it(world, people):
         assert drawn["expression_driver"] == pytest.approx(1, abs=1e-4)
         assert drawn["expression_own"] == pytest.approx(0, abs=1e-4)
         assert drawn["expression_change"] == pytest.approx(1, abs=1e-4)
-    assert figures["transfer"]["expression_driver"] == pytest.approx(1, abs=1e-9)
+    assert figures["transfer"]["expression_leakage"] == pytest.approx(1, abs=1e-9)
     assert figures["transfer"]["fading"] == pytest.approx(0, abs=1e-9)
 
 
@@ -173,9 +173,16 @@ def test_images_between_true_ones_give_their_shares(people):
     right = truth.images(truth.units, truth.pose)
     wrong = truth.images(truth.units[partner(FRAMES)], truth.pose)
     rest = truth.images(0 * truth.units, truth.pose)
-    drawn = right + 0.3 * (wrong - right) + 0.2 * (rest - right)
-    found = yardstick_shares(fit_true_images(drawn, right, wrong, rest))
-    assert found == {"expression_driver": pytest.approx(0.3), "fading": pytest.approx(0.2)}
+    third = truth.images(truth.units[(partner(FRAMES) + 1) % FRAMES], truth.pose)
+    drawn = right + 0.3 * (wrong - right) + 0.1 * (third - right) + 0.2 * (rest - right)
+    found = yardstick_shares(fit_true_images(drawn, right, [wrong, third, rest]))
+    wanted = {
+        "expression_driver": 0.3, "expression_control": 0.1, "expression_leakage": 0.2,
+        "fading": 0.2,
+    }  # fmt: skip
+    assert found == pytest.approx(wanted)
+    two = yardstick_shares(fit_true_images(wrong, right, [wrong, right, rest]))
+    assert two["expression_leakage"] == pytest.approx(1)  # of two frames there is no third
 
 
 def test_each_frame_has_another_one_as_its_partner():

@@ -71,9 +71,16 @@ def compare(seen: Seen, own: Seen, other: Seen) -> dict[str, float]:
 
 
 def yardstick_shares(yardstick: Yardstick) -> dict[str, float]:
-    """Of Eq. 2's images between true ones: the driver's expression (leakage), and fading."""
-    driver, fading = np.linalg.lstsq(yardstick.gram, yardstick.moment, rcond=None)[0]
-    return {"expression_driver": float(driver), "fading": float(fading)}
+    """Of Eq. 2's images between true ones: the expression of frame j, that of a third frame (what
+    errors that are no leakage come to), their difference (leakage), and fading to rest."""
+    found = np.linalg.lstsq(yardstick.gram, yardstick.moment, rcond=None)[0]
+    driver, control, fading = map(float, found)
+    return {
+        "expression_driver": driver,
+        "expression_control": control,
+        "expression_leakage": driver - control,
+        "fading": fading,
+    }
 
 
 def stillness(by_m: Transfers) -> dict[str, float]:

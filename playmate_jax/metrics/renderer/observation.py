@@ -8,6 +8,7 @@ Each frame i has one frame j, half the frames further on. Of synthetic people th
 both transfers are drawn too: the same person with the units of one frame and the pose of another.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -58,8 +59,8 @@ class Drawn(NamedTuple):
 class Yardstick(NamedTuple):
     """Sums of the least squares of Eq. 2's images between true ones (`fit_true_images`)."""
 
-    gram: Float[np.ndarray, "2 2"]
-    moment: Float[np.ndarray, "2"]
+    gram: Float[np.ndarray, "3 3"]
+    moment: Float[np.ndarray, "3"]
 
 
 class AgainstTruth(NamedTuple):
@@ -191,25 +192,29 @@ def _with_truth(
     assert by_m.turned is not None and by_m.expressed is not None
     delta = (found.delta, by_m.turned.expression, by_m.expressed.expression)
     targets = unit_targets(np.concatenate([truth.units, truth.units, truth.units[j]]))
-    rest = truth.images(np.zeros_like(truth.units), truth.pose[j])
-    wrong = truth.images(truth.units[j], truth.pose[j])
+    third = truth.units[(j + 1) % len(j)]  # of neither frame; of two frames it is frame i
+    wrong, control, rest = (
+        truth.images(units, truth.pose[j]) for units in (truth.units[j], third, 0 * third)
+    )
     return found._replace(
         by_reader=by_reader,
         true_images=AgainstTruth(
             psnr(drawn.pose, drawn.turned),
             psnr(drawn.expression, drawn.expressed),
-            fit_true_images(drawn.pose, drawn.turned, wrong, rest),
+            fit_true_images(drawn.pose, drawn.turned, [wrong, control, rest]),
         ),
         delta=np.concatenate(delta),
         targets=targets,
     )
 
 
-def fit_true_images(drawn: Images, right: Images, wrong: Images, rest: Images) -> Yardstick:
-    """The least squares drawn - right = a (wrong - right) + b (rest - right), as sums over images.
+def fit_true_images(drawn: Images, right: Images, others: Sequence[Images]) -> Yardstick:
+    """The least squares drawn - right = sum of a_k (others_k - right), as sums over images.
 
-    No reader is needed: a is the share of the wrong expression that is seen, b how far the right
-    one fades towards a face at rest, which would otherwise be taken for a part of a.
+    No reader is needed: the share of the image with frame j's expression is how much of it is seen.
+    Errors that have nothing to do with frame j, such as soft lips, give shares too: as much of
+    another frame's expression, which the renderer knows nothing of, and of a face at rest.
     """
-    toward = np.stack([wrong - right, rest - right]).reshape(2, -1).astype(np.float64)
+    toward = np.stack([other - right for other in others]).reshape(len(others), -1)
+    toward = toward.astype(np.float64)
     return Yardstick(toward @ toward.T, toward @ (drawn - right).ravel())

@@ -135,14 +135,17 @@ def _transfer(figures: Mapping[str, float]) -> Table:
     return Table(
         "transfers against true images",
         "The true image of a transfer is drawn from the person's own truth. PSNR against it; and, "
-        "for Eq. 2, how far the drawn image lies from it towards the image with the expression of "
-        "frame j (leakage, 0 is right) and towards that of a face at rest (fading), by least "
-        "squares over pixels. No network reads anything here.",
+        "for Eq. 2, how far the drawn image lies from it towards the same with the expression of "
+        "frame j, with that of a third frame, and with a face at rest, by least squares over "
+        "pixels. No network reads anything here. The third frame was not used: its share is what "
+        "soft or wrong features come to, and leakage is the share of j above it.",
         ("Eq. 2, pose", "Eq. 3, expr."),
         [
             ("PSNR, dB", number(figures["psnr_pose"], 2), number(figures["psnr_expression"], 2)),
-            ("leakage of the expression, pixels", number(figures["expression_driver"], 3), "-"),
-            ("fading to rest, pixels", number(figures["fading"], 3), "-"),
+            ("share of j's expression", number(figures["expression_driver"], 3), "-"),
+            ("share of a third frame's", number(figures["expression_control"], 3), "-"),
+            ("leakage: their difference", number(figures["expression_leakage"], 3), "-"),
+            ("fading to a face at rest", number(figures["fading"], 3), "-"),
         ],
     )
 
