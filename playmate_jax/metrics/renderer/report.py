@@ -100,7 +100,7 @@ def report(
         "image_size": space.size,
         "stored_size": people.stored_size,
         "notes": notes,
-        **rounded_all(figures),
+        **rounded(figures),
     }
     write(out, found, sheets)
     return found
@@ -125,13 +125,6 @@ def page(found: Mapping[str, Any], sheets: list[str]) -> str:
     return environment.get_template("page.html.j2").render(
         found=found, tables=tables(found), sheets=[(name, CAPTIONS[name]) for name in sheets]
     )
-
-
-def rounded_all(figures: Any) -> Any:
-    """`figures.rounded`, in lists too."""
-    if isinstance(figures, list):
-        return [rounded_all(value) for value in figures]
-    return rounded(figures)
 
 
 def _reader_note(synthetic: bool, own: bool) -> str:
