@@ -256,6 +256,6 @@ def side_by_side(*parts: Float[Array, "b *n"]) -> Float[Array, "m *n"]:
 
 
 def apart(rows: Float[Array, "m *n"], kinds: int) -> list[Float[Array, "b *n"]]:
-    """The inverse of `side_by_side`."""
+    """The rows of each kind: the inverse of `side_by_side`."""
     split = rows.reshape(-1, kinds, *rows.shape[1:])
     return [split[:, kind] for kind in range(kinds)]
