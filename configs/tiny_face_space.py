@@ -49,7 +49,7 @@ ADAM = OptimizerConfig(
 
 
 def config() -> PortraitsConfig:
-    """The run of docs/results.md."""
+    """The run that the record above is of."""
     return PortraitsConfig(
         steps=9_000,
         clips="runs/tiny/faces",

@@ -64,7 +64,9 @@ class Execution:
         if not isinstance(tree, Mapping):
             return tree.astype(self.precision)
         return path_aware_map(
-            lambda path, x: x if re.search(EXACT, "/".join(path)) else x.astype(self.precision),
+            lambda path, x: (
+                x if re.search(EXACT, "/".join(map(str, path))) else x.astype(self.precision)
+            ),
             dict(tree),
         )
 

@@ -85,7 +85,7 @@ def reconstruction(
         for first in range(0, n, CHUNK):
             pause()
             rows = np.arange(first, first + CHUNK)
-            chunk: Any = {name: value[rows % n] for name, value in batch.items()}
+            chunk: Any = {name: np.asarray(value)[rows % n] for name, value in batch.items()}
             found = figures(params, pairs_of(chunk, None, config.image_size, side))
             parts.append({name: np.asarray(value)[rows < n] for name, value in found.items()})
         return {k: float(np.concatenate([part[k] for part in parts]).mean()) for k in parts[0]}

@@ -148,8 +148,10 @@ def generator_terms(
     if "transfer" in weights:
         moves.append((volumes[0], *pose_transferred(of_source, of_driving)))
         moves.append((volumes[1], *expression_transferred(of_driving, of_source)))
-    rows = (side_by_side(*parts) for parts in zip(*moves, strict=True))
-    image, statistics = renderer_training.decode(sizes, params, statistics, *rows, how)
+    volume, kp_source, kp_driving = (side_by_side(*parts) for parts in zip(*moves, strict=True))
+    image, statistics = renderer_training.decode(
+        sizes, params, statistics, volume, kp_source, kp_driving, how
+    )
     drawn, *transferred = apart(image, len(moves))
 
     # -------------------------------------------------------------- terms
@@ -162,7 +164,8 @@ def generator_terms(
             [adversarial.feature_matching(real[name], fake[name]) for name in fake]
         )
     if transferred:
-        terms["transfer"] = transfer(features, *transferred, features.weights)
+        of_pose, of_expression = transferred
+        terms["transfer"] = transfer(features, of_pose, of_expression, features.weights)
     if deformation is not None:
         terms["equivariance"] = keypoints.equivariance(
             own, equation_1(*of_deformed[0]), deformation
@@ -224,7 +227,9 @@ def judged(
 ) -> tuple[dict[str, Judgement], dict[str, Judgement], dict[str, Any]]:
     """What each discriminator says of the wanted and of the drawn image, in one call; and the
     statistics after it."""
-    real, fake, moving = {}, {}, dict(statistics)
+    real: dict[str, Judgement] = {}
+    fake: dict[str, Judgement] = {}
+    moving: dict[str, Any] = dict(statistics)
     for name, network in recipe.discriminators.items():
         rows = recipe.how.cast(side_by_side(views.wanted[name], views.drawn[name]))
         found, moving = applied(network, name, params, moving, recipe.how, rows)
@@ -251,6 +256,6 @@ def side_by_side(*parts: Float[Array, "b *n"]) -> Float[Array, "m *n"]:
 
 
 def apart(rows: Float[Array, "m *n"], kinds: int) -> list[Float[Array, "b *n"]]:
-    """The inverse of `side_by_side`."""
+    """The rows of each kind: the inverse of `side_by_side`."""
     split = rows.reshape(-1, kinds, *rows.shape[1:])
     return [split[:, kind] for kind in range(kinds)]
