@@ -26,6 +26,13 @@ from typing import Any
 LIMITS = {"float32": 1e-5, "float64": 1e-10}
 MOST_LAYERS = {"float32": 99, "float64": 2}
 ROWS = 8
+# XLA:CPU allocates its temporaries anew at each call: this keeps glibc from unmapping them, and has
+# it ask for large pages.
+MALLOC = {
+    "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_TOP_PAD_": "268435456", "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}  # fmt: skip
 ALONE: dict[str, dict[str, Any]] = {
     "one device": {"one_device": True},
     "8 devices, mesh": {},
@@ -111,8 +118,13 @@ def part(folder: str, options: argparse.Namespace) -> None:
 
             layers = min(options.layers, MOST_LAYERS[dtype])
             stage = stage_of(number, options.width, layers)
-            init = jax.jit(lambda key, stage=stage, cast=cast: cast(stage.init(key)))
-            before = jax.device_get(init(keys(0)[0]))
+            init = jax.jit(lambda stage=stage, cast=cast: cast(stage.init(keys(0)[0])))
+            initial = Path(folder) / f"{number}_{dtype}_initial.npz"
+            if options.processes == 1:
+                np.savez(initial, *jax.tree.leaves(init()))
+            with np.load(initial) as saved:
+                leaves = [saved[name] for name in saved.files]
+            before = jax.tree.unflatten(jax.tree.structure(jax.eval_shape(init)), leaves)
             with stage.batches(0, 0) as batches:
                 batch = {k: np.asarray(v) for k, v in cast(next(batches)).items()}
             for name, given in (ALONE if options.processes == 1 else TOGETHER).items():
@@ -170,9 +182,9 @@ def run(folder: Path, arguments: list[str], processes: int) -> None:
         sys.executable, __file__, *arguments, "--folder", str(folder), "--port", str(port),
         "--processes", str(processes), "--devices", str(8 // processes),
     ]  # fmt: skip
+    environment = os.environ | MALLOC | {"JAX_PLATFORMS": "cpu"}
     started = [
-        subprocess.Popen([*command, "--process", str(n)], env=os.environ | {"JAX_PLATFORMS": "cpu"})
-        for n in range(processes)
+        subprocess.Popen([*command, "--process", str(n)], env=environment) for n in range(processes)
     ]
     if codes := [code for code in [p.wait() for p in started] if code]:
         sys.exit(f"a process ended with code {codes[0]}")

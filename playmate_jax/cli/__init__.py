@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from playmate_jax.errors import UserError
 
 _LAUNCHED = "PLAYMATE_LAUNCHED"
-_HEAVY = ("animate", "train", "prepare", "benchmark")
+_HEAVY = ("animate", "train", "prepare", "evaluate", "benchmark")
 _LINES = 5  # shown of a message; --debug shows all of it
 _LISTED = 100  # shown differences between two trees of names, a line each
 # XLA:CPU allocates its temporaries anew at each call, and glibc would map and unmap them each time,
@@ -110,14 +110,24 @@ def _say(message: object, code: int) -> int:
     return code
 
 
-def _raise_on_terminate() -> None:
-    """Makes SIGTERM unwind the stack, so that temporary files are removed."""
+class _Termination:
+    """A handler that unwinds the stack, so that temporary files are removed.
 
-    def stop(signum, frame):
+    A library that is being imported may swallow what is raised: `arrived` says so to whoever
+    installs the next handler (training/stop.py).
+    """
+
+    arrived = False
+
+    def __call__(self, signum: int, frame: object) -> None:
+        self.arrived = True
         raise SystemExit(128 + signum)
 
+
+def _raise_on_terminate() -> None:
+    """Makes SIGTERM unwind the stack."""
     try:
-        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGTERM, _Termination())
     except ValueError:  # not the main thread: the signals belong to the embedding program
         pass
 

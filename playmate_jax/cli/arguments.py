@@ -8,6 +8,7 @@ from playmate_jax.cli import (
     benchmark_arguments,
     convert_arguments,
     data_arguments,
+    evaluate_arguments,
     prepare_arguments,
     train_arguments,
     weights_arguments,
@@ -20,6 +21,7 @@ COMMANDS = {
     "convert": convert_arguments,
     "prepare": prepare_arguments,
     "data": data_arguments,
+    "evaluate": evaluate_arguments,
     "weights": weights_arguments,
     "benchmark": benchmark_arguments,
 }

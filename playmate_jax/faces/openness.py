@@ -2,8 +2,9 @@
 
 Indices of the mesh: inner upper lip 13 (82 and 312 beside it), inner lower lip 14 (87, 317),
 corners of the mouth 61 and 291; the left eye of the image has lids 159 and 145 and corners 33 and
-133, the right one 386, 374 and 263, 362; the bridge of the nose 168 and its base 2 do not move with
-speech and give the scale. Distances are three-dimensional, so that a turned head keeps its scale.
+133, the right one 386, 374 and 263, 362; 105 and 334 are the middles of the brows; the bridge of
+the nose 168 and its base 2 do not move with speech and give the scale. Distances are
+three-dimensional, so that a turned head keeps its scale.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from playmate_jax.faces.track import track_faces
 _LIPS = ((82, 87), (13, 14), (312, 317))
 _LIDS = ((159, 145), (386, 374))
 _EYE_CORNERS = ((33, 133), (263, 362))
+_BROWS = (105, 334)
 _NOSE = (168, 2)
 
 _EPSILON = 1e-6  # LivePortrait's, against division by a vanished mouth or eye
@@ -57,6 +59,17 @@ def lip_openness(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, 
     it does not fall when the mouth widens."""
     gap = np.mean([_distance(landmarks, pair) for pair in _LIPS], axis=0)
     return gap / (_distance(landmarks, _NOSE) + _EPSILON)
+
+
+def brow_height(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b 2"]:
+    """Distance of the left and the right brow from the middle between the eye's corners, in lengths
+    of the nose: unlike that from the lids it does not change with a blink."""
+    eyes = [(landmarks[..., a, :] + landmarks[..., b, :]) / 2 for a, b in _EYE_CORNERS]
+    gaps = [
+        np.linalg.norm(landmarks[..., brow, :] - eye, axis=-1)
+        for brow, eye in zip(_BROWS, eyes, strict=True)
+    ]
+    return np.stack(gaps, axis=-1) / (np.asarray(_distance(landmarks, _NOSE))[..., None] + _EPSILON)
 
 
 def mouth_width(landmarks: Float[np.ndarray, "*b 468 c"]) -> Float[np.ndarray, "*b"] | np.floating:

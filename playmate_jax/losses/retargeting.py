@@ -6,6 +6,8 @@ with, the source drawn with its own keypoints, gets no gradient. The terms are g
 weights were never published. Openness is opening over width (`faces/openness.py`).
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
@@ -19,6 +21,24 @@ EPSILON = 1e-6  # LivePortrait's, against division by a vanished mouth or eye
 INNER_LIPS, MOUTH = (13, 14), (61, 291)  # upper and lower, left and right
 
 Image = Float[Array, "b h w 3"]
+
+
+@dataclasses.dataclass(frozen=True)
+class StitchingWeights:
+    """Weights of L_st; images in [0, 1], offsets in half images. Without `shoulders` there is no
+    stitching."""
+
+    shoulders: float = 1.0
+    offset: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class OpennessWeights:
+    """Weights of L_eyes or L_lips. Without `outside` and `openness` there is no such retargeter."""
+
+    outside: float = 1.0
+    openness: float = 1.0
+    offset: float = 0.1
 
 
 def stitching(

@@ -43,6 +43,8 @@ def rounded(figures: Any) -> Any:
     """Figures to four digits, for people to read; what could not be measured (NaN) is None."""
     if isinstance(figures, Mapping):
         return {key: rounded(value) for key, value in figures.items()}
+    if isinstance(figures, list):
+        return [rounded(value) for value in figures]
     if isinstance(figures, float):
         return float(f"{figures:.{DIGITS}g}") if math.isfinite(figures) else None
     return figures

@@ -39,6 +39,25 @@ class KeypointMLP(nn.Module):
         return nn.Dense(self.config.outputs, kernel_init=nn.initializers.zeros, name=last)(x)
 
 
+def stitching_offsets(
+    config: KeypointMLPConfig,
+    variables: dict,
+    source: Float[Array, "b k 3"],
+    driving: Float[Array, "b k 3"],
+) -> Float[Array, "b o"]:
+    """Delta_st: offsets of each driving keypoint (3 k), and of all of them in the plane (2)."""
+    b = driving.shape[0]
+    pair = jnp.concatenate([source.reshape(b, -1), driving.reshape(b, -1)], axis=-1)
+    return KeypointMLP(config).apply(variables, pair)
+
+
+def stitched(driving: Float[Array, "b k 3"], offsets: Float[Array, "b o"]) -> Float[Array, "b k 3"]:
+    """Driving keypoints moved by `stitching_offsets`: x_d + Delta_st."""
+    b, k, _ = driving.shape
+    shift = jnp.pad(offsets[:, None, 3 * k :], ((0, 0), (0, 0), (0, 1)))
+    return driving + offsets[:, : 3 * k].reshape(b, k, 3) + shift
+
+
 def stitch(
     config: KeypointMLPConfig,
     variables: dict,
@@ -46,11 +65,7 @@ def stitch(
     driving: Float[Array, "b k 3"],
 ) -> Float[Array, "b k 3"]:
     """Driving keypoints moved so that the shoulders of the result meet those of the source."""
-    b, k, _ = driving.shape
-    pair = jnp.concatenate([source.reshape(b, -1), driving.reshape(b, -1)], axis=-1)
-    offsets = KeypointMLP(config).apply(variables, pair)
-    shift = jnp.pad(offsets[:, None, 3 * k :], ((0, 0), (0, 0), (0, 1)))
-    return driving + offsets[:, : 3 * k].reshape(b, k, 3) + shift
+    return stitched(driving, stitching_offsets(config, variables, source, driving))
 
 
 def openness_offsets(

@@ -60,6 +60,11 @@ class Checkpoints:
             stays.append(rank)
         self._manager = ocp.CheckpointManager(
             self.path,
+            item_handlers={
+                # Random floats do not shrink, and zstd takes longer than the disk.
+                "state": ocp.PyTreeCheckpointHandler(use_compression=False),
+                "about": ocp.JsonCheckpointHandler(),
+            },
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=AnyPreservationPolicy(stays),
                 create=True,
@@ -86,7 +91,7 @@ class Checkpoints:
             step,
             metrics=dict(metrics) or None,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
+                state=ocp.args.PyTreeSave(state), about=ocp.args.JsonSave(about)
             ),
         )
 
@@ -126,7 +131,8 @@ class Checkpoints:
         return dict(self._manager.restore(step, args=args)["about"])
 
     def _state(self, step: int, like: State) -> State:
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
+        where = ocp.checkpoint_utils.construct_restore_args(like)
+        args = ocp.args.Composite(state=ocp.args.PyTreeRestore(like, restore_args=where))
         return self._manager.restore(step, args=args)["state"]
 
     def _attempt(self, read: Callable[[], Any]) -> tuple[Any, str]:

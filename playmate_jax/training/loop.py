@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, runtime_checkable
@@ -42,6 +43,7 @@ from playmate_jax.training.watchdog import Watchdog
 from playmate_jax.training.workdir_lock import locked
 
 COMPILE_MINUTES = 60.0  # the watchdog's limit while the step is compiled
+SLOW_STEP_S = 0.5  # slower steps are started one at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,6 +218,7 @@ def train(
             with contextlib.suppress(Stopped):  # the next step stops
                 evaluate(start)
         pending: list[Outputs] = []
+        slow = False
         answer: Any = None
         update: Any = None
         position = _position(batches)
@@ -230,6 +233,7 @@ def train(
                     watchdog.within(COMPILE_MINUTES),
                 ):
                     update = executor.compiled(update_of(stage, step_key), carry, *inputs)
+            began = time.monotonic()
             profiler.before(step)
             carry, outputs = update(carry, *inputs)
             pending.append(outputs)
@@ -240,6 +244,9 @@ def train(
                     batch = executor.place(next(batches))
             if len(pending) > 1:
                 jax.block_until_ready(pending[-2])  # two steps under way at most
+            if slow:  # then one: a signal need not wait for two, and starting a step is nothing
+                jax.block_until_ready(outputs)
+            slow = time.monotonic() - began > SLOW_STEP_S
             profiler.after(step, outputs)
             watchdog.alive()
 

@@ -36,6 +36,8 @@ class StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in STOP:
                 self._old[number] = signal.signal(number, self._note)
+                # One may have come before, its exception swallowed (cli/__init__.py).
+                self._seen |= getattr(self._old[number], "arrived", False)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from playmate_jax.faces import Face
 from playmate_jax.faces.openness import (
+    brow_height,
     eye_ratios,
     lip_openness,
     lip_ratio,
@@ -34,6 +35,17 @@ def test_lips_by_hand():
 
 def test_eyes_by_hand():
     assert eye_ratios(_mouth(0)) == pytest.approx([0.5, 0.5], rel=1e-4)  # 0.1 high, 0.2 wide
+
+
+def test_brows_by_hand_and_without_blinks():
+    landmarks = np.zeros((468, 2), np.float32)
+    landmarks[[33, 133, 263, 362]] = (-3, 0), (-1, 0), (3, 0), (1, 0)  # corners of the eyes
+    landmarks[[105, 334]] = (-2, -1), (2, -1.5)
+    landmarks[[168, 2]] = (0, 0), (0, 4)
+    assert brow_height(landmarks) == pytest.approx([1 / 4, 1.5 / 4], rel=1e-4)
+    closed = landmarks.copy()
+    closed[[159, 145]] = -2, 0.1
+    np.testing.assert_array_equal(brow_height(closed), brow_height(landmarks))
 
 
 @pytest.mark.parametrize(("size", "roll"), [(50, 0.0), (100, 0.7), (400, -2.0)])

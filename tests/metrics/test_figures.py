@@ -17,5 +17,5 @@ def test_the_card_keeps_what_was_measured_before(tmp_path):
 
 
 def test_figures_are_rounded_and_what_is_missing_is_none():
-    figures = {"a": {"b": np.float64(0.123456), "n": 7, "why": "x"}, "gap": float("nan")}
-    assert rounded(figures) == {"a": {"b": 0.1235, "n": 7, "why": "x"}, "gap": None}
+    figures = {"a": {"b": np.float64(0.123456), "n": 7, "why": "x"}, "gap": [float("nan")]}
+    assert rounded(figures) == {"a": {"b": 0.1235, "n": 7, "why": "x"}, "gap": [None]}

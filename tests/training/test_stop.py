@@ -1,5 +1,6 @@
 """Signals that ask a run to stop."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 
 import pytest
 
+from playmate_jax.cli import _raise_on_terminate
 from playmate_jax.training.stop import STOP, StopSignals
 from tests.jobs import ROOT, environment
 
@@ -29,6 +31,18 @@ def test_a_second_ctrl_c_does_not_wait():
         assert stop
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_came_while_a_library_swallowed_exceptions_is_not_lost():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        _raise_on_terminate()
+        with contextlib.suppress(SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+        with StopSignals() as stop:
+            assert stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_outside_the_main_thread_signals_are_left_alone():
