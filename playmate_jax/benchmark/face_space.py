@@ -25,6 +25,7 @@ from playmate_jax.converters.synthetic_weights import network_input, smooth
 from playmate_jax.converters.vgg19 import FAMILY as VGG19
 from playmate_jax.losses import keypoints
 from playmate_jax.models.discriminator import DiscriminatorConfig
+from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import Networks, RendererConfig
 from playmate_jax.models.renderer_training import split
 from playmate_jax.models.vgg19 import VGG19Config
@@ -98,17 +99,19 @@ class FaceSpaceSetup:
         return found | {"has_landmarks": np.arange(n) % 2 == 0}
 
 
-# G draws 512 x 512 of 8 x 8 cells: an eighth of the lips' crop is then the least that VGG19 takes.
+# G draws 256 x 256 of 8 x 8 cells: an eighth of the face's crop is then the least that VGG19 takes.
 TINY = FaceSpaceSetup(
     renderer=dataclasses.replace(
         LIVEPORTRAIT.tiny,
         image_size=32,
-        warping=dataclasses.replace(LIVEPORTRAIT.tiny.warping, mask_kernel=3),
-        spade=dataclasses.replace(LIVEPORTRAIT.tiny.spade, upscale=16),
+        appearance=dataclasses.replace(LIVEPORTRAIT.tiny.appearance, resblocks=1),
+        motion=MotionConfig(depths=(1, 1, 1), dims=(8, 12, 16), kernel_size=3),
+        warping=dataclasses.replace(LIVEPORTRAIT.tiny.warping, hourglass_blocks=2, mask_kernel=3),
+        spade=dataclasses.replace(LIVEPORTRAIT.tiny.spade, middle_blocks=1, upscale=8),
     ),
     discriminator=DISCRIMINATOR.tiny,
-    vgg19=VGG19Config((1, 1, 1, 1, 1), (4, 4, 8, 8, 8)),
-    regions=("face", "lips"),
+    vgg19=VGG19Config((1, 1, 1, 1, 1), (2, 4, 4, 4, 4)),
+    regions=("face",),
     batch=2,
 )
 
@@ -235,7 +238,17 @@ def _cast(x: np.ndarray, dtype: str) -> jax.Array:
 
 @functools.lru_cache(1)
 def _states(setup: FaceSpaceSetup) -> dict[str, Arrays]:
-    return {name: verify.synthetic_state(*own) for name, own in setup.tables().items()}
+    found = {name: verify.synthetic_state(*own) for name, own in setup.tables().items()}
+    return {
+        name: {k: _unit_noise(k, x) if k.endswith(("_u", "_v")) else x for k, x in own.items()}
+        for name, own in found.items()
+    }
+
+
+def _unit_noise(name: str, vector: np.ndarray) -> np.ndarray:
+    """In place of a singular vector, as training starts: a power iteration has something to do."""
+    noise = network_input(name, vector.shape, 0)
+    return noise / np.linalg.norm(noise)
 
 
 def _only(table: Table, shapes: Shapes) -> tuple[Table, Shapes]:
