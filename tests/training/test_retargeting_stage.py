@@ -212,10 +212,10 @@ PROGRAM = textwrap.dedent(
     from tests.training.made_up_faces import CONFIG, frozen, readout, records
     # Close to gradient descent: Adam would make a step of every rounding error.
     config = dataclasses.replace(CONFIG, optimizer=OptimizerConfig(learning_rate=0.1, eps=1.0))
-    stage = retargeting(config, frozen(), readout(), records())
+    plain = retargeting(config, frozen(), readout(), records())
 
     def init(key):  # L1 has no slope where nothing moves
-        state = stage.init(key)
+        state = plain.init(key)
         packed = jax.tree.map(
             lambda x: x + 0.1 * jax.random.normal(key, x.shape), state.trained.packed
         )
@@ -223,7 +223,7 @@ PROGRAM = textwrap.dedent(
             state, trained=dataclasses.replace(state.trained, packed=packed)
         )
 
-    stage = dataclasses.replace(stage, init=init)
+    stage = dataclasses.replace(plain, init=init)
     for name, steps, how in (
         ("start", 1, MeshExecutor(device_mesh(jax.devices()[:1]))),
         ("one", 3, MeshExecutor(device_mesh(jax.devices()[:1]))),
