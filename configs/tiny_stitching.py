@@ -16,7 +16,7 @@ from playmate_jax.training.retargeting import RetargetingConfig
 def config() -> RetargetingConfig:
     """A run whose report is metrics/retargeting.py's."""
     return RetargetingConfig(
-        steps=400,
+        steps=300,
         renderer="demo",
         clips="runs/tiny/faces128",
         optimizer=OptimizerConfig(learning_rate=1e-3, ema_decay=0.99),

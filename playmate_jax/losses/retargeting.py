@@ -36,9 +36,9 @@ class StitchingWeights:
 class OpennessWeights:
     """Weights of L_eyes or L_lips. Without `outside` and `openness` there is no such retargeter."""
 
-    outside: float = 1.0
+    outside: float = 10.0
     openness: float = 1.0
-    offset: float = 0.1
+    offset: float = 1.0
 
 
 def stitching(

@@ -177,7 +177,7 @@ def main(argv: list[str] | None = None) -> None:
     expected = renderer.shapes(config) | renderer.retargeting_shapes(config)
     check_tree(params, {name: expected[name] for name in params}, options.weights)
     landmarker = TfliteLandmarker(options.face_models)
-    batches = cross_identity(options.data, BATCH, split=options.split)
+    batches = cross_identity(options.data, BATCH, split=options.split, pairs=1)
     try:
         first = next(batches)
         figures = evaluate(config, params, batches.start_at(0), options.pairs, landmarker)

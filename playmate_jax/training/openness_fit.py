@@ -60,10 +60,10 @@ def fitted_readout(
     wanted = np.stack([openness(points) for _, points in found])
     mesh = np.stack([image_coordinates(p[:, :2], config.image_size) for _, p in found])
     if is_main():
-        eyes_and_lips = explained(of_openness, wanted).round(2)
+        eyes_and_lips = explained(of_openness, wanted)
         print(
-            "openness read from M, R^2 on images left out: left eye {}, right eye {}, lips {} "
-            "({} images)".format(*eyes_and_lips, len(found)),
+            "openness read from M, R^2 on images left out: left eye {:.2f}, right eye {:.2f}, "
+            "lips {:.2f} ({} images)".format(*eyes_and_lips, len(found)),
             file=sys.stderr,
         )
     return {

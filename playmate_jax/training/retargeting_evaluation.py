@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from playmate_jax.data.cross_identity import SourceBatch, cross_identity
-from playmate_jax.data.frame_pairs import PAIRS
 from playmate_jax.errors import UserError
 from playmate_jax.losses.openness_readout import read_openness
 from playmate_jax.metrics.retargeting import drawn, row_figures
@@ -22,7 +21,7 @@ from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.training.retargeting_terms import observed
 from playmate_jax.training.stage import Params
 
-ROWS = 2 * PAIRS  # pairs drawn at a time
+ROWS = 8  # pairs drawn at a time
 Pause = Callable[[], None]
 
 
@@ -35,7 +34,7 @@ def held_out(
     if not count or not isinstance(data, str):
         return None
     try:
-        with cross_identity(data, ROWS, split="validation") as made:
+        with cross_identity(data, ROWS, split="validation", pairs=1) as made:
             batches = [next(made) for _ in range(count)]
     except UserError as error:
         print(f"no held-out evaluation: {error}", file=sys.stderr)

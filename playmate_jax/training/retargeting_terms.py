@@ -19,7 +19,7 @@ from playmate_jax.losses.regions import below
 from playmate_jax.models import renderer
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.retargeting import OPENNESS, Seen, at_input_size, draw, moved, see
-from playmate_jax.parallel.share import Terms
+from playmate_jax.parallel.share import Mean, Terms
 from playmate_jax.training.stage import Params
 
 
@@ -59,7 +59,7 @@ def terms_of(
     drawn = draw(sizes, params, seen, {name: move.keypoints for name, move in moves.items()})
     reconstructed = draw(sizes, params, seen, {"source": seen.kp_source})["source"]
 
-    terms = {}
+    terms: dict[str, Mean] = {}
     if "stitching" in moves:
         shoulders = below(landmarks, reconstructed.shape[1])
         found = losses.stitching(
