@@ -70,8 +70,8 @@ class World:
         turn = rotation(*map(asarray, pose[:, :3].T))
         shift = np.concatenate([pose[:, 4:], 0 * pose[:, :1]], -1)
         delta = (self.units[at] @ BASIS).reshape(-1, 21, 3)
-        motion = Motion(np.asarray(turn), delta, pose[:, 3:4], shift)
-        return FaceMotion(self.x_c[at], motion, self.seen(images))
+        motion = Motion(turn, asarray(delta), asarray(pose[:, 3:4]), asarray(shift))
+        return FaceMotion(asarray(self.x_c[at]), motion, self.seen(images))
 
     def seen(self, images):
         at = self.place_of_image(images)

@@ -157,7 +157,7 @@ def observe(
     return _with_truth(found, person, drawn, reader), drawn, m
 
 
-def draw_all(space: FaceSpace, images: Images, m: FaceMotion) -> list[Images]:
+def draw_all(space: FaceSpace, images: Images, m: FaceMotion) -> list[np.ndarray]:
     """The self-reenactment of frames 1, 2, ... from frame 0, Eq. 2 and Eq. 3 of all frames."""
     f = len(images)
     first, each = np.zeros(f - 1, int), np.arange(f)
