@@ -75,8 +75,9 @@ def joined(parts: list[Any]) -> Any:
 
 def self_reenactment(found: list[Observation]) -> Figures:
     """Means over all pairs: PSNR and that of the source copied, in dB; keypoint errors in percent
-    of the image's side; errors of the head pose in degrees: as M reads it in the drawn image, in
-    the true frame (`true_image`: M's own error), and of the source's (`copy`)."""
+    of the image's side; errors of the head pose in degrees, against the truth or else M's reading
+    of the true frame: as M reads it in the drawn image, in the true frame (`true_image`: M's own
+    error), and of the source's (`copy`)."""
     mean = {
         name: np.concatenate([getattr(one, name) for one in found]).mean(0)
         for name in ("psnr", "psnr_copy", "keypoints", "keypoints_copy")

@@ -76,8 +76,9 @@ def _self_reenactment(figures: Mapping[str, Any]) -> Table:
         f"The first frame of each person is the source, the others drive it: {figures['pairs']:,} "
         f"pairs. Drawn images are {number(figures['gain_db'], 2)} dB nearer to the driving frame "
         "than the source itself (copy). Keypoints are those of Eq. 1 as M finds them in an image, "
-        "against those in the driving frame. Head pose is read by M and compared with the labels "
-        "of the data; under true frame stands M's own error.",
+        "against those in the driving frame. Head pose is read by M and compared with the truth, "
+        "where it is known: under true frame stands M's own error. Else it is compared with what "
+        "M reads in the driving frame.",
         ("drawn", "copy", "true frame"),
         rows,
     )
