@@ -7,10 +7,15 @@ the sheets show.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import jax
 import numpy as np
 
-from playmate_jax.metrics.renderer.leakage import leakage, stillness, yardstick_shares
+from playmate_jax.metrics.renderer.leakage import (
+    joined,
+    leakage,
+    standard_errors,
+    stillness,
+    yardstick_shares,
+)
 from playmate_jax.metrics.renderer.networks import FaceSpace, Reader
 from playmate_jax.metrics.renderer.observation import Observation, observe
 from playmate_jax.metrics.renderer.people import TARGETS, Person
@@ -57,10 +62,10 @@ def evaluate(
         progress(len(found))
     figures: Figures = {"self_reenactment": self_reenactment(found)}
     figures["by_person"] = by_person(names, found)
-    figures["leakage"] = {"m": leakage(joined([one.by_m for one in found]))}
+    figures["leakage"] = {"m": leakage([one.by_m for one in found])}
     by_reader = [one.by_reader for one in found if one.by_reader is not None]
     if len(by_reader) == len(found):
-        figures["leakage"]["reader"] = leakage(joined(by_reader))
+        figures["leakage"]["reader"] = leakage(by_reader)
     figures |= with_truth(found)
     if all(one.targets is not None for one in found):
         figures["readout"] = readout(found)
@@ -68,15 +73,11 @@ def evaluate(
     return figures, sheets | {"cross": cross_sheet(space, shown)}
 
 
-def joined(parts: list[Any]) -> Any:
-    """The rows of several people's readings in one."""
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-
-
 def self_reenactment(found: list[Observation]) -> Figures:
     """Means over all pairs: PSNR and that of the source copied, in dB; keypoint errors in percent
-    of the image's side; errors of the head pose in degrees: as M reads it in the drawn image, in
-    the true frame (`true_image`: M's own error), and of the source's (`copy`)."""
+    of the image's side; errors of the head pose in degrees, against the truth or else M's reading
+    of the true frame: as M reads it in the drawn image, in the true frame (`true_image`: M's own
+    error), and of the source's (`copy`)."""
     mean = {
         name: np.concatenate([getattr(one, name) for one in found]).mean(0)
         for name in ("psnr", "psnr_copy", "keypoints", "keypoints_copy")
@@ -121,13 +122,14 @@ def with_truth(found: list[Observation]) -> Figures:
     known = [one.true_images for one in found if one.true_images is not None]
     if len(known) < len(found):
         return {}
-    summed = jax.tree.map(lambda *leaves: np.sum(leaves, 0), *(one.yardstick for one in known))
+    yardsticks = [one.yardstick for one in known]
+    error = standard_errors(yardstick_shares, yardsticks)["expression_leakage"]
     transfer = {
         "psnr_pose": float(np.concatenate([one.psnr_pose for one in known]).mean()),
         "psnr_expression": float(np.concatenate([one.psnr_expression for one in known]).mean()),
     }
     return {
-        "transfer": transfer | yardstick_shares(summed),
+        "transfer": transfer | yardstick_shares(yardsticks) | {"expression_leakage_se": error},
         "stillness": stillness(joined([one.by_m for one in found])),
     }
 

@@ -10,8 +10,10 @@ has 0 and 1. An expression that is drawn too weakly lowers `own` and leaves `dri
 mere distance from e_i would not tell from leakage.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -35,23 +37,49 @@ def rms(x: np.ndarray) -> float:
     return float(np.sqrt(np.square(x, dtype=np.float64).sum(-1).mean()))
 
 
-def leakage(transfers: Transfers) -> dict[str, Any]:
-    """The figures of both transfers, by "pose_transferred" (Eq. 2) and "expression_transferred"
-    (Eq. 3): of what was drawn, and of the true images where there are any (`true_image`: what is
-    the reader's error, not the renderer's)."""
-    own, other = transfers.own, transfers.other
-    both = {
-        "pose_transferred": (transfers.pose, transfers.turned),
-        "expression_transferred": (transfers.expression, transfers.expressed),
-    }
+def leakage(people: Sequence[Transfers]) -> dict[str, Any]:
+    """The figures of both transfers over people, by "pose_transferred" (Eq. 2) and
+    "expression_transferred" (Eq. 3): of what was drawn, and of the true images where there are any
+    (`true_image`: what is the reader's error, not the renderer's). Each name has its standard error
+    beside it, as NAME_se."""
     return {
         name: {
-            where: compare(seen, own, other)
+            where: _with_errors(people, seen)
             for where, seen in (("drawn", drawn), ("true_image", true))
-            if seen is not None
+            if getattr(people[0], seen) is not None
         }
-        for name, (drawn, true) in both.items()
+        for name, (drawn, true) in {
+            "pose_transferred": ("pose", "turned"),
+            "expression_transferred": ("expression", "expressed"),
+        }.items()
     }
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """The rows of several people's readings in one."""
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def standard_errors(
+    figures_of: Callable[[Sequence[Any]], Mapping[str, float]], people: Sequence[Any]
+) -> dict[str, float]:
+    """The jackknife's standard errors of figures over people: what they are without each of them
+    in turn. Frames of one person are not independent, people are."""
+    count = len(people)
+    without = [figures_of([*people[:n], *people[n + 1 :]]) for n in range(count)]
+    return {
+        name: float(np.std([figures[name] for figures in without]) * np.sqrt(count - 1))
+        for name in without[0]
+    }
+
+
+def _with_errors(people: Sequence[Transfers], seen: str) -> dict[str, float]:
+    def figures_of(some: Sequence[Transfers]) -> dict[str, float]:
+        every = joined(some)
+        return compare(getattr(every, seen), every.own, every.other)
+
+    errors = standard_errors(figures_of, people)
+    return figures_of(people) | {f"{name}_se": error for name, error in errors.items()}
 
 
 def compare(seen: Seen, own: Seen, other: Seen) -> dict[str, float]:
@@ -70,11 +98,11 @@ def compare(seen: Seen, own: Seen, other: Seen) -> dict[str, float]:
     }
 
 
-def yardstick_shares(yardstick: Yardstick) -> dict[str, float]:
+def yardstick_shares(people: Sequence[Yardstick]) -> dict[str, float]:
     """Of Eq. 2's images between true ones: the expression of frame j, that of a third frame (what
     errors that are no leakage come to), their difference (leakage), and fading to rest."""
-    found = np.linalg.lstsq(yardstick.gram, yardstick.moment, rcond=None)[0]
-    driver, control, fading = map(float, found)
+    gram, moment = (np.sum(parts, 0) for parts in zip(*people, strict=True))
+    driver, control, fading = map(float, np.linalg.lstsq(gram, moment, rcond=None)[0])
     return {
         "expression_driver": driver,
         "expression_control": control,

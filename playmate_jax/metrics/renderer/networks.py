@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -43,7 +44,7 @@ class Seen(NamedTuple):
 class FaceMotion(NamedTuple):
     """What M finds in n images: canonical keypoints, the rest of Eq. 1, and the same as `Seen`."""
 
-    x_c: Float[np.ndarray, "n k 3"]
+    x_c: Float[Array, "n k 3"]
     motion: Motion
     seen: Seen
 
@@ -83,7 +84,8 @@ def load_face_space(weights: str | Path) -> FaceSpace:
 
     def read(images: Images) -> FaceMotion:
         m = in_chunks(partial(look, params), images)
-        return FaceMotion(m["x_c"], Motion(m["R"], m["delta"], m["s"], m["t"]), seen_by_m(m))
+        x_c, *motion = (jnp.asarray(m[name]) for name in ("x_c", "R", "delta", "s", "t"))
+        return FaceMotion(x_c, Motion(*motion), seen_by_m(m))
 
     def draw(sources: Images, x_s: Points, x_d: Points) -> Images:
         return in_chunks(partial(paint, params), sources, np.asarray(x_s), np.asarray(x_d))

@@ -84,7 +84,8 @@ class Observation(NamedTuple):
       keypoints, keypoints_copy: distance of M's keypoints (Eq. 1) in the drawn image, and in the
         source, from those in the true driving frame, in shares of the image's side.
       angles, angles_true, angles_copy: distance of M's angles in the drawn image, of those in the
-        true frame, and of the source's label, from the true frame's label, in degrees.
+        true frame, and of the source's angles, from those of the true frame, in degrees: the truth
+        where it is known, else M's reading.
       by_m: the transfers as this renderer's own M sees them.
       by_reader: as another reader does.
       true_images: of synthetic people.
@@ -139,7 +140,7 @@ def observe(
     driving = person.images[1:]
     source = np.broadcast_to(person.images[:1], driving.shape)
     x, x_drawn = (np.asarray(equation_1(k.x_c, k.motion))[..., :2] for k in (m, of_drawn))
-    labels = person.angles
+    labels = m.seen.angles if person.truth is None else person.truth.pose[:, :3]
     found = Observation(
         psnr=psnr(drawn.reenacted, driving),
         psnr_copy=psnr(source, driving),
@@ -157,7 +158,7 @@ def observe(
     return _with_truth(found, person, drawn, reader), drawn, m
 
 
-def draw_all(space: FaceSpace, images: Images, m: FaceMotion) -> list[Images]:
+def draw_all(space: FaceSpace, images: Images, m: FaceMotion) -> list[np.ndarray]:
     """The self-reenactment of frames 1, 2, ... from frame 0, Eq. 2 and Eq. 3 of all frames."""
     f = len(images)
     first, each = np.zeros(f - 1, int), np.arange(f)

@@ -25,7 +25,9 @@ from playmate_jax.synthetic.expression import BASIS, KEYPOINT, lid_closure, mout
 from playmate_jax.synthetic.identity import Identity, sample_identity
 
 KINDS = ("portrait_pairs", "drawn_faces")
-FIELDS = ("id", "speaker", "motion", "frames", "rows", "landmarks", "truth")
+# Not the motion of photographed people: it was read in a crop of its own, not in these images.
+FIELDS = ("id", "speaker", "frames", "landmarks")
+TRUE_FIELDS = ("motion", "rows", "truth")
 FRAMES = 8  # of a person; the first is the source of reenactment
 ALL = "all"
 TARGETS = ("mouth", "lids", "brows")
@@ -60,7 +62,6 @@ class Person:
     Attributes:
       name: the speaker, and the clip that the frames are from.
       images: in [0, 1].
-      angles: labels of pitch, yaw and roll in degrees.
       targets: mouth opening, lid closure (or opening) and brow height, from the truth or from
         landmarks; None where there are neither.
       truth: of synthetic people alone.
@@ -68,7 +69,6 @@ class Person:
 
     name: str
     images: Float32[np.ndarray, "f h w 3"]
-    angles: Float[np.ndarray, "f 3"]
     targets: Float[np.ndarray, "f 3"] | None = None
     truth: Truth | None = None
 
@@ -116,7 +116,7 @@ def open_people(folder: str | Path, size: int, count: int, split: str | None = N
     splits = tuple(there) if split == ALL and there else (split or held_out,)
     entries, seen = [], set()
     for records in (open_records(home, name, KINDS) for name in splits):
-        records.fields = tuple(name for name in FIELDS if name in records.features)
+        records.fields = FIELDS + TRUE_FIELDS * (records.kind == "drawn_faces")
         speakers, images = records.index["speaker"], records.index["pictures"]
         for number in draw_order(records.index["id"], speakers):
             if speakers[number] not in seen and images[number] > 1:
@@ -141,19 +141,16 @@ def person_of(record: Mapping[str, Any], size: int) -> Person:
     stored = [decoded(record["frames"][n], record["id"]) for n in chosen]
     images = resized(np.stack(stored), size)
     name = f"{record['speaker']} ({record['id']})"
-    # Pairs store the motion of their images, synthetic faces that of every frame.
-    rows = np.asarray(record["rows"])[chosen]
-    motion = record["motion"][chosen if len(record["motion"]) == there else rows]
-    angles = motion[:, ANGLES]
     if "truth" not in record:
         landmarks = record["landmarks"]
-        targets = landmark_targets(landmarks[chosen]) if len(landmarks) else None
-        return Person(name, images, angles, targets)
-    units = record["truth"]["units"][rows]
-    pose = np.concatenate([angles, motion[:, SCALE], motion[:, TRANSLATION][:, :2]], -1)
+        return Person(name, images, landmark_targets(landmarks[chosen]) if len(landmarks) else None)
+    rows = np.asarray(record["rows"])[chosen]
+    units, motion = record["truth"]["units"][rows], record["motion"][rows]
+    placed = motion[:, TRANSLATION][:, :2]
+    pose = np.concatenate([motion[:, ANGLES], motion[:, SCALE], placed], -1)
     identity = sample_identity(*map(int, record["truth"]["person"]))
     truth = Truth(identity, units, pose, stored[0].shape[0], size)
-    return Person(name, images, angles, unit_targets(units), truth)
+    return Person(name, images, unit_targets(units), truth)
 
 
 def resized(images: UInt8[np.ndarray, "n h w 3"], size: int) -> Float32[np.ndarray, "n s s 3"]:

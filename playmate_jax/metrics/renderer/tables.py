@@ -41,7 +41,7 @@ def text_of(found: list[Table]) -> str:
     lines: list[str] = []
     for table in found:
         for name, *values in ((table.title, *table.columns), *table.rows):
-            lines.append(f"{name:{first}}" + "".join(f"  {value:>13}" for value in values))
+            lines.append(f"{name:{first}}" + "".join(f"  {value:>14}" for value in values))
         lines.append("")
     return "\n".join(lines[:-1])
 
@@ -76,8 +76,9 @@ def _self_reenactment(figures: Mapping[str, Any]) -> Table:
         f"The first frame of each person is the source, the others drive it: {figures['pairs']:,} "
         f"pairs. Drawn images are {number(figures['gain_db'], 2)} dB nearer to the driving frame "
         "than the source itself (copy). Keypoints are those of Eq. 1 as M finds them in an image, "
-        "against those in the driving frame. Head pose is read by M and compared with the labels "
-        "of the data; under true frame stands M's own error.",
+        "against those in the driving frame. Head pose is read by M and compared with the truth, "
+        "where it is known: under true frame stands M's own error. Else it is compared with what "
+        "M reads in the driving frame.",
         ("drawn", "copy", "true frame"),
         rows,
     )
@@ -90,7 +91,8 @@ _SAID = {
         "much of what is read in the drawn image is explained by either frame, over all pairs: for "
         "the expression 1 and 0 are right, and the share of j is the leakage; for the head pose 0 "
         "and 1. Change is the distance of the expression from frame i's, as a share of the "
-        "distance between i and j, in which the error of reading and of drawing counts too.",
+        "distance between i and j, in which the error of reading and of drawing counts too. After "
+        "± stands the standard error over people.",
     ),
     "pose": (
         "expression transferred (Eq. 3)",
@@ -127,8 +129,12 @@ def _leakage_rows(
                 else:
                     change = number(found["expression_change"], 3)
                 name = "head pose" if what == "pose" else what
-                shares = (number(found[f"{what}_{side}"], 3) for side in ("own", "driver"))
+                shares = (_with_error(found, f"{what}_{side}") for side in ("own", "driver"))
                 yield f"{name} by {said}{_WHERE[where]}", *shares, change
+
+
+def _with_error(figures: Mapping[str, float], name: str) -> str:
+    return f"{number(figures[name], 3)} ± {number(figures[f'{name}_se'], 3)}"
 
 
 def _transfer(figures: Mapping[str, float]) -> Table:
@@ -144,7 +150,7 @@ def _transfer(figures: Mapping[str, float]) -> Table:
             ("PSNR, dB", number(figures["psnr_pose"], 2), number(figures["psnr_expression"], 2)),
             ("share of j's expression", number(figures["expression_driver"], 3), "-"),
             ("share of a third frame's", number(figures["expression_control"], 3), "-"),
-            ("leakage: their difference", number(figures["expression_leakage"], 3), "-"),
+            ("leakage: their difference", _with_error(figures, "expression_leakage"), "-"),
             ("fading to a face at rest", number(figures["fading"], 3), "-"),
         ],
     )
