@@ -34,6 +34,7 @@ from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.vgg19 import VGG19Config
 
 WHOLE, PARTS = "whole", {"face": 2, "lips": 4}  # a region's crop is a part of the image's side
+Arrays = dict[str, np.ndarray]
 Views = dict[str, Tensor]  # the image and crops of it, by name
 
 
@@ -92,7 +93,7 @@ class FaceSpaceReference:
         self.vgg19 = VGG19Reference(vgg19).requires_grad_(False)
         self.weights, self.regions = weights, regions
 
-    def load(self, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    def load(self, state: Mapping[str, Arrays]) -> None:
         """Takes state dicts of "generator", "discriminators" (names begin with the network's) and
         "vgg19"."""
         for name, own in state.items():
@@ -179,7 +180,42 @@ def _gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor]:
     return dict(zip(names, values, strict=True))
 
 
-def in_flax(table: Table, tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """Parameters, their gradients or buffers by the leaves of our networks, in their layout."""
+def step_of(
+    sizes: tuple[RendererConfig, DiscriminatorConfig, VGG19Config, Mapping[str, float], tuple],
+    states: Mapping[str, Arrays],
+    tables: Mapping[str, Table],
+    pairs: Arrays,
+    dtype: str,
+) -> tuple[dict[str, float], Arrays, Arrays]:
+    """The terms of a step, and the gradients and statistics after it by our leaves' names.
+
+    Args:
+      sizes: the reference's arguments.
+      states, tables: state dicts and rules of "generator", "discriminators" and "vgg19".
+      pairs: fields of `Pairs`, images channels last.
+      dtype: "float32" or "float64", in which all is computed.
+    """
+
+    def tensor(x: np.ndarray) -> Tensor:
+        x = np.moveaxis(x, -1, 1) if x.ndim == 4 else x  # noqa: PLR2004
+        return torch.from_numpy(np.array(x, None if x.dtype == bool else dtype, order="C"))
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        made = FaceSpaceReference(*sizes)
+        made.load(states)
+        terms, *gradients = made.gradients(Pairs(**{k: tensor(x) for k, x in pairs.items()}))
+    finally:
+        torch.set_default_dtype(before)
+    by_leaf: tuple[Arrays, Arrays] = ({}, {})
+    for name, own in zip(("generator", "discriminators"), gradients, strict=True):
+        buffers = dict(getattr(made, name).named_buffers())
+        for leaves, tensors in zip(by_leaf, (own, buffers), strict=True):
+            leaves.update(_in_flax(tables[name], tensors))
+    return {name: x.item() for name, x in terms.items()}, *by_leaf
+
+
+def _in_flax(table: Table, tensors: Mapping[str, Tensor]) -> Arrays:
     rules = [entry for entry in table if isinstance(entry, Rule) and entry.source in tensors]
     return {rule.target: rule.op.forward(tensors[rule.source].numpy(force=True)) for rule in rules}

@@ -24,6 +24,16 @@ from playmate_jax.training.optimizer import OptimizerConfig, schedule
 VERSION = torch.__version__
 
 
+def set_up(threads: int) -> None:
+    """Lets PyTorch use this many threads."""
+    torch.set_num_threads(threads)
+
+
+def tensors(batch: Mapping[str, object]) -> dict[str, Tensor]:
+    """A `PairBatch` of numpy arrays."""
+    return {name: torch.as_tensor(x) for name, x in batch.items()}
+
+
 class Learner:
     """The optimiser of one side's networks, and their EMA."""
 

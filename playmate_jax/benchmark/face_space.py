@@ -150,34 +150,13 @@ def ours(setup: FaceSpaceSetup, dtype: str = "float32") -> Step:
 
 def theirs(setup: FaceSpaceSetup, dtype: str = "float32") -> Step:
     """The PyTorch reference's step in "float32" or "float64"."""
-    import torch
-
     from playmate_jax.converters.liveportrait import reference_face_space as reference
 
-    def tensor(x: np.ndarray) -> torch.Tensor:
-        x = np.moveaxis(x, -1, 1) if x.ndim == 4 else x  # noqa: PLR2004
-        return torch.from_numpy(x if x.dtype == bool else np.array(x, dtype, order="C"))
-
-    recipe, tables = setup.recipe, setup.tables()
     affine, bend = keypoints.random_deformation(ALONE.row_keys(_key(), setup.batch))
     arrays = setup.pairs() | {"affine": np.asarray(affine), "bend": np.asarray(bend)}
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, dtype))
-    try:
-        made = reference.FaceSpaceReference(
-            setup.renderer, setup.discriminator, setup.vgg19, recipe.weights, setup.regions
-        )
-        made.load(setup.states())
-        pairs = reference.Pairs(**{name: tensor(x) for name, x in arrays.items()})
-        terms, *gradients = made.gradients(pairs)
-    finally:
-        torch.set_default_dtype(before)
-    found: tuple[Arrays, Arrays] = ({}, {})
-    for name, own in zip(("generator", "discriminators"), gradients, strict=True):
-        buffers = dict(getattr(made, name).named_buffers())
-        for into, values in zip(found, (own, buffers), strict=True):
-            into.update(reference.in_flax(tables[name][0], values))
-    return Step({name: x.item() for name, x in terms.items()}, *found)
+    sizes = setup.renderer, setup.discriminator, setup.vgg19, setup.recipe.weights, setup.regions
+    tables = {name: table for name, (table, _) in setup.tables().items()}
+    return Step(*reference.step_of(sizes, setup.states(), tables, arrays, dtype))
 
 
 def errors(found: Step, wanted: Step) -> dict[str, dict[str, float]]:

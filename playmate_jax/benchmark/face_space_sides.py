@@ -6,7 +6,6 @@ images stays on the device: this times the step alone.
 """
 
 import tempfile
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -107,12 +106,10 @@ def ours(setup: FaceSpaceSetup) -> Side:
 
 def theirs(setup: FaceSpaceSetup) -> Side:
     """The PyTorch reference's training step."""
-    import torch
-
     from playmate_jax.converters.liveportrait import reference_face_space_train as training
     from playmate_jax.converters.liveportrait.reference_face_space import FaceSpaceReference
 
-    torch.set_num_threads(usable_cpus())
+    training.set_up(usable_cpus())
     weights = setup.recipe.weights
     reference = FaceSpaceReference(
         setup.renderer, setup.discriminator, setup.vgg19, weights, setup.regions
@@ -123,8 +120,7 @@ def theirs(setup: FaceSpaceSetup) -> Side:
         STEPS,
     )  # fmt: skip
     reference.load(setup.states())
-    arrays: Any = batch_of(setup)
-    batch = {name: torch.from_numpy(x) for name, x in arrays.items()}
+    batch = training.tensors(batch_of(setup))
     return Side(EAGER, f"torch {training.VERSION}", lambda: made.step(batch))
 
 

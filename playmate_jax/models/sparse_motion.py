@@ -74,7 +74,7 @@ def mixed_coordinates(
     """Mean of the candidates' coordinates under weights that sum to one: the cell's own plus the
     mean shift, which rounds less than a mean of coordinates."""
     mean_shift = jnp.einsum("bzhwm,bmc->bzhwc", mask, shifts, precision=PRECISION)
-    return identity_grid(*mask.shape[1:4], mask.dtype) + mean_shift
+    return identity_grid(*mask.shape[1:4], dtype=mask.dtype) + mean_shift
 
 
 def heat_maps(
