@@ -218,24 +218,30 @@ PROGRAM = textwrap.dedent(
     def init(key):  # L1 has no slope where nothing moves
         state = plain.init(key)
         packed = jax.tree.map(
-            lambda x: x + 0.1 * jax.random.normal(key, x.shape), state.trained.packed
+            lambda x: x + 0.02 * jax.random.normal(key, x.shape), state.trained.packed
         )
         return dataclasses.replace(
             state, trained=dataclasses.replace(state.trained, packed=packed)
         )
 
     stage = dataclasses.replace(plain, init=init)
-    start = jax.tree.leaves(init(keys(0)[0]).trained.packed)
-    np.savez(f"{sys.argv[1]}/start.npz", *start)
+    def save(name, state):
+        leaves = [np.ravel(x) for x in jax.tree.leaves(state.trained.packed)]
+        np.save(f"{sys.argv[1]}/{name}.npy", np.concatenate(leaves))
+
+    save("start", init(keys(0)[0]))
+    loop = dataclasses.replace(CONFIG.loop, log_every=1)
     for name, how in {
         "one": MeshExecutor(device_mesh(jax.devices()[:1])),
         "mesh": executor("mesh", fsdp=2), "pmap": executor("pmap"),
     }.items():
-        where = f"{sys.argv[1]}/{name}"
-        done = train(stage, where, 3, loop=CONFIG.loop, executor=how, quiet=True)
-        np.savez(f"{where}.npz", *jax.tree.leaves(done.state.trained.packed))
+        done = train(stage, f"{sys.argv[1]}/{name}", 2, loop=loop, executor=how, quiet=True)
+        save(name, done.state)
     """
 )
+
+
+RUNS = ("one", "mesh", "pmap")
 
 
 def test_eight_devices_compute_what_one_does(tmp_path):
@@ -246,14 +252,16 @@ def test_eight_devices_compute_what_one_does(tmp_path):
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    names = ("start", "one", "mesh", "pmap")
-    start, one, *others = (np.load(tmp_path / f"{name}.npz") for name in names)
-    for leaf in one.files:
-        step = np.abs(one[leaf] - start[leaf]).max()
-        assert step > 1e-5
-        for other in others:
-            # the slope of L1 jumps where pixels are equal up to rounding: a few of 25,000
-            np.testing.assert_allclose(other[leaf], one[leaf], rtol=0, atol=0.01 * step)
+    start, one, *others = (np.load(tmp_path / f"{name}.npy") for name in ("start", *RUNS))
+    for other in others:
+        # Rounding moves a kink of L1, ReLU or the sampling grid now and then: 1 % of the gradient.
+        assert np.linalg.norm(other - one) < 0.03 * np.linalg.norm(one - start)
+    # The losses have no such jumps. The second step's are those of slightly other parameters.
+    first, *rest = (
+        json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0]) for name in RUNS
+    )
+    for name in CONFIG.weights():
+        assert [row[name] for row in rest] == pytest.approx([first[name]] * 2, rel=1e-4)
 
 
 def test_the_shipped_configuration_names_a_renderer_that_ships():
