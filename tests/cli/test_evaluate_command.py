@@ -50,6 +50,7 @@ def test_the_demo_weights_redraw_synthetic_people(drawn, evaluated, tmp_path, ca
     assert {"transfer", "stillness", "readout"} <= report.keys()
     assert report["leakage"].keys() == {"m", "reader"}
     assert "self-reenactment" in out and "resized from 64 to 128" in out and "own M" in out
+    assert "2 people are few" in out
     assert "people" in err  # progress
     page = (folder / "report.html").read_text("utf-8")
     assert "Eq. 2" in page and 'src="cross.png"' in page and "Undefined" not in page

@@ -26,7 +26,7 @@ from playmate_jax.metrics.renderer.sheets import Sheet
 from playmate_jax.metrics.renderer.tables import tables
 
 NAME, PAGE = "report.json", "report.html"
-PEOPLE = 32
+PEOPLE, FEW = 32, 10
 CAPTIONS = {
     "self": "Self-reenactment: each row is a person; each driving frame with what was drawn for it "
     "from the source.",
@@ -96,6 +96,8 @@ def report(
     notes += [_reader_note(synthetic, own)]
     if "train" in people.splits:
         notes.append("The split train is among those shown: the renderer may know these people.")
+    if total < FEW:
+        notes.append(f"{total} people are few for leakage, and for a readout of delta too few.")
     found = {
         "weights": str(weights),
         "data": str(data),
