@@ -50,6 +50,7 @@ def test_the_demo_weights_redraw_synthetic_people(drawn, evaluated, tmp_path, ca
     assert {"transfer", "stillness", "readout"} <= report.keys()
     assert report["leakage"].keys() == {"m", "reader"}
     assert "self-reenactment" in out and "resized from 64 to 128" in out and "own M" in out
+    assert "2 people are few" in out
     assert "people" in err  # progress
     page = (folder / "report.html").read_text("utf-8")
     assert "Eq. 2" in page and 'src="cross.png"' in page and "Undefined" not in page
@@ -69,11 +70,11 @@ def test_pairs_without_truth_are_read_by_m_alone(pairs, tiny_weights, evaluated,
 def test_an_earlier_report_is_replaced(pairs, tiny_weights, evaluated, tmp_path):
     old = tmp_path / "report"
     old.mkdir()
-    for name in ("report.json", "older.png"):
+    for name in ("report.json", "self.png"):
         (old / name).write_text("old")
     assert evaluated(tiny_weights, pairs, "--quiet", "--people", "2") == 0
     assert json.loads((old / "report.json").read_text())["people"] == 2
-    assert not (old / "older.png").exists()
+    assert (old / "self.png").read_bytes() != b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["report"]  # no temporary name is left
 
 
@@ -109,7 +110,9 @@ def test_a_folder_of_something_else_is_not_replaced(
     photo = tmp_path / "mine" / "photo.jpg"
     photo.parent.mkdir()
     photo.write_bytes(b"dear")
-    refused(evaluated(tiny_weights, pairs, out="mine"), "an earlier report", "other files")
+    (photo.parent / "report.json").write_text("{}")
+    for out in ("mine", "mine/photo.jpg", "mine/photo.jpg/report"):
+        refused(evaluated(tiny_weights, pairs, out=out), "expected", "photo.jpg", "another --out")
     assert photo.read_bytes() == b"dear"
 
 

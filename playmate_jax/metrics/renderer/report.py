@@ -4,6 +4,7 @@ The folder is written under a temporary name and renamed when it is complete.
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from playmate_jax.metrics.renderer.people import FRAMES, open_people
 from playmate_jax.metrics.renderer.sheets import Sheet
 from playmate_jax.metrics.renderer.tables import tables
 
-NAME = "report.json"
-PEOPLE = 32
+NAME, PAGE = "report.json", "report.html"
+PEOPLE, FEW = 32, 10
 CAPTIONS = {
     "self": "Self-reenactment: each row is a person; each driving frame with what was drawn for it "
     "from the source.",
@@ -34,24 +35,29 @@ CAPTIONS = {
     "cross": "Other identities: the source of each row, driven by the people at the top with all "
     "of their motion.",
 }
+FILES = {NAME, PAGE, *(f"{name}.png" for name in CAPTIONS)}
 
 
 def check_place(out: str | Path) -> None:
-    """Before minutes of work: that a report can be written here.
+    """Before minutes of work: that a report can be written here, and replaces nothing but a report.
 
     Raises:
-      UserError: something is there that is not an earlier report.
+      UserError: something else is there, or no folder can be made.
     """
     out = Path(out)
-    if (
-        out.exists()
-        and not (out / NAME).is_file()
-        and not (out.is_dir() and not any(out.iterdir()))
-    ):
+    others = out.is_dir() and sorted({path.name for path in out.iterdir()} - FILES)
+    if others or (out.exists() and not out.is_dir()):
         raise UserError(
-            f"expected a new folder for the report or an earlier report, found '{out}' with other "
-            "files: choose another --out"
+            f"expected a new folder for the report or an earlier report, found '{out}' with "
+            f"'{others[0] if others else out.name}': choose another --out"
         )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=out.parent).cleanup()
+    except OSError as error:
+        raise UserError(
+            f"expected to write the report '{out}', found: {error.strerror}; choose another --out"
+        ) from None
 
 
 def report(
@@ -90,6 +96,8 @@ def report(
     notes += [_reader_note(synthetic, own)]
     if "train" in people.splits:
         notes.append("The split train is among those shown: the renderer may know these people.")
+    if total < FEW:
+        notes.append(f"{total} people are few for leakage, and for a readout of delta too few.")
     found = {
         "weights": str(weights),
         "data": str(data),
@@ -113,7 +121,7 @@ def write(out: str | Path, found: Mapping[str, Any], sheets: Mapping[str, Sheet]
             cv2.imwrite(str(folder / f"{name}.png"), sheet[..., ::-1])
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         (folder / NAME).write_text(text, "utf-8")
-        (folder / "report.html").write_text(page(found, list(sheets)), "utf-8")
+        (folder / PAGE).write_text(page(found, list(sheets)), "utf-8")
 
 
 def page(found: Mapping[str, Any], sheets: list[str]) -> str:
