@@ -127,7 +127,7 @@ def evaluate(
         shut = jax.device_get(render(seen, own, np.zeros_like(asked)))
         found = {name: detected(to_pixels(images[name]), landmarker)[0]
                  for name in images if name not in ("driven", "stitching")}  # fmt: skip
-        landmarks = image_coordinates(points, config.image_size).astype(np.float32)
+        landmarks = image_coordinates(jnp.asarray(points, jnp.float32), config.image_size)
         figures = row_figures(images, source, landmarks, asked, found)
         for name, part in OPENNESS.items():
             if name in shut:
@@ -141,7 +141,7 @@ def evaluate(
     }
 
 
-def to_pixels(images: Float[np.ndarray, "b h w 3"]) -> UInt8[np.ndarray, "b h w 3"]:
+def to_pixels(images: Float[np.ndarray, "*b h w 3"]) -> UInt8[np.ndarray, "*b h w 3"]:
     """Images in [0, 1] as bytes."""
     return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
 

@@ -58,7 +58,8 @@ def fitted_readout(
     ]
     of_openness, of_landmarks = (np.concatenate(part) for part in zip(*jax.device_get(parts)))
     wanted = np.stack([openness(points) for _, points in found])
-    mesh = np.stack([image_coordinates(p[:, :2], config.image_size) for _, p in found])
+    points = jnp.asarray(np.stack([points[:, :2] for _, points in found]), jnp.float32)
+    mesh = np.asarray(image_coordinates(points, config.image_size))
     if is_main():
         eyes_and_lips = explained(of_openness, wanted)
         print(

@@ -106,7 +106,7 @@ def pairs_of(
         degrees_driving=degrees[:, 1],
         landmarks_source=points[:, 0],
         landmarks_driving=points[:, 1],
-        has_landmarks=batch["has_landmarks"],
+        has_landmarks=jnp.asarray(batch["has_landmarks"]),
     )
 
 

@@ -67,7 +67,7 @@ class PortraitsState:
     generator: TrainState
     discriminator: TrainState | None
     statistics: Params
-    frozen: Params
+    frozen: Any  # while a tree is rebuilt, whatever stands in the place of an empty one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The report of stitching and retargeting: its figures by hand, and a run on random weights."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -23,9 +24,7 @@ def test_figures_by_hand():
     found = {"source": [[0.3, 0.1, 0.0]], "eyes": [[0.5, 0.4, 0.9]], "lips": [[0.9, 0.9, 0.25]]}
     found = {name: np.array(value) for name, value in found.items()}
     asked = np.array([[0.4, 0.4, 0.25]])
-    figures = retargeting.row_figures(
-        images, source, np.zeros((1, 468, 2), np.float32), asked, found
-    )
+    figures = retargeting.row_figures(images, source, jnp.zeros((1, 468, 2)), asked, found)
     wanted = {
         "seam_without": 51, "seam": 25.5, "seam_redrawn": 0,
         "eyes_error": 0.05, "eyes_error_without": 0.2,
@@ -36,7 +35,7 @@ def test_figures_by_hand():
 
 def test_a_chin_below_the_image_leaves_no_seam_to_look_at():
     image = {name: np.zeros((1, 4, 4, 3), np.float32) for name in ("source", "driven")}
-    points = np.full((1, 468, 2), 1.5, np.float32)
+    points = jnp.full((1, 468, 2), 1.5)
     ratios = {"source": np.zeros((1, 3))}
     figures = retargeting.row_figures(image, image["source"], points, np.zeros((1, 3)), ratios)
     assert np.isnan(figures["seam_without"]).all()

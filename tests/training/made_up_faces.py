@@ -1,5 +1,7 @@
 """Stitching and retargeting in seconds: made-up faces with landmarks, on a random renderer."""
 
+from pathlib import Path
+
 import cv2
 import jax
 import numpy as np
@@ -57,7 +59,7 @@ def frozen(config=SMALL) -> FrozenRenderer:
     """A renderer of random numbers, as if it had been loaded."""
     params = jax.tree.map(np.asarray, renderer.init(config, jax.random.key(0)))
     values = {"kind": "renderer", "crop": {"scale": 2.0}, **to_values(config)}
-    return FrozenRenderer("made-up", values, params, {"name": "random"})
+    return FrozenRenderer(Path("made-up"), values, params, {"name": "random"})
 
 
 def readout() -> dict:

@@ -241,6 +241,7 @@ def divided(tmp_path_factory):
     return {path.stem: dict(np.load(path)) for path in folder.glob("*.npz")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["mesh", "pmap"])
 def test_eight_devices_equal_one_in_gradients_and_statistics(how, divided):
     # sums in another order, through some thirty layers: float32's rounding

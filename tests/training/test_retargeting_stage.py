@@ -204,6 +204,8 @@ PROGRAM = textwrap.dedent(
     import dataclasses, sys
     import jax, numpy as np
     jax.config.update("jax_num_cpu_devices", 8)
+    # Rounding of float32 moves a kink of L1, ReLU or the sampling grid now and then.
+    jax.config.update("jax_enable_x64", True)
     from playmate_jax.parallel.executors import MeshExecutor, executor
     from playmate_jax.parallel.mesh import device_mesh
     from playmate_jax.training import train
@@ -220,9 +222,10 @@ PROGRAM = textwrap.dedent(
         packed = jax.tree.map(
             lambda x: x + 0.02 * jax.random.normal(key, x.shape), state.trained.packed
         )
-        return dataclasses.replace(
-            state, trained=dataclasses.replace(state.trained, packed=packed)
-        )
+        trained = dataclasses.replace(state.trained, packed=packed)
+        state = dataclasses.replace(state, trained=trained)
+        exact = lambda x: x.astype(float) if x.dtype.kind == "f" else x
+        return jax.tree.map(exact, state)
 
     stage = dataclasses.replace(plain, init=init)
     def save(name, state):
@@ -244,6 +247,7 @@ PROGRAM = textwrap.dedent(
 RUNS = ("one", "mesh", "pmap")
 
 
+@pytest.mark.slow
 def test_eight_devices_compute_what_one_does(tmp_path):
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
@@ -254,9 +258,7 @@ def test_eight_devices_compute_what_one_does(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     start, one, *others = (np.load(tmp_path / f"{name}.npy") for name in ("start", *RUNS))
     for other in others:
-        # Rounding moves a kink of L1, ReLU or the sampling grid now and then: 1 % of the gradient.
-        assert np.linalg.norm(other - one) < 0.03 * np.linalg.norm(one - start)
-    # The losses have no such jumps. The second step's are those of slightly other parameters.
+        assert np.linalg.norm(other - one) < 1e-6 * np.linalg.norm(one - start)
     first, *rest = (
         json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0]) for name in RUNS
     )
