@@ -1,6 +1,8 @@
 """Fixtures that every area uses."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -24,6 +26,16 @@ def shared() -> Path:
     if not (root / "data").is_dir():
         pytest.skip(f"no reference data at {root} (set PLAYMATE_SHARED)")
     return root
+
+
+@pytest.fixture
+def only_loaders() -> Iterator[None]:
+    """Of all tests that run now, the only one with loader processes: it looks at what shared
+    memory they leave, which says nothing of its owner."""
+    fcntl = pytest.importorskip("fcntl", reason="no file locks here")
+    with (Path(tempfile.gettempdir()) / "playmate-tests-loaders.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ class SyntheticPairs:
         pool = self.pool
         return {
             "image": pool.image[at],
-            "delta": (pool.units[at] @ BASIS).reshape(-1, 21, 3),
+            "delta": _delta(pool.units[at]),
             "pose": pool.pose[at],
             "x_c": pool.x_c[at[0]],
         }
@@ -121,7 +121,7 @@ class SyntheticPairs:
         batch: dict[str, NDArray] = {name: pool.image[at] for name, at in frames.items()}
         batch["x_c"] = pool.x_c[people]
         for name, at in frames.items():
-            batch[f"delta_{name}"] = (pool.units[at] @ BASIS).reshape(-1, 21, 3)
+            batch[f"delta_{name}"] = _delta(pool.units[at])
             batch[f"pose_{name}"] = pool.pose[at]
         for name in truths[0]:
             batch[name] = np.stack([truth[name] for truth in truths]).astype(np.float32)
@@ -149,3 +149,11 @@ class SyntheticPairs:
         )
         flow = np.where(head[..., None], there[..., :2] - self._pixels, 0.0)
         return {"flow": flow, "depth": own[..., 2] * head, "head": head, "visible": seen}
+
+
+def _delta(units: NDArray[np.floating]) -> NDArray[np.floating]:
+    """delta (b, 21, 3) of units (b, u), the same whatever rows stand beside it.
+
+    A matrix product rounds differently with the number of rows, and so of processes.
+    """
+    return np.einsum("bu,ud->bd", units, BASIS).reshape(-1, 21, 3)

@@ -12,13 +12,14 @@ centres of `grid_sample`, so an unmoved volume is resampled slightly).
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 # The interpolation matrices multiply coordinates of order one: TF32 would blur them visibly.
 PRECISION = jax.lax.Precision.HIGHEST
 
 
-def axis_coordinates(n: int, dtype: jnp.dtype = jnp.float32) -> np.ndarray:
+def axis_coordinates(n: int, dtype: DTypeLike = jnp.float32) -> np.ndarray:
     """linspace(-1, 1, n), at least float32 and then rounded as LivePortrait's: a constant, because
     XLA would turn the division into a product with the rounded inverse."""
     dtype = jnp.promote_types(dtype, jnp.float32)
@@ -26,7 +27,7 @@ def axis_coordinates(n: int, dtype: jnp.dtype = jnp.float32) -> np.ndarray:
 
 
 def identity_grid(
-    z: int, h: int, w: int, dtype: jnp.dtype = jnp.float32
+    z: int, h: int, w: int, dtype: DTypeLike = jnp.float32
 ) -> Float[Array, "z h w 3"]:
     """Coordinates (x, y, z) of every cell of a volume."""
     axes = (axis_coordinates(n, dtype) for n in (z, h, w))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.data.test_workers import alive, needs_shared, segments
 
+pytestmark = pytest.mark.usefixtures("only_loaders")
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = textwrap.dedent(
     """

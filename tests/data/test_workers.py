@@ -16,6 +16,7 @@ import playmate_jax.data as d
 from playmate_jax.data import Loading
 from playmate_jax.data.shared_batches import SharedMemoryReader, SharedMemoryWriter
 
+pytestmark = pytest.mark.usefixtures("only_loaders")
 SHARED = Path("/dev/shm")
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="shared memory is not in /dev/shm")
 

@@ -89,6 +89,7 @@ def test_stage_1_resumes_as_if_uninterrupted(config, tmp_path):
     chex.assert_trees_all_equal(whole.state, rest.state)
 
 
+@pytest.mark.usefixtures("only_loaders")
 def test_another_number_of_workers_is_no_other_configuration(config, tmp_path, capsys):
     train(config.stage(), tmp_path, 1, loop=QUIET, quiet=True)
     more = dataclasses.replace(config, workers=1).stage()
