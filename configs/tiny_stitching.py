@@ -6,6 +6,11 @@
 
 LivePortrait's stage 2 (configs/paper_stitching.py) on the shipped renderer, which stays as it is.
 Synthetic faces have no landmarks: the face landmarker looks at 512 of them at the start.
+Hardware: two CPU cores, 7 minutes with compilation while other programs ran on them.
+Expected, on 24 pairs of the three people of the test split (metrics/retargeting.py), without the
+networks and with them: error of the eyes' openness 0.051 and 0.032, of the lips' 0.051 and 0.025;
+eyes asked to shut 0.40 and 0.20 (shut lids of a synthetic face are read as 0.22); the seam below
+the chin 4.9 and 4.4 levels of 255.
 """
 
 from playmate_jax.training.loop import LoopConfig
