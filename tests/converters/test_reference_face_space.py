@@ -1,9 +1,8 @@
 """One step of the generator and the discriminators: gradients and statistics are PyTorch's.
 
 All terms are on, with a discriminator for the image and one for the face, at tiny sizes, in
-float64, where only the order of sums differs. In float32 both sides are 3e-3 off these gradients,
-each by itself: signs of small differences (L1) and slopes of small activations (ReLU) turn with the
-last bits.
+float64, where only the order of sums differs. In float32 PyTorch itself was up to 2e-2 off its own
+float64 gradients at such sizes, and ours up to 1e-2, so no float32 tolerance is asserted here.
 """
 
 import functools
