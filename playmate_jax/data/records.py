@@ -49,6 +49,7 @@ class Clip:
       quality: the scores that the filters looked at.
       frames: JPEG images of the face crop, n of them.
       rows: which frames of the clip they are, rising.
+      image_motion: motion as it is seen in each of `frames`; None: that of the clip's frames.
       landmarks: the mesh's 468 points in each of them, in pixels of the image; or none (m = 0).
       truth: of synthetic faces alone: "units" (t, 18), "emotions" (t, 8), "phonemes" (p, 3) and
         "person" (2,); `features_of` says what they are.
@@ -73,6 +74,7 @@ class Clip:
         default_factory=lambda: np.zeros((0, 468, 2), np.float16)
     )
     truth: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    image_motion: Float[np.ndarray, "n 70"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +181,9 @@ def record_of(kind: str, clip: Clip) -> dict[str, Any]:
     record["quality"] = {"score": names, "value": [float(clip.quality[name]) for name in names]}
     motion = np.asarray(clip.motion, np.float32)
     rows = np.asarray(clip.rows, np.int32)
-    record["motion"] = motion[rows] if kind == "portrait_pairs" else motion
+    if kind == "portrait_pairs":
+        motion = motion[rows] if clip.image_motion is None else clip.image_motion
+    record["motion"] = np.asarray(motion, np.float32)
     if kind != "portrait_pairs":
         record["audio"] = np.asarray(clip.audio, np.int16)
         record["features"] = np.asarray(clip.features, np.float16)

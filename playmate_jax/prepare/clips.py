@@ -142,6 +142,8 @@ class ClipMaker:
         if failed:
             return Dropped(name, place, "quality", "; ".join(failed), quality)
         motion, keypoints = self.extractor.motion_and_keypoints(seen.driving)
+        # Aligned images are turned, so that a head's tilt in them is another one.
+        image_motion, _ = self.extractor.motion_and_keypoints(seen.small)
         return Clip(
             id=name,
             source=place,
@@ -160,6 +162,7 @@ class ClipMaker:
             frames=tuple(map(jpeg, seen.frames)),
             rows=seen.rows,
             landmarks=seen.landmarks,
+            image_motion=image_motion,
         )
 
 

@@ -40,6 +40,7 @@ class Crops:
       driving: M's crops of every frame.
       rows: indices of the frames that `frames` shows.
       frames: aligned crops, as the renderer is trained on them.
+      small: the same crops at the size that M takes.
       landmarks: the face mesh in `frames`, in pixels.
       lips: SyncNet's crops of every frame; none without SyncNet.
     """
@@ -48,6 +49,7 @@ class Crops:
     driving: UInt8[np.ndarray, "t h w 3"]
     rows: Int[np.ndarray, "n"]
     frames: UInt8[np.ndarray, "n size size 3"]
+    small: UInt8[np.ndarray, "n h w 3"]
     landmarks: Float[np.ndarray, "n 468 2"]
     lips: UInt8[np.ndarray, "l s s 3"]
 
@@ -90,7 +92,7 @@ def crops(
     driving = np.empty((len(piece.faces), driving_size, driving_size, 3), np.uint8)
     mouths = sync_squares(piece.faces) if lip_size else []
     lips = np.empty((len(mouths), lip_size, lip_size, 3), np.uint8)
-    frames, landmarks, wanted = [], [], set(rows.tolist())
+    frames, small, landmarks, wanted = [], [], [], set(rows.tolist())
     for row, (still, face) in enumerate(zip(stills, piece.faces, strict=True)):
         image = still.image()
         matrix = squares[row].matrix(driving_size)
@@ -101,9 +103,11 @@ def crops(
             matrix = aligned[row].matrix(image_size)
             crop = Crop(sample(image, matrix, (image_size,) * 2, "edge"), matrix)
             frames.append(crop.image)
+            matrix = aligned[row].matrix(driving_size)
+            small.append(sample(image, matrix, (driving_size,) * 2, "edge"))
             landmarks.append(crop.to_crop(face.points))
     points = np.stack(landmarks).astype(np.float16)
-    return Crops(squares, driving, rows, np.stack(frames), points, lips)
+    return Crops(squares, driving, rows, np.stack(frames), np.stack(small), points, lips)
 
 
 def jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

@@ -47,6 +47,8 @@ class SyntheticConfig:
       emotional: each clip shows one emotion, at one intensity throughout; False: no emotion.
       varied: a fifth of the emotional clips blend two emotions and a third change emotion on the
         way; the label is then the first emotion, and "truth/emotions" has the weights per frame.
+      head_motion: how far heads turn about their mean pose, as a factor; 4 gives frames for a face
+        space, which should have seen more poses than those of calm speakers.
       voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
       speech: the log-mel front end of the cached features.
 
@@ -62,12 +64,14 @@ class SyntheticConfig:
     frames: int = 24
     emotional: bool = True
     varied: bool = False
+    head_motion: float = 1.0
     voice: str = "formant"
     speech: LogMelConfig = LogMelConfig()
 
     def __post_init__(self):
         numbers = self.identities, self.hours, self.seconds, self.image_size
-        if not all(0 < number < np.inf for number in numbers) or self.frames < 0:
+        least = min(self.frames, self.head_motion)
+        if not all(0 < number < np.inf for number in numbers) or not 0 <= least < np.inf:
             raise UserError(
                 f"expected positive numbers of synthetic people and hours, found {self}"
             )
@@ -126,6 +130,7 @@ def make_clips(
         features=functools.partial(log_mel, config=config.speech),
         varied=config.varied,
         person=person,
+        head_motion=config.head_motion,
     )
     motion, n = made["motion"], len(made["motion"])
     rows = np.arange(n if with_images else 0)

@@ -30,6 +30,7 @@ def clip(
     features: Features | None = None,
     varied: bool = True,
     person: int | None = None,
+    head_motion: float = 1.0,
 ) -> dict[str, Any]:
     """Clip number `index` of the stream `seed`.
 
@@ -41,6 +42,7 @@ def clip(
       augment: applies a random recording condition to the speech.
       features: the speech encoder, audio (s,) -> features (t, d); None leaves them out.
       person: number of the person whose face is used; None uses another face for every clip.
+      head_motion: how far the head turns about its mean pose, as a factor.
 
     Returns:
       audio (s,) float32 at 16 kHz; motion (n, 70); units (n, 18); identity (63,); emotion (n, 8),
@@ -53,7 +55,7 @@ def clip(
     track = np.zeros((n, len(EMOTIONS)), np.float32)
     if emotional:
         track = emotions.sample_track(rng_track, n, index % len(EMOTIONS), varied)
-    motion, units = perform(rng, speech.phonemes, n, track, 1.0, face)
+    motion, units = perform(rng, speech.phonemes, n, track, 1.0, face, head_motion)
     audio = augment_audio(rng_room, speech.audio) if augment else speech.audio
     result = dict(
         audio=audio,

@@ -132,7 +132,9 @@ def _beats(rng, phonemes, n: int) -> Float[np.ndarray, "n 2"]:
     return np.stack([_bumps(seconds, centres, heights, 0.18) for heights in (turns, tilts)], -1)
 
 
-def _head(rng, phonemes, accent, speaking, place, n: int) -> Float[np.ndarray, "n 7"]:
+def _head(
+    rng, phonemes, accent, speaking, place, n: int, strength: float
+) -> Float[np.ndarray, "n 7"]:
     """Scale, translation (3), pitch, yaw, roll around a base pose drawn for the person."""
     activity = 0.35 + 0.65 * speaking
     drift = np.stack([slow_noise(rng, n, f) for f in (0.35, 0.25, 0.25)], -1)
@@ -143,6 +145,7 @@ def _head(rng, phonemes, accent, speaking, place, n: int) -> Float[np.ndarray, "
     pitch = _HEAD_STD[0] * drift[:, 0] + rng.uniform(1.0, 2.4) * nod + rng.uniform(0.2, 0.9) * place
     yaw = _HEAD_STD[1] * drift[:, 1] + rng.normal(0, 0.7) * place + beats[:, 0]
     roll = _HEAD_STD[2] * drift[:, 2] + 0.28 * yaw + beats[:, 1] - rng.uniform(0.1, 0.4) * nod
+    pitch, yaw, roll = (x + (strength - 1) * (x - x.mean()) for x in (pitch, yaw, roll))
     base = np.clip(rng.standard_normal(3), -2.5, 2.5) * _BASE_STD
     scale = _BASE_SCALE * (1 + _SCALE_SPREAD * np.clip(rng.standard_normal(), -2, 2))
     pose = np.zeros((n, 7))
@@ -161,6 +164,7 @@ def perform(
     emotion: Float[np.ndarray, "*n 8"] | None = None,
     intensity: float = 1.0,
     identity: Float[np.ndarray, " 63"] | None = None,
+    head_motion: float = 1.0,
 ) -> tuple[Float[np.ndarray, "n 70"], Float[np.ndarray, "n 18"]]:
     """Motion and units of a person who speaks `phonemes`.
 
@@ -170,6 +174,7 @@ def perform(
         neutral.
       identity: canonical keypoints (63,), which determine part of a person's articulation and
         expression of emotions; None leaves this part out.
+      head_motion: how far the head turns about its mean pose, as a factor.
     """
     n, u = n_frames, UNIT
     gains, habits = np.zeros((8, 18)), np.zeros(2)
@@ -212,6 +217,6 @@ def perform(
 
     motion = np.zeros((n, MOTION_SIZE), np.float32)
     motion[:, EXPRESSION] = units @ BASIS
-    pose = _head(rng, phonemes, accent, speaking, place, n)
+    pose = _head(rng, phonemes, accent, speaking, place, n, head_motion)
     motion[:, POSE] = pose
     return motion, units

@@ -1,4 +1,5 @@
-"""What a face space begins with: earlier weights, or fresh networks whose M is calm."""
+"""What a face space begins with: earlier weights, or fresh networks whose M is calm and sees what
+images differ by."""
 
 from __future__ import annotations
 
@@ -9,18 +10,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, UInt8
 
+from playmate_jax.data.frame_pairs import FIELDS, KINDS, decoded
+from playmate_jax.data.mixture import Data, open_mixture
 from playmate_jax.hub.bundles import find_parts
 from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.losses.keypoints import MEAN_DEPTH
 from playmate_jax.models import renderer
 from playmate_jax.models.initial_noise import initial_key
-from playmate_jax.models.renderer import Networks, RendererConfig
+from playmate_jax.models.renderer import Networks, RendererConfig, networks
 from playmate_jax.training.face_space import calm_motion_heads
+from playmate_jax.training.portrait_augmentation import resized
 from playmate_jax.training.portrait_terms import SHARE_OF_SIDE, WHOLE, Recipe
 
 GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
+FIRST_LOOK = 64  # images that fresh networks are fitted to
 BOWL = 0.5  # depth of the fresh keypoints' bowl, in head units
 
 
@@ -52,12 +57,47 @@ class Start:
         return cls(folder, config, variables, card)
 
 
-def beginners(config: RendererConfig, key: jax.Array) -> dict[str, Any]:
+def beginners(
+    config: RendererConfig, key: jax.Array, images: UInt8[Any, "n h w 3"]
+) -> dict[str, Any]:
     """Fresh variables of F, M, W and G. M's last layers begin with little noise about a frontal
-    face of spread keypoints: their own initial noise would move keypoints by whole images."""
+    face of spread keypoints: their own initial noise would move keypoints by whole images.
+
+    Args:
+      images: of the training data, for `centred`.
+    """
     variables = renderer.init(config, key)
     motion = calm_motion_heads(variables["motion"], spread_keypoints(config.motion.keypoints))
-    return {**variables, "motion": dict(motion)}
+    shown = resized(jnp.asarray(images, jnp.float32) / 255, config.image_size)
+    return {**variables, "motion": centred(config, dict(motion), shown)}
+
+
+def centred(
+    config: RendererConfig, variables: dict[str, Any], images: Float[Array, "n h w 3"]
+) -> dict[str, Any]:
+    """M with its last norm's scale and bias such that over these images each feature has mean 0 and
+    standard deviation 1 (initialisation by data, Salimans and Kingma 2016).
+
+    Fresh features, means over the image, differ by a twentieth between images; what all have in
+    common would drown what head pose and expression are to be read from.
+    """
+    found = networks(config).motion.apply(
+        variables, images, capture_intermediates=lambda module, _: module.name == "norm"
+    )[1]["intermediates"]["norm"]["__call__"][0]
+    std = found.std(0)
+    std = jnp.maximum(std, 0.1 * std.mean())  # a feature that hardly differs stays quiet
+    norm = {"scale": 1 / std, "bias": -found.mean(0) / std}
+    return {**variables, "params": {**variables["params"], "norm": norm}}
+
+
+def first_images(data: Data, count: int = FIRST_LOOK) -> UInt8[np.ndarray, "n h w 3"]:
+    """One image each of `count` training clips, or of all, spread over the data; always the same
+    ones."""
+    parts = open_mixture(data, "train", KINDS, FIELDS)
+    places = [(part.records, n) for part in parts for n in range(len(part.records))]
+    chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)
+    records = [places[at][0][places[at][1]] for at in chosen]
+    return np.stack([decoded(r["frames"][0], str(r.get("id", ""))) for r in records])
 
 
 def spread_keypoints(count: int) -> Float[np.ndarray, "k 3"]:

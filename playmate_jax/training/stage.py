@@ -74,6 +74,13 @@ class Stage(Generic[State, Batch]):
     notes: tuple[str, ...] = ()
 
 
+def moving_average(mean: Params, new: Params, decay: float, count: jax.Array) -> Params:
+    """The exponential moving average after one more tree of values. Its decay is min(`decay`,
+    (1 + n) / (10 + n)) at step n, so that the first random weights are soon forgotten."""
+    share = jax.lax.optimization_barrier(jnp.minimum(decay, (1.0 + count) / (10.0 + count)))
+    return jax.tree.map(lambda m, x: share * m + (1.0 - share) * x, mean, new)
+
+
 @flax.struct.dataclass
 class TrainState:
     """Parameters, their EMA and the optimiser's memory: the state most stages carry.
@@ -120,8 +127,7 @@ class TrainState:
     def updated(
         self, tx: optax.GradientTransformation, gradients: Params, ema_decay: float
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        """One optimiser step, then the EMA. Its decay is min(`ema_decay`, (1 + n) / (10 + n)) at
-        step n, so that the first random weights are soon forgotten.
+        """One optimiser step, then the EMA (`moving_average`).
 
         Args:
           gradients: packed.
@@ -132,9 +138,7 @@ class TrainState:
         """
         updates, opt_state = tx.update(gradients, self.opt_state, self.packed)
         packed = optax.apply_updates(self.packed, updates)
-        decay = jnp.minimum(ema_decay, (1.0 + self.count) / (10.0 + self.count))
-        decay = jax.lax.optimization_barrier(decay)
-        ema = jax.tree.map(lambda m, p: decay * m + (1.0 - decay) * p, self.packed_ema, packed)
+        ema = moving_average(self.packed_ema, packed, ema_decay, self.count)
         norms = {
             "gradient_norm": optax.global_norm(gradients),
             "update_norm": optax.global_norm(updates),

@@ -41,6 +41,13 @@ def test_pairs_keep_the_motion_of_their_images_alone():
         record_of("portrait_pairs", dataclasses.replace(clip, rows=clip.rows[:2]))
 
 
+def test_motion_that_was_read_in_the_images_is_theirs_alone():
+    clip = made_up_clip(1)
+    read = dataclasses.replace(clip, image_motion=clip.motion[[0, 2, 4]] + 1)
+    np.testing.assert_array_equal(record_of("portrait_pairs", read)["motion"], read.image_motion)
+    np.testing.assert_array_equal(record_of("talking_clips", read)["motion"], clip.motion)
+
+
 def test_tfds_reads_the_folder_without_tensorflow(tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets")
     clips = [made_up_clip(n) for n in range(3)]

@@ -27,7 +27,8 @@ def _scores(image: np.ndarray, faces: list[Face | None], counts=(1,)) -> dict[st
     seen = piece.seen[0].points[None].astype(np.float16)
     none = np.zeros((0, 8, 8, 3), np.uint8)
     squares = driving_squares(piece, DRIVING)
-    return image_scores(piece, Crops(squares, none, np.zeros(1, np.int32), image[None], seen, none))
+    rows = np.zeros(1, np.int32)
+    return image_scores(piece, Crops(squares, none, rows, image[None], none, seen, none))
 
 
 def _noise(level: int = 120) -> np.ndarray:

@@ -5,7 +5,16 @@ import pytest
 
 from playmate_jax.metrics import lips as lip_metrics
 from playmate_jax.metrics import motion as motion_metrics
-from playmate_jax.motion.layout import EMOTIONS, EXPRESSION, FPS, PITCH, ROLL, TRANSLATION, YAW
+from playmate_jax.motion.layout import (
+    ANGLES,
+    EMOTIONS,
+    EXPRESSION,
+    FPS,
+    PITCH,
+    ROLL,
+    TRANSLATION,
+    YAW,
+)
 from playmate_jax.synthetic import clips, emotion, performance
 from playmate_jax.synthetic.babble import babble
 from playmate_jax.synthetic.expression import HIGH, LOW, UNIT, units_from_expression
@@ -31,6 +40,20 @@ def performances():
         phonemes = babble(rng, 8.0)
         result.append((phonemes, *performance.perform(rng, phonemes, 200)))
     return result
+
+
+def test_heads_turn_farther_about_the_same_mean_pose():
+    calm, lively = (
+        performance.perform(rng, babble(rng, 4.0), 100, head_motion=factor)
+        for factor in (1.0, 4.0)
+        for rng in [np.random.default_rng(5)]
+    )
+    angles, turned = calm[0][:, ANGLES], lively[0][:, ANGLES]
+    np.testing.assert_allclose(turned.mean(0), angles.mean(0), atol=1e-4)
+    np.testing.assert_allclose(
+        turned - turned.mean(0), 4 * (angles - angles.mean(0)), rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_array_equal(lively[1], calm[1])
 
 
 def test_every_bilabial_closes_the_lips(performances):

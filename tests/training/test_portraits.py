@@ -17,11 +17,13 @@ from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights, save_weights
 from playmate_jax.models import renderer
+from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.vgg19 import VGG19, VGG19Config
 from playmate_jax.parallel.mesh import device_mesh, shardings
 from playmate_jax.parallel.share import ALONE, Share
 from playmate_jax.training import load_config, train
 from playmate_jax.training.portrait_augmentation import pairs_of
+from playmate_jax.training.portrait_start import beginners, first_images
 from playmate_jax.training.portrait_teachers import NO_VGG19, ImageFeatures
 from playmate_jax.training.portrait_terms import PortraitWeights, Recipe, generator_terms
 from playmate_jax.training.portraits import PortraitsConfig, portraits_stage
@@ -74,6 +76,25 @@ def test_statistics_are_neither_optimised_nor_averaged(stepped):
         for path, _ in jax.tree_util.tree_leaves_with_path((part.params, part.ema))
     }
     assert not [name for name in names if "batch_stats" in name or "spectral" in name]
+
+
+def test_fresh_features_of_motion_are_centred_and_scaled_by_the_data():
+    images = first_images(noise_records(8))
+    assert images.shape == (8, SIDE, SIDE, 3)
+    config = dataclasses.replace(RENDERER, motion=MotionConfig(21, (1, 1), (16, 32), 3, 2))
+    motion = beginners(config, jax.random.key(0), images)["motion"]
+    shown = jnp.asarray(images, jnp.float32) / 255
+
+    def features(variables):
+        call = renderer.networks(config).motion.apply
+        _, seen = call(variables, shown, capture_intermediates=lambda m, _: m.name == "norm")
+        return seen["intermediates"]["norm"]["__call__"][0]
+
+    found = features(motion)
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-3)
+    assert np.quantile(found.std(0), 0.2) > 0.99 and found.std(0).max() < 1.01
+    plain = renderer.init(config, jax.random.key(0))["motion"]
+    assert float(features(plain).std(0).mean()) < 0.5  # why it is done
 
 
 @pytest.mark.parametrize("name", sorted(set(dataclasses.asdict(PortraitWeights())) - NO_IMAGES))
@@ -164,14 +185,14 @@ def test_exported_weights_are_a_renderer_that_can_begin_another_run(stepped, sta
     assert from_values(renderer.RendererConfig, values) == RENDERER
     check_tree(params, renderer.shapes(RENDERER))
     found = params["warping"]["batch_stats"]
-    chex.assert_trees_all_equal(found, after.statistics["warping"]["batch_stats"])
+    chex.assert_trees_all_equal(found, after.moments["warping"]["batch_stats"])
     again = portraits_stage(
         portraits(start=str(tmp_path / "weights"), renderer=renderer.RendererConfig()),
         noise_records(),
     )
     begun = jax.jit(again.init)(jax.random.key(5))
     chex.assert_trees_all_close(begun.generator.params, after.generator.ema)
-    statistics = {k: after.statistics[k] for k in ("appearance", "warping", "spade")}
+    statistics = {"spade": after.statistics["spade"], **after.moments}
     chex.assert_trees_all_equal({k: begun.statistics[k] for k in statistics}, statistics)
 
 
