@@ -33,7 +33,7 @@ from playmate_jax.models.speech import SpeechEncoder
 from playmate_jax.motion.layout import AUDIO_HZ, FPS, SAMPLES_PER_FRAME
 from playmate_jax.parallel.compilation import keep_compiled_programs
 from playmate_jax.prepare.config import LOG_MEL, PrepareConfig
-from playmate_jax.prepare.crops import crops, jpeg
+from playmate_jax.prepare.crops import crops, jpeg, motion_in
 from playmate_jax.prepare.pieces import Piece, pieces
 from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.probe import Probe, probe
@@ -142,8 +142,10 @@ class ClipMaker:
         if failed:
             return Dropped(name, place, "quality", "; ".join(failed), quality)
         motion, keypoints = self.extractor.motion_and_keypoints(seen.driving)
-        # Aligned images are turned, so that a head's tilt in them is another one.
-        image_motion, _ = self.extractor.motion_and_keypoints(seen.small)
+        image_motion = [
+            motion_in(motion[row], seen.squares[row], square)
+            for row, square in zip(seen.rows, seen.aligned, strict=True)
+        ]
         return Clip(
             id=name,
             source=place,
@@ -162,7 +164,7 @@ class ClipMaker:
             frames=tuple(map(jpeg, seen.frames)),
             rows=seen.rows,
             landmarks=seen.landmarks,
-            image_motion=image_motion,
+            image_motion=np.stack(image_motion),
         )
 
 

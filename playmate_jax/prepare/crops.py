@@ -25,6 +25,7 @@ from playmate_jax.faces import (
 from playmate_jax.faces.steady import smooth_squares
 from playmate_jax.faces.warp import sample
 from playmate_jax.media.video import Still
+from playmate_jax.motion.layout import pack, unpack
 from playmate_jax.prepare.pieces import Piece
 
 DWELL = 12.5  # frames: the Gaussian's standard deviation
@@ -40,7 +41,7 @@ class Crops:
       driving: M's crops of every frame.
       rows: indices of the frames that `frames` shows.
       frames: aligned crops, as the renderer is trained on them.
-      small: the same crops at the size that M takes.
+      aligned: the square of each of them.
       landmarks: the face mesh in `frames`, in pixels.
       lips: SyncNet's crops of every frame; none without SyncNet.
     """
@@ -49,7 +50,7 @@ class Crops:
     driving: UInt8[np.ndarray, "t h w 3"]
     rows: Int[np.ndarray, "n"]
     frames: UInt8[np.ndarray, "n size size 3"]
-    small: UInt8[np.ndarray, "n h w 3"]
+    aligned: list[Square]
     landmarks: Float[np.ndarray, "n 468 2"]
     lips: UInt8[np.ndarray, "l s s 3"]
 
@@ -92,7 +93,7 @@ def crops(
     driving = np.empty((len(piece.faces), driving_size, driving_size, 3), np.uint8)
     mouths = sync_squares(piece.faces) if lip_size else []
     lips = np.empty((len(mouths), lip_size, lip_size, 3), np.uint8)
-    frames, small, landmarks, wanted = [], [], [], set(rows.tolist())
+    frames, landmarks, wanted = [], [], set(rows.tolist())
     for row, (still, face) in enumerate(zip(stills, piece.faces, strict=True)):
         image = still.image()
         matrix = squares[row].matrix(driving_size)
@@ -103,11 +104,32 @@ def crops(
             matrix = aligned[row].matrix(image_size)
             crop = Crop(sample(image, matrix, (image_size,) * 2, "edge"), matrix)
             frames.append(crop.image)
-            matrix = aligned[row].matrix(driving_size)
-            small.append(sample(image, matrix, (driving_size,) * 2, "edge"))
             landmarks.append(crop.to_crop(face.points))
     points = np.stack(landmarks).astype(np.float16)
-    return Crops(squares, driving, rows, np.stack(frames), np.stack(small), points, lips)
+    of_frames = [aligned[row] for row in rows]
+    return Crops(squares, driving, rows, np.stack(frames), of_frames, points, lips)
+
+
+def motion_in(
+    motion: Float[np.ndarray, "70"], seen: Square, wanted: Square
+) -> Float[np.ndarray, "70"]:
+    """Motion that was read in one square of an image as it is in another one.
+
+    Coordinates of one square, in [-1, 1], become the other's by a turn in the plane, a factor and a
+    shift, so the points of Eq. 1 do: the turn goes into roll (and turns delta, which Eq. 1 adds
+    after the head pose), pitch and yaw stay.
+    """
+    turns = [square.matrix(2)[:, :2] for square in (seen, wanted)]
+    shift = np.array([seen.x - wanted.x, seen.y - wanted.y])
+    turn, shift = (np.linalg.solve(turns[1], x) for x in (turns[0], shift))
+    factor = seen.side / wanted.side
+    parts = unpack(np.asarray(motion, np.float64))
+    delta, translation = parts["expression"].copy(), parts["translation"].copy()
+    delta[:, :2] = delta[:, :2] @ turn.T / factor
+    translation[:2] = turn @ translation[:2] + shift
+    roll = parts["roll"] + np.rad2deg(seen.angle - wanted.angle)
+    changed = {"expression": delta, "scale": factor * parts["scale"], "translation": translation}
+    return pack({**parts, **changed, "roll": roll}).astype(np.float32)
 
 
 def jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

@@ -28,7 +28,7 @@ def _scores(image: np.ndarray, faces: list[Face | None], counts=(1,)) -> dict[st
     none = np.zeros((0, 8, 8, 3), np.uint8)
     squares = driving_squares(piece, DRIVING)
     rows = np.zeros(1, np.int32)
-    return image_scores(piece, Crops(squares, none, rows, image[None], none, seen, none))
+    return image_scores(piece, Crops(squares, none, rows, image[None], squares, seen, none))
 
 
 def _noise(level: int = 120) -> np.ndarray:
