@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, UInt8
 
 from playmate_jax.data.frame_pairs import FIELDS, KINDS, decoded
 from playmate_jax.data.mixture import Data, open_mixture
+from playmate_jax.errors import UserError
 from playmate_jax.hub.bundles import find_parts
 from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.losses.keypoints import MEAN_DEPTH
@@ -92,12 +93,22 @@ def centred(
 
 def first_images(data: Data, count: int = FIRST_LOOK) -> UInt8[np.ndarray, "n h w 3"]:
     """One image each of `count` training clips, or of all, spread over the data; always the same
-    ones."""
+    ones.
+
+    Raises:
+      UserError: no images, or of several sizes.
+    """
     parts = open_mixture(data, "train", KINDS, FIELDS)
-    places = [(part.records, n) for part in parts for n in range(len(part.records))]
+    places = [(p.records, n) for p in parts for n, k in enumerate(p.index["pictures"]) if int(k)]
+    if not places:
+        raise UserError(f"expected clips with images in {data}, found none: prepare some")
     chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)
     records = [places[at][0][places[at][1]] for at in chosen]
-    return np.stack([decoded(r["frames"][0], str(r.get("id", ""))) for r in records])
+    first = decoded(records[0]["frames"][0], str(records[0].get("id", "")))
+    images = np.empty((len(records), *first.shape), np.uint8)
+    for record, image in zip(records, images, strict=True):
+        decoded(record["frames"][0], str(record.get("id", "")), into=image)
+    return images
 
 
 def spread_keypoints(count: int) -> Float[np.ndarray, "k 3"]:

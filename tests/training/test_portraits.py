@@ -97,6 +97,24 @@ def test_fresh_features_of_motion_are_centred_and_scaled_by_the_data():
     assert float(features(plain).std(0).mean()) < 0.5  # why it is done
 
 
+def test_moments_follow_the_statistics_as_the_ema_follows_the_parameters(stepped):
+    before, after, _ = stepped
+    share = 0.1  # the decay of step 0, (1 + 0) / (10 + 0)
+    for name, moments in after.moments.items():
+        expected = jax.tree.map(
+            lambda old, new: share * old + (1 - share) * new,
+            before.statistics[name],
+            after.statistics[name],
+        )
+        chex.assert_trees_all_close(moments, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_images_of_several_sizes_are_refused_in_one_sentence():
+    records = [*noise_records(2), *noise_records(1, size=2 * SIDE)]
+    with pytest.raises(UserError, match="expected JPEG images of 16 x 16"):
+        first_images(records)
+
+
 @pytest.mark.parametrize("name", sorted(set(dataclasses.asdict(PortraitWeights())) - NO_IMAGES))
 def test_a_weight_of_zero_removes_the_term(stage, name):
     config = portraits(weights=PortraitWeights(**{name: 0.0}))
@@ -242,6 +260,7 @@ PROGRAM = textwrap.dedent(
         flat = lambda tree: np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
         found = {"generator": flat(moments[0]), "discriminator": flat(moments[1])}
         found |= {k: flat(v) for k, v in after.statistics.items()}
+        found["moments"] = flat(after.moments)
         found["metrics"] = np.array([float(v) for v in jax.device_get(outputs.metrics).values()])
         np.savez(f"{sys.argv[1]}/{name}.npz", **found)
     """
