@@ -72,11 +72,12 @@ class SyntheticConfig:
 
     def __post_init__(self):
         numbers = self.identities, self.hours, self.seconds, self.image_size, self.zoom
-        least = min(self.frames, self.head_motion)
-        if not all(0 < number < np.inf for number in numbers) or not 0 <= least < np.inf:
+        if not all(0 < number < np.inf for number in numbers) or self.frames < 0:
             raise UserError(
                 f"expected positive numbers of synthetic people and hours, found {self}"
             )
+        if not 0 <= self.head_motion < np.inf:
+            raise UserError(f"expected head_motion of 0 or more, found {self.head_motion:g}")
         if self.seconds * FPS < 1:
             raise UserError(f"expected clips of 0.04 s or more, found {self.seconds} s")
         if self.voice not in VOICES:
