@@ -49,8 +49,8 @@ class Clip:
       quality: the scores that the filters looked at.
       frames: JPEG images of the face crop, n of them.
       rows: which frames of the clip they are, rising.
-      image_motion: motion as it is seen in each of `frames`; None: that of the clip's frames.
       landmarks: the mesh's 468 points in each of them, in pixels of the image; or none (m = 0).
+      image_motion: motion as it is seen in each of `frames`; None: that of the clip's frames.
       truth: of synthetic faces alone: "units" (t, 18), "emotions" (t, 8), "phonemes" (p, 3) and
         "person" (2,); `features_of` says what they are.
     """

@@ -25,7 +25,7 @@ from playmate_jax.synthetic.expression import BASIS, KEYPOINT, lid_closure, mout
 from playmate_jax.synthetic.identity import Identity, sample_identity
 
 KINDS = ("portrait_pairs", "drawn_faces")
-# Not the motion of photographed people: labels of the M that prepared them, where any is measured.
+# Not the motion of photographed people: some M read it, it is no truth.
 FIELDS = ("id", "speaker", "frames", "landmarks")
 TRUE_FIELDS = ("motion", "rows", "truth")
 FRAMES = 8  # of a person; the first is the source of reenactment
