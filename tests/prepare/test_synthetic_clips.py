@@ -9,7 +9,7 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig
-from playmate_jax.motion.layout import EXPRESSION, SCALE, TRANSLATION
+from playmate_jax.motion.layout import ANGLES, EXPRESSION, SCALE, TRANSLATION
 from playmate_jax.prepare.crops import jpeg
 from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.synthetic import SyntheticConfig
@@ -87,14 +87,17 @@ def test_emotions_may_change_within_a_clip():
         assert clip.intensity == pytest.approx(track.sum(1).max())
 
 
-def test_zoom_makes_faces_larger_and_leaves_how_they_move():
-    plain, near = (
-        clip_of(dataclasses.replace(CONFIG, frames=1, zoom=zoom), 0) for zoom in (1.0, 1.5)
+def test_a_lively_speaker_turns_farther_and_is_drawn_so():
+    calm, lively = (
+        clip_of(dataclasses.replace(CONFIG, frames=1, head_motion=factor), 0)
+        for factor in (1.0, 4.0)
     )
-    ratio = np.ones(70)
-    ratio[SCALE], ratio[TRANSLATION] = 1.5, 1.5
-    np.testing.assert_allclose(near.motion, plain.motion * ratio, rtol=1e-6)
-    assert near.frames != plain.frames
+    spread = [clip.motion[:, ANGLES].std(0) for clip in (calm, lively)]
+    np.testing.assert_allclose(spread[1], 4 * spread[0], rtol=1e-3)
+    np.testing.assert_array_equal(lively.motion[:, EXPRESSION], calm.motion[:, EXPRESSION])
+    assert lively.frames != calm.frames
+    with pytest.raises(UserError, match="expected head_motion of 0 or more, found -1"):
+        dataclasses.replace(CONFIG, head_motion=-1.0)
 
 
 def test_people_share_the_clips_and_keep_to_one_split():
