@@ -4,7 +4,7 @@ the same person.
 Input: aligned faces (b, 112, 112, 3) in [0, 1], RGB (faces/five_points.py); what the network was
 trained on, [-1, 1], is made here. Output: embeddings (b, 512), not normalised: their cosine is what
 counts. Evaluation alone: BatchNorm has stored statistics, and there is no dropout. As published
-(insightface, `arcface_torch`), where the flattened image has its channels first; here they are last.
+(insightface, `arcface_torch`), where the flattened image has its channels first; here last.
 """
 
 import dataclasses
