@@ -27,7 +27,7 @@ class Block(nn.Module):
 
 
 class IResNetReference(nn.Module):
-    """Aligned faces to embeddings."""
+    """Aligned faces to embeddings, with arcface_torch's names."""
 
     def __init__(self, config: IResNetConfig):
         super().__init__()

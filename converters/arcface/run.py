@@ -8,7 +8,7 @@ TINY = IResNetConfig((1, 2), (4, 8), 6, image_size=12)
 
 
 def runs(config: IResNetConfig) -> list[Run]:
-    """One image of noise."""
+    """One image of noise on both sides."""
     image = inputs(image=((1, 3, config.image_size, config.image_size), "unit"))
     made = reference("arcface.reference", "IResNetReference", config)
     return [Run("", made, flax_layers(IResNet(config)), image)]

@@ -64,7 +64,7 @@ class Block(nn.Module):
 
 
 class IResNet(nn.Module):
-    """Aligned faces to embeddings."""
+    """Aligned faces to embeddings, by the sizes of `config`."""
 
     config: IResNetConfig = IResNetConfig()
 
