@@ -56,7 +56,7 @@ def detect(checkpoint: Checkpoint, wanted: Family | None = None) -> Match:
             found = match(checkpoint, row, part)
             if best is None or found.share > best.share:
                 best = found
-        if best and best.share >= ENOUGH:  # no two rows share half of their names
+        if best and best.share == 1:  # less may be another's: two kinds of ResNet share most names
             break
     assert best is not None  # there is a row
     if best.share < ENOUGH:

@@ -119,6 +119,7 @@ def _heard(module: Any, inputs: list[Any]) -> Layers:
         torch.nn.modules.batchnorm._BatchNorm,
         torch.nn.modules.instancenorm._InstanceNorm,
         torch.nn.GroupNorm,
+        torch.nn.PReLU,
     )
     found: dict[str, list[np.ndarray]] = {}
 

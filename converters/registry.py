@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from playmate_jax.converters import (
+    arcface,
     discriminator,
     hopenet,
     hubert,
@@ -29,6 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     vgg19.FAMILY,
     discriminator.FAMILY,
     hopenet.FAMILY,
+    arcface.FAMILY,
     syncnet.FAMILY,
     playmate.FAMILY,
     playmate_renderer.FAMILY,

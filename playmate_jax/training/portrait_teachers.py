@@ -22,7 +22,7 @@ NO_VGG19 = (
     "no weights of VGG19 (vgg19=DIR): the perceptual term is off, pixels on an image pyramid are "
     "compared in its place, and Eq. 4 compares pixels too"
 )
-NO_FACE_IDENTITY = "no face recognition network: the face-identity term is off"
+NO_FACE_IDENTITY = "no weights of ArcFace (arcface=DIR): the face-identity term is off"
 PYRAMID = {f"at_{scale:g}": 1 / len(SCALES) for scale in SCALES}
 
 
@@ -79,6 +79,7 @@ def vgg19_weights(directory: str) -> tuple[VGG19Config | None, Params]:
     return from_values(VGG19Config, values, directory), params["params"]
 
 
-def notes(with_vgg19: bool) -> tuple[str, ...]:
+def notes(with_vgg19: bool, with_arcface: bool = False) -> tuple[str, ...]:
     """What is off, in sentences for the log."""
-    return (NO_FACE_IDENTITY,) if with_vgg19 else (NO_VGG19, NO_FACE_IDENTITY)
+    off = {NO_VGG19: not with_vgg19, NO_FACE_IDENTITY: not with_arcface}
+    return tuple(note for note, holds in off.items() if holds)

@@ -20,6 +20,7 @@ from playmate_jax.geometry.grid_sample import grid_sample_2d
 from playmate_jax.geometry.keypoints import Motion, equation_1
 from playmate_jax.losses import adversarial, keypoints
 from playmate_jax.losses.adversarial import Judgement
+from playmate_jax.losses.face_identity import face_identity
 from playmate_jax.losses.perceptual import perceptual
 from playmate_jax.losses.regions import cascade_boxes, crop
 from playmate_jax.losses.rows import total
@@ -35,6 +36,7 @@ from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.renderer_training import Execution, applied
 from playmate_jax.parallel.share import Mean, Terms
 from playmate_jax.training.portrait_augmentation import Pairs
+from playmate_jax.training.portrait_identity import FaceEmbedding
 from playmate_jax.training.portrait_teachers import ImageFeatures
 from playmate_jax.training.stage import Params
 
@@ -53,6 +55,7 @@ class PortraitWeights:
       head_pose: of degrees.
       guide: of keypoints on lids and lips, where the data have landmarks.
       transfer: of Eq. 4.
+      face_identity: of ArcFace's cosine distance, where there are its weights.
     """
 
     perceptual: float = 10.0
@@ -65,12 +68,14 @@ class PortraitWeights:
     head_pose: float = 20.0
     guide: float = 10.0
     transfer: float = 10.0
+    face_identity: float = 10.0
 
-    def active(self, with_vgg19: bool) -> dict[str, float]:
+    def active(self, with_vgg19: bool, with_arcface: bool = False) -> dict[str, float]:
         """Weight by term, of those that count."""
-        left_out = "reconstruction" if with_vgg19 else "perceptual"
+        left_out = {"reconstruction" if with_vgg19 else "perceptual"}
+        left_out |= set() if with_arcface else {"face_identity"}
         values = dataclasses.asdict(self).items()
-        return {name: weight for name, weight in values if weight and name != left_out}
+        return {name: weight for name, weight in values if weight and name not in left_out}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +120,7 @@ def generator_terms(
     statistics: Params,
     pairs: Pairs,
     keys: Key[Array, " b"],
+    identity: FaceEmbedding | None = None,
 ) -> tuple[Terms, tuple[Views, Params]]:
     """The terms that F, M, W and G are to make small; what the discriminators are to judge; and the
     statistics after the call.
@@ -122,6 +128,7 @@ def generator_terms(
     Args:
       params: of F, M, W and G. judges: of the discriminators.
       keys: of the rows, for the random deformation.
+      identity: the teacher of the face-identity term.
     """
     weights, how, sizes = recipe.weights, recipe.how, recipe.renderer
     # -------------------------------------------------------------- M: motion of all images
@@ -163,6 +170,9 @@ def generator_terms(
         terms["feature_matching"] = total(
             [adversarial.feature_matching(real[name], fake[name]) for name in fake]
         )
+    if identity is not None and "face_identity" in weights:
+        wanted, at = views.wanted[WHOLE], (pairs.landmarks_driving, pairs.has_landmarks)
+        terms["face_identity"] = face_identity(identity(drawn, *at), identity(wanted, *at))
     if transferred:
         of_pose, of_expression = transferred
         terms["transfer"] = transfer(features, of_pose, of_expression, features.weights)

@@ -37,6 +37,7 @@ from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer, packing, schedule
 from playmate_jax.training.portrait_augmentation import Augmentation, pairs_of
 from playmate_jax.training.portrait_evaluation import held_out_pairs, reconstruction
+from playmate_jax.training.portrait_identity import FaceEmbedding, arcface_weights
 from playmate_jax.training.portrait_start import (
     Start,
     beginners,
@@ -70,7 +71,7 @@ class PortraitsState:
       statistics: by network, of both: {"batch_stats"} or {"spectral"}.
       moments: EMA of the generator's running moments, which belongs to that of its parameters: the
         moments of one do not fit the other (2 dB, measured on configs/tiny_face_space.py).
-      frozen: {"vgg19"}, or nothing.
+      frozen: {"vgg19", "arcface"}: those that there are.
     """
 
     generator: TrainState
@@ -96,6 +97,7 @@ class PortraitsConfig:
       start: weights of a renderer to begin with, a directory or a name ("liveportrait"); their
         sizes replace `renderer`.
       vgg19: weights directory of the converted network; empty compares pixels in its place.
+      arcface: weights directory of the converted network; empty: no face-identity term.
       precision, remat: as in models/renderer_training.py.
       eval_pairs: pairs of held-out people that are evaluated; 0: none.
       crop: scale and shift of the crop that frames a face as in the data.
@@ -117,6 +119,7 @@ class PortraitsConfig:
     discriminator_optimizer: OptimizerConfig = ADAM
     start: str = ""
     vgg19: str = ""
+    arcface: str = ""
     precision: str = "float32"
     remat: str = "none"
     workers: int = 0
@@ -163,10 +166,10 @@ def portraits_stage(
             "configs/demo_face_space.py does"
         )
     vgg19, vgg19_params = vgg19_weights(config.vgg19)
+    arcface, arcface_variables = arcface_weights(config.arcface)
+    active = config.weights.active(vgg19 is not None, arcface is not None)
     how = Execution(config.precision, config.remat)
-    recipe = Recipe(
-        sizes, config.discriminator, config.weights.active(vgg19 is not None), config.regions, how
-    )
+    recipe = Recipe(sizes, config.discriminator, active, config.regions, how)
     tx = optimizer(config.optimizer, config.steps)
     d_tx = optimizer(config.discriminator_optimizer, config.steps)
     side = drawn_side(sizes)
@@ -187,6 +190,7 @@ def portraits_stage(
             )
         generator = TrainState.create(params, tx, packing(config.optimizer, params))
         frozen = {"vgg19": vgg19_params} if vgg19 else {}
+        frozen |= {"arcface": arcface_variables} if arcface else {}
         moments = jax.tree.map(jnp.copy, moments_of(statistics))
         return PortraitsState(generator, discriminator, statistics, moments, frozen)
 
@@ -197,11 +201,14 @@ def portraits_stage(
         row_keys = share.row_keys(of_images, len(batch["source"]))
         pairs = pairs_of(batch, row_keys, sizes.image_size, side, config.augmentation)
         features = ImageFeatures(vgg19, state.frozen.get("vgg19", {}), how)
+        identity = FaceEmbedding(arcface, state.frozen["arcface"]) if arcface else None
         judges = state.discriminator.params if state.discriminator else {}
 
         def loss(packed: Params, pairs: Any, keys: Key[Array, " b"]) -> tuple[Terms, Any]:
             params = state.generator.packing.unpack(packed)
-            return generator_terms(recipe, features, params, judges, state.statistics, pairs, keys)
+            return generator_terms(
+                recipe, features, params, judges, state.statistics, pairs, keys, identity
+            )
 
         with statistics_over(share.axis):
             gradients, metrics, (views, statistics) = share.gradients_and_rest(
@@ -279,5 +286,5 @@ def portraits_stage(
         description=description | built_on(str(start.folder) if start else ""),
         learning_rate=schedule(config.optimizer, config.steps),
         frames=2 * config.batch_size,
-        notes=notes(vgg19 is not None),
+        notes=notes(vgg19 is not None, arcface is not None),
     )

@@ -50,7 +50,9 @@ def test_an_export_is_a_references_state_dict(family):
         assert found == own
 
 
-@pytest.mark.parametrize("network", ["liveportrait", "wav2vec2", "hubert", "vgg19", "syncnet"])
+@pytest.mark.parametrize(
+    "network", ["liveportrait", "wav2vec2", "hubert", "vgg19", "arcface", "syncnet"]
+)
 def test_a_full_size_export_has_the_originals_names_shapes_and_types(network, shared):
     family, folder = by_name(network), shared / "reference"
     config = family.config_class()
@@ -62,5 +64,6 @@ def test_a_full_size_export_has_the_originals_names_shapes_and_types(network, sh
             assert list(found) == list(wanted)  # in order, as strict loading does not even ask
             assert found == wanted
         return
-    name = {"vgg19": "vgg19", "syncnet": "syncnet_v2"}.get(network, f"{network}_base")
+    names = {"vgg19": "vgg19", "arcface": "iresnet50", "syncnet": "syncnet_v2"}
+    name = names.get(network, f"{network}_base")
     assert list(exported.items()) == list(original(folder, name).items())

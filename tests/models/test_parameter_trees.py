@@ -20,6 +20,7 @@ from playmate_jax.models import joyvasa, motion_model, renderer, syncnet, wav2ve
 from playmate_jax.models.discriminator import MultiScaleDiscriminator
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.hopenet import Hopenet
+from playmate_jax.models.iresnet import DEPTHS, IResNet, IResNetConfig
 from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
@@ -45,6 +46,10 @@ def image_tree(network: nn.Module) -> Any:
     return jax.eval_shape(network.init, KEY, jnp.zeros((1, 256, 256, 3)))
 
 
+def iresnet_tree(config: IResNetConfig) -> Any:
+    return jax.eval_shape(IResNet(config).init, KEY, jnp.zeros((1, 112, 112, 3)))
+
+
 def demo_motion_model() -> MotionModelConfig:
     model = load_config(CONFIGS / "demo_stage1.py").model
     emotion = load_config(CONFIGS / "demo_stage2.py").emotion
@@ -66,6 +71,10 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "vgg19": lambda: image_tree(VGG19()),
     "discriminator": lambda: image_tree(MultiScaleDiscriminator()),
     "hopenet": lambda: image_tree(Hopenet()),
+    **{
+        name: lambda depths=depths: iresnet_tree(IResNetConfig(depths))
+        for name, depths in DEPTHS.items()
+    },
     "syncnet": lambda: syncnet.shapes(SyncNetConfig()),
     "generator": lambda: generator_tree(MotionModelConfig()),
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),

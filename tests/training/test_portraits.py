@@ -17,6 +17,7 @@ from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights, save_weights
 from playmate_jax.models import renderer
+from playmate_jax.models.iresnet import IResNet, IResNetConfig
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.vgg19 import VGG19, VGG19Config
 from playmate_jax.parallel.mesh import device_mesh, shardings
@@ -24,13 +25,13 @@ from playmate_jax.parallel.share import ALONE, Share
 from playmate_jax.training import load_config, train
 from playmate_jax.training.portrait_augmentation import pairs_of
 from playmate_jax.training.portrait_start import beginners, first_images
-from playmate_jax.training.portrait_teachers import NO_VGG19, ImageFeatures
+from playmate_jax.training.portrait_teachers import NO_FACE_IDENTITY, NO_VGG19, ImageFeatures
 from playmate_jax.training.portrait_terms import PortraitWeights, Recipe, generator_terms
 from playmate_jax.training.portraits import PortraitsConfig, portraits_stage
 from tests.training.made_up_portraits import RENDERER, SIDE, noise_records, portraits
 
 ROOT = Path(__file__).resolve().parents[2]
-NO_IMAGES = {"perceptual"}  # needs VGG19, which the other tests do without
+NO_IMAGES = {"perceptual", "face_identity"}  # need VGG19 and ArcFace: tests of their own
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_without_an_adversarial_term_there_is_no_discriminator():
 
 def test_every_array_has_a_place(stage):
     shardings(jax.eval_shape(stage.init, jax.random.key(0)), device_mesh(), stage.rules)
-    assert NO_VGG19 in stage.notes
+    assert {NO_VGG19, NO_FACE_IDENTITY} <= set(stage.notes)
 
 
 def test_vgg19_is_frozen_and_gives_the_perceptual_term(tmp_path):
@@ -170,6 +171,25 @@ def test_vgg19_is_frozen_and_gives_the_perceptual_term(tmp_path):
     metrics = jax.eval_shape(step, state, next(stage.batches(0, 0)), jax.random.key(1))
     assert "perceptual" in metrics and "reconstruction" not in metrics
     assert jax.tree.leaves(state.frozen) and NO_VGG19 not in stage.notes
+
+
+def test_arcface_is_frozen_and_gives_the_face_identity_term(tmp_path):
+    sizes = IResNetConfig((1,), (2,), 4, image_size=8)
+    variables = IResNet(sizes).init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    values = {"kind": "arcface", "depths": [1], "widths": [2], "size": 4, "image_size": 8}
+    save_weights(tmp_path / "arcface", values, variables, {})
+    stage = portraits_stage(portraits(arcface=str(tmp_path / "arcface")), noise_records())
+    state = jax.eval_shape(stage.init, jax.random.key(0))
+
+    def step(state, batch, key):
+        after, metrics = stage.step(state, batch, key, ALONE)
+        kept = zip(jax.tree.leaves(state.frozen), jax.tree.leaves(after.frozen), strict=True)
+        assert all(old is new for old, new in kept)
+        return metrics
+
+    metrics = jax.eval_shape(step, state, next(stage.batches(0, 0)), jax.random.key(1))
+    assert "face_identity" in metrics and jax.tree.leaves(state.frozen)
+    assert NO_FACE_IDENTITY not in stage.notes
 
 
 def test_regions_have_their_own_discriminators():
