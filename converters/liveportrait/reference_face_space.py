@@ -47,6 +47,7 @@ class Pairs(NamedTuple):
       degrees_source, degrees_driving: true pitch, yaw and roll (b, 3).
       landmarks_source, landmarks_driving: in the image's [-1, 1] convention, (b, 468, 2).
       has_landmarks: which rows have any, (b,).
+      keypoints_driving: x of Eq. 1 by the data's own motion, (b, 21, 3).
       affine, bend: of the equivariance loss's deformation.
     """
 
@@ -58,6 +59,7 @@ class Pairs(NamedTuple):
     landmarks_source: Tensor
     landmarks_driving: Tensor
     has_landmarks: Tensor
+    keypoints_driving: Tensor
     affine: Tensor
     bend: Tensor
 
@@ -117,7 +119,7 @@ class FaceSpaceReference:
         inputs = [torch.cat(parts) for parts in zip(*rows, strict=True)]
         images = self.generator["spade"](self.generator["warping"](*inputs)["out"])
 
-        boxes = face_and_lips(pairs.landmarks_driving, pairs.has_landmarks, x_d)
+        boxes = face_and_lips(pairs.landmarks_driving, pairs.has_landmarks, pairs.keypoints_driving)
         wanted, drawn = (self.views(x, boxes) for x in (pairs.wanted, images[:b]))
         real, fake = self.judged(wanted, drawn)
         compared = [losses.perceptual(self.vgg19, drawn[name], wanted[name]) for name in drawn]

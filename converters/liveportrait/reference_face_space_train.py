@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from playmate_jax.converters.liveportrait import reference_motion as motions
 from playmate_jax.converters.liveportrait.reference_face_space import FaceSpaceReference, Pairs
 from playmate_jax.losses.keypoints import AFFINE_STD, BEND_STD
 from playmate_jax.motion.layout import ANGLES
@@ -105,6 +106,7 @@ class FaceSpaceTraining:
             *(batch[f"motion_{name}"][:, ANGLES] for name in ("source", "driving")),
             *landmarks,
             batch["has_landmarks"],
+            motions.stored_keypoints(batch["identity"], batch["motion_driving"]),
             torch.eye(2, 3) + AFFINE_STD * torch.randn(b, 2, 3),
             BEND_STD * torch.randn(b, 25),
         )

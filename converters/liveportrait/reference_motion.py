@@ -85,3 +85,12 @@ def pose_transferred(i: FrameMotion, j: FrameMotion) -> tuple[Tensor, Tensor]:
 def expression_transferred(i: FrameMotion, j: FrameMotion) -> tuple[Tensor, Tensor]:
     """Eq. 3: x_j, and frame j's keypoints with the expression of i."""
     return own_keypoints(j), equation_1(j.x_c, j, i.delta)
+
+
+def stored_keypoints(identity: Tensor, motion: Tensor) -> Tensor:
+    """Eq. 1 (n, 21, 3) of a record's canonical keypoints (n, 63) and its motion's 70 numbers: 63 of
+    delta, scale, 3 of translation, pitch, yaw and roll in degrees."""
+    delta, scale, translation, degrees = motion.split([63, 1, 3, 3], 1)
+    points, delta = (x.unflatten(1, (-1, 3)) for x in (identity, delta))
+    turned = rotation(degrees)
+    return own_keypoints(FrameMotion(points, delta, degrees, turned, scale, translation))

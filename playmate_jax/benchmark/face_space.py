@@ -96,6 +96,7 @@ class FaceSpaceSetup:
         for name in sizes:
             found[f"degrees_{name}"] = 10 * rng.standard_normal((n, 3))
             found[f"landmarks_{name}"] = 0.2 * rng.standard_normal((n, 468, 2))
+        found["keypoints_driving"] = 0.3 * rng.standard_normal((n, 21, 3))
         return found | {"has_landmarks": np.arange(n) % 2 == 0}
 
 

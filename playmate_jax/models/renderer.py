@@ -36,7 +36,6 @@ Params = Mapping[str, Any]
 # Fields that say which networks a renderer has, and their only values in either kind.
 LIVEPORTRAIT: dict[str, dict[str, Any]] = {
     "appearance": {"norm": "batch", "patch": 1},
-    "motion": {"trunk": "convnext", "pool": "mean"},
     "warping": {
         "norm": "batch", "keypoint_code": 0, "hourglass_inputs": 0, "picture_flow": False,
     },
@@ -50,6 +49,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "motion": {"trunk": "plain", "pool": "flatten"},
     "warping": {"norm": "group", "hourglass_inputs": 0, "picture_flow": False},
     "spade": {"spectral_norm": False, "shared_modulation": True, "picture_skip": True},
+}
+
+
+# M by its trunk and pooling: either goes with LivePortrait's F, W and G.
+MOTION_EXTRACTORS = {
+    ("convnext", "mean"): MotionExtractor,
+    ("plain", "flatten"): SmallMotionExtractor,
 }
 
 
@@ -83,6 +89,10 @@ class RendererConfig:
                 if own != value:
                     found.append(f"{part}.{name} {own!r}")
                     wanted.append(f"{part}.{name} {value!r}")
+        own = self.motion.trunk, self.motion.pool
+        if not self.small and own not in MOTION_EXTRACTORS:
+            found.append(f"motion.trunk {own[0]!r} with motion.pool {own[1]!r}")
+            wanted.append("'mean' beside 'convnext', 'flatten' beside 'plain'")
         if found:
             raise UserError(
                 f"expected {', '.join(wanted)} in the configuration of {kind}, found "
@@ -101,16 +111,17 @@ class Networks(NamedTuple):
 
 def networks(config: RendererConfig) -> Networks:
     """The four modules that a configuration asks for: LivePortrait's, or the small ones."""
+    motion = MOTION_EXTRACTORS[config.motion.trunk, config.motion.pool](config.motion)
     if config.small:
         return Networks(
             SmallAppearanceExtractor(config.appearance),
-            SmallMotionExtractor(config.motion),
+            motion,
             HeadWarpingNetwork(config.warping),
             BlendingDecoder(config.spade),
         )
     return Networks(
         AppearanceExtractor(config.appearance),
-        MotionExtractor(config.motion),
+        motion,
         WarpingNetwork(config.warping),
         SpadeDecoder(config.spade),
     )

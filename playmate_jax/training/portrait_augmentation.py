@@ -15,8 +15,10 @@ from jaxtyping import Array, Bool, Float, Key
 
 from playmate_jax.data.frame_pairs import PairBatch
 from playmate_jax.faces.landmarker import BROWS, JAW, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
+from playmate_jax.geometry import head_pose
+from playmate_jax.geometry.keypoints import Motion, equation_1
 from playmate_jax.losses.keypoints import image_coordinates
-from playmate_jax.motion.layout import ANGLES
+from playmate_jax.motion.layout import ANGLES, KEYPOINTS, unpack
 
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue (BT.601)
 TO_YIQ = np.array([GREY, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])
@@ -61,6 +63,8 @@ class Pairs:
       degrees_source, degrees_driving: pitch, yaw and roll that the data give.
       landmarks_source, landmarks_driving: in the image's [-1, 1] convention.
       has_landmarks: whether there are any.
+      keypoints_driving: x of Eq. 1 by the data's own motion, in the same convention: where face and
+        lips are in rows without landmarks.
     """
 
     source: Float[Array, "b h w 3"]
@@ -71,6 +75,7 @@ class Pairs:
     landmarks_source: Float[Array, "b 468 2"]
     landmarks_driving: Float[Array, "b 468 2"]
     has_landmarks: Bool[Array, " b"]
+    keypoints_driving: Float[Array, "b 21 3"]
 
 
 def pairs_of(
@@ -89,11 +94,17 @@ def pairs_of(
     degrees = jnp.stack([batch["motion_source"], batch["motion_driving"]], 1)[..., ANGLES]
     points = jnp.stack([batch["landmarks_source"], batch["landmarks_driving"]], 1)
     points = image_coordinates(points, images.shape[3])
+    keypoints = stored_keypoints(batch["identity"], batch["motion_driving"])
     if keys is not None and augmentation.flip:
         flipped = jax.vmap(jax.random.bernoulli)(_part(keys, 0))
-        images, degrees, points = (
+        images, degrees, points, keypoints = (
             jnp.where(flipped.reshape(-1, *(1,) * (x.ndim - 1)), mirrored, x)
-            for x, mirrored in zip((images, degrees, points), _mirrored(images, degrees, points))
+            for x, mirrored in (
+                (images, images[..., ::-1, :]),
+                (degrees, degrees * jnp.array(MIRRORED_ANGLES)),
+                (points, points[..., jnp.asarray(PARTNERS), :] * jnp.array([-1.0, 1.0])),
+                (keypoints, keypoints * jnp.array([-1.0, 1.0, 1.0])),  # left stays left's number
+            )
         )
     if keys is not None and augmentation.colour:
         images = _recoloured(images, _part(keys, 1), augmentation.colour)
@@ -107,18 +118,24 @@ def pairs_of(
         landmarks_source=points[:, 0],
         landmarks_driving=points[:, 1],
         has_landmarks=jnp.asarray(batch["has_landmarks"]),
+        keypoints_driving=keypoints,
     )
+
+
+def stored_keypoints(
+    identity: Float[Array, "b 63"], motion: Float[Array, "b 70"]
+) -> Float[Array, "b 21 3"]:
+    """Eq. 1 of a record's canonical keypoints and motion."""
+    parts = unpack(jnp.asarray(motion))
+    turned = head_pose.rotation(*(parts[name] for name in ("pitch", "yaw", "roll")))
+    moved = Motion(turned, parts["expression"], parts["scale"], parts["translation"])
+    return equation_1(jnp.asarray(identity).reshape(-1, KEYPOINTS, 3), moved)
 
 
 def resized(images: Float[Array, "*b h w 3"], size: int) -> Float[Array, "*b size size 3"]:
     """Square images at another side: bilinear, anti-aliased where they become smaller."""
     shape = (*images.shape[:-3], size, size, 3)
     return images if images.shape == shape else jax.image.resize(images, shape, "linear")
-
-
-def _mirrored(images: Array, degrees: Array, points: Array) -> tuple[Array, Array, Array]:
-    across = points[..., jnp.asarray(PARTNERS), :] * jnp.array([-1.0, 1.0])
-    return images[..., ::-1, :], degrees * jnp.array(MIRRORED_ANGLES), across
 
 
 def _recoloured(

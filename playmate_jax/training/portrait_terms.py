@@ -162,7 +162,7 @@ def generator_terms(
     drawn, *transferred = apart(image, len(moves))
 
     # -------------------------------------------------------------- terms
-    views = views_of(recipe, pairs, drawn, x_d)
+    views = views_of(recipe, pairs, drawn)
     terms = image_terms(recipe, features, views)
     if recipe.discriminators:
         real, fake, statistics = judged(recipe, judges, statistics, views)
@@ -220,13 +220,12 @@ def image_terms(recipe: Recipe, features: ImageFeatures, views: Views) -> dict[s
     }  # fmt: skip
 
 
-def views_of(
-    recipe: Recipe, pairs: Pairs, drawn: Float[Array, "b h w 3"], x_d: Float[Array, "b k 3"]
-) -> Views:
-    """Both images, and their regions by landmarks, or by keypoints where there are none."""
+def views_of(recipe: Recipe, pairs: Pairs, drawn: Float[Array, "b h w 3"]) -> Views:
+    """Both images and their regions."""
     wanted, boxes = pairs.wanted, {}
     if recipe.regions:
-        boxes = cascade_boxes(pairs.landmarks_driving, pairs.has_landmarks, x_d)
+        places = (pairs.landmarks_driving, pairs.has_landmarks, pairs.keypoints_driving)
+        boxes = cascade_boxes(*places)
     sizes = {name: wanted.shape[1] // SHARE_OF_SIDE[name] for name in recipe.regions}
     cut = lambda image: {n: crop(image, boxes[n], size) for n, size in sizes.items()}  # noqa: E731
     return Views({WHOLE: wanted, **cut(wanted)}, {WHOLE: drawn, **cut(drawn)})

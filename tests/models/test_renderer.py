@@ -100,6 +100,15 @@ def test_a_small_renderer_has_small_networks_in_all_parts():
         dataclasses.replace(SMALL, motion=MotionConfig(pool="flatten"))
 
 
+def test_either_motion_extractor_goes_with_liveportraits_networks():
+    config = dataclasses.replace(PAPER, motion=SMALL.motion)
+    modules = renderer.networks(config)
+    assert type(modules.motion) is type(renderer.networks(SMALL).motion)
+    assert type(modules.warping) is type(renderer.networks(PAPER).warping)
+    with pytest.raises(UserError, match=r"motion\.trunk 'convnext' with motion\.pool 'flatten'"):
+        dataclasses.replace(PAPER, motion=MotionConfig(pool="flatten"))
+
+
 def test_fresh_weights_follow_the_initialisers_of_their_modules():
     params = renderer.init(PAPER, jax.random.key(0))
     leaves = flatten_dict(params, sep="/")

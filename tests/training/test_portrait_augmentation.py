@@ -5,7 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from playmate_jax.faces.landmarker import LEFT_EYE, RIGHT_EYE
-from playmate_jax.training.portrait_augmentation import PARTNERS, Augmentation, pairs_of
+from playmate_jax.synthetic.expression import BASIS
+from playmate_jax.synthetic.identity import sample_identity
+from playmate_jax.synthetic.keypoints import keypoints, pose_keypoints
+from playmate_jax.training.portrait_augmentation import (
+    PARTNERS,
+    Augmentation,
+    pairs_of,
+    stored_keypoints,
+)
 
 ROWS, SIDE = 16, 8
 KEYS = jax.random.split(jax.random.key(3), ROWS)
@@ -18,6 +26,7 @@ def batch():
         arrays[name] = rng.integers(60, 200, (ROWS, SIDE, SIDE, 3), np.uint8)
         arrays[f"motion_{name}"] = rng.normal(0, 9, (ROWS, 70)).astype(np.float32)
         arrays[f"landmarks_{name}"] = rng.uniform(0, SIDE, (ROWS, 468, 2)).astype(np.float32)
+    arrays["identity"] = rng.standard_normal((ROWS, 63)).astype(np.float32)
     return {**arrays, "has_landmarks": np.ones(ROWS, bool)}
 
 
@@ -38,6 +47,19 @@ def test_about_half_of_the_pairs_are_mirrored_with_all_that_is_known_of_them():
             there = was[mirrored, right] * np.array([-1, 1])
             np.testing.assert_allclose(points[mirrored, left], there, atol=1e-6)
     np.testing.assert_array_equal(found.wanted, found.driving)
+    places, was = found.keypoints_driving[mirrored], plain.keypoints_driving[mirrored]
+    np.testing.assert_array_equal(places, was * jnp.array([-1, 1, 1]))
+
+
+def test_stored_motion_says_where_the_keypoints_are():
+    rng = np.random.default_rng(0)
+    units, pose = rng.uniform(0, 1, (2, 18)), rng.uniform(-0.2, 0.2, (2, 6))
+    pose[:, :4] = [[20, -30, 5, 0.7], [-9, 4, 0, 0.5]]
+    x_c = keypoints(sample_identity(7, 3))
+    scale, shift, angles = pose[:, 3:4], pose[:, 4:6], pose[:, :3]
+    motion = np.concatenate([units @ BASIS, scale, shift, np.zeros((2, 1)), angles], 1)
+    found = stored_keypoints(jnp.tile(x_c.reshape(1, 63), (2, 1)), jnp.asarray(motion, jnp.float32))
+    np.testing.assert_allclose(found, pose_keypoints(np.stack([x_c, x_c]), units, pose), atol=1e-5)
 
 
 def test_left_and_right_change_places_and_come_back():
