@@ -28,7 +28,11 @@ from playmate_jax.geometry.keypoints import transform_keypoints
 from playmate_jax.hub.weights import check_tree
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.resampling import mean_pool
+from playmate_jax.models.small.detail import with_detail
 from playmate_jax.motion.layout import MOTION_SIZE, pack, unpack
+
+DETAIL = 512  # side of the faces that small renderers give
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,18 @@ class Openness(NamedTuple):
 
 
 class FaceRenderer:
-    """Compiled F, M, W, G with one set of weights, for one batch size."""
+    """Compiled F, M, W, G with one set of weights, for one batch size.
+
+    Attributes:
+      input_size: side of the faces that F and M take; larger ones are made smaller.
+      source_size: side at which a face that is to be drawn is wanted: small renderers carry its
+        detail to the image that they draw (models/small/detail.py).
+    """
 
     def __init__(self, config: RendererConfig, params: Mapping[str, Any], batch: int = 8):
         self.config, self.batch = config, batch
         self.input_size = config.image_size
+        self.source_size = max(config.image_size, DETAIL) if config.small else config.image_size
         self._params = jax.device_put(params)
         self._look = jax.jit(lambda p, image: _look(config, p, image))
         self._motion = jax.jit(lambda p, images: _motion(config, p, images))
@@ -107,7 +118,7 @@ class FaceRenderer:
     @cached_property
     def output_size(self) -> int:
         """Side of the faces that `draw` gives."""
-        side, k = self.input_size, self.config.motion.keypoints
+        side, k = self.source_size, self.config.motion.keypoints
         of = jax.ShapeDtypeStruct
         face, points = of((1, side, side, 3), jnp.uint8), of((1, k, 3), jnp.float32)
         sat = self._look.eval_shape(self._params, face)
@@ -122,12 +133,13 @@ class FaceRenderer:
         return {"eyes", "lips"} <= self._params.keys()
 
     def encode_source(self, face: UInt8[np.ndarray, "h w 3"]) -> SourceFace:
-        """F and M, once: a face crop of `input_size` to everything that drawing needs."""
+        """F and M, once: a face crop of `source_size` to everything that drawing needs."""
         features, x_c, keypoints, motion = self._look(self._params, face[None])
         return SourceFace(features, x_c, keypoints, np.asarray(motion[0], np.float32))
 
     def motion_of(self, faces: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b m"]:
-        """M alone: the motion of face crops, for driving; always the same number of crops."""
+        """M alone: the motion of face crops of `input_size`, for driving; always the same number of
+        crops."""
         return np.asarray(self._motion(self._params, faces)[0])
 
     def motion_of_all(
@@ -179,7 +191,8 @@ class FaceRenderer:
         motion: Float[np.ndarray, "t m"],
         openness: Openness | None = None,
     ) -> Iterator[UInt8[np.ndarray, "n H W 3"]]:
-        """As `draw`, of a face that is another image every frame: a source video's."""
+        """As `draw`, of a face that is another image every frame: a source video's, at
+        `source_size`."""
         faces = iter(faces)
 
         def batches() -> Iterator[tuple[Array, int]]:
@@ -232,12 +245,20 @@ def _one_ahead(batches: Iterator[tuple[Array, int]]) -> Iterator[np.ndarray]:
 def _look(config: RendererConfig, params, face):
     image = face.astype(jnp.float32) / 255
     motion, x_c = _motion(config, params, face)
-    return renderer.encode(config, params, image), x_c, _move(x_c, motion), motion
+    features = renderer.encode(config, params, _reduced(image, config.image_size))
+    if config.small:
+        features["source"] = image
+    return features, x_c, _move(x_c, motion), motion
+
+
+def _reduced(image, side: int):
+    return mean_pool(image, image.shape[1] // side)
 
 
 def _motion(config: RendererConfig, params, faces):
     """(motion vectors (b, 70), canonical keypoints (b, k, 3)) of uint8 faces."""
-    found = renderer.extract_motion(config, params, faces.astype(jnp.float32) / 255)
+    image = _reduced(faces.astype(jnp.float32) / 255, config.image_size)
+    found = renderer.extract_motion(config, params, image)
     motion = pack(
         {
             "expression": found["delta"],
@@ -281,5 +302,10 @@ def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offs
     kp_driving = _move(x_c, motion) + offsets
     if "stitching" in params:
         kp_driving = stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
-    image = renderer.decode(config, params, jax.tree.map(repeat, features), kp_source, kp_driving)
+    features = jax.tree.map(repeat, features)
+    source = features.pop("source", None)
+    drawn = renderer.decode_with_warp(config, params, features, kp_source, kp_driving)
+    image = drawn["image"]
+    if source is not None:
+        image = with_detail(image, source, drawn["picture_flow"], drawn["visibility"])
     return jnp.rint(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)

@@ -65,7 +65,7 @@ class Portrait:
     """An image with one face chosen.
 
     Attributes:
-      face: the crop, square, at the size the networks take.
+      face: the crop, square, at the size that the renderer takes.
       size: (width, height) of the frames that `finish` returns.
       finish: an animated face to a frame of the video; the next call may overwrite it.
       box: (left, top, right, bottom) of the crop in the image, in pixels.
@@ -101,26 +101,26 @@ def read_portrait(
     image = _reduced(whole, options.max_side)
     if options.paste:
         _check_side(image, name)
-    input_size, framing = networks.renderer.input_size, networks.framing
+    side, framing = networks.renderer.source_size, networks.framing
     faces, known, notice = 0, None, None
     if not options.crop:
-        cut = _middle(image, input_size)
+        cut = _middle(image, side)
     elif options.face_box is not None:
         _check_box(options.face_box, whole, name)
         unit = image.shape[1] / whole.shape[1]
         left, top, size = (unit * number for number in options.face_box)
         sides = {key: value for key, value in framing.items() if key != "rotate"}
-        cut = crop_square(image, box_square((left, top, size), **sides), input_size, "edge")
+        cut = crop_square(image, box_square((left, top, size), **sides), side, "edge")
     else:
         found = find_faces(image, networks.landmarker())
         face = pick_face(found, options.face or None, name)
-        cut = crop_square(image, face_square(face, **framing), input_size, "edge")
+        cut = crop_square(image, face_square(face, **framing), side, "edge")
         faces, known = len(found), openness(face.landmarks)
         notice = choice_note(found, options.face or None)
     if not (options.crop and options.paste):
         size = (networks.renderer.output_size,) * 2
         return Portrait(cut.image, size, _as_it_is, cut.box, None, faces, notice, known)
-    paster = Paster(image, cut.matrix, input_size)
+    paster = Paster(image, cut.matrix, side)
     size = image.shape[1::-1]
     return Portrait(cut.image, size, paster.paint, cut.box, paster.box, faces, notice, known)
 
@@ -133,13 +133,13 @@ def _reduced(image: RgbImage, max_side: int | None) -> UInt8[np.ndarray, "height
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _middle(image: RgbImage, input_size: int) -> Crop:
+def _middle(image: RgbImage, size: int) -> Crop:
     """The image's middle square as the face."""
     height, width = image.shape[:2]
     side = min(height, width)
-    unit = side / input_size
+    unit = side / size
     matrix = np.array([[unit, 0.0, (width - side) // 2], [0.0, unit, (height - side) // 2]])
-    return Crop(sample(image, matrix, (input_size, input_size), "edge"), matrix)
+    return Crop(sample(image, matrix, (size, size), "edge"), matrix)
 
 
 def _check_box(box: tuple[float, float, float], image: RgbImage, name: str) -> None:

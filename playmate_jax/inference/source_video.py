@@ -87,7 +87,7 @@ class SourceVideo:
         return round(EASE_S * self.fps)
 
     def crops(self) -> Iterator[Frame]:
-        """The face in every frame that shows it, as M and F take it."""
+        """The face in every frame that shows it, as M takes it."""
         return self.track.crops(self.reader, self.renderer.input_size, "edge")
 
     def motion(self) -> Float[np.ndarray, "t m"]:
@@ -136,7 +136,7 @@ class SourceVideo:
     ) -> Iterator[Frame]:
         """Frames that all show the face."""
         waiting: deque[tuple[Frame, Any]] = deque()  # a batch or two of whole frames
-        size = self.renderer.input_size
+        size = self.renderer.source_size
 
         def crops() -> Iterator[Frame]:
             squares = [square for square in self.track.squares[part] if square is not None]
