@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
+from playmate_jax.data.batches import Leaf
 from playmate_jax.data.frame_pairs import PairBatch
 from playmate_jax.faces.landmarker import BROWS, JAW, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 from playmate_jax.geometry import head_pose
@@ -123,7 +124,7 @@ def pairs_of(
 
 
 def stored_keypoints(
-    identity: Float[Array, "b 63"], motion: Float[Array, "b 70"]
+    identity: Float[Leaf, "b 63"], motion: Float[Leaf, "b 70"]
 ) -> Float[Array, "b 21 3"]:
     """Eq. 1 of a record's canonical keypoints and motion."""
     parts = unpack(jnp.asarray(motion))

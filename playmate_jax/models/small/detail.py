@@ -3,11 +3,12 @@ from networks that draw a small one.
 
     moved     = the source, read along W's flow at its full size
     seen      = moved, made as small as G's image
-    agreement = visibility exp(-(mean |G - seen| / 0.08)^2)
+    agreement = visibility exp(-(|mean of a cell (G - seen)| / 0.08)^2)
     image     = enlarged (G - agreement seen) + enlarged agreement * moved
 
 Where G draws something else than what the source shows there, an opened mouth or a closed eye, its
-image stays as it is. There are no weights.
+image stays as it is. Means over W's cells are compared: G's own softness is no disagreement, and
+neighbours change over smoothly. There are no weights.
 """
 
 import jax
@@ -31,14 +32,16 @@ def with_detail(
     Args:
       drawn: G's image, in [0, 1].
       source: what F saw, in [0, 1], at a multiple of the size of `drawn`.
-      flow, visibility: W's "picture_flow" and "visibility".
+      flow, visibility: W's "picture_flow" and "visibility", of cells that are a multiple of pixels.
     """
     height, width = source.shape[1:3]
     moved = grid_sample_2d(source, _places(flow, height, width))
     seen = mean_pool(moved, height // drawn.shape[1])
-    agreement = jnp.exp(-jnp.square(jnp.abs(drawn - seen).mean(-1, keepdims=True) / TOLERANCE))
-    agreement = agreement * bilinear_up(visibility, *drawn.shape[1:3])
-    rest = jax.image.resize(drawn - agreement * seen, moved.shape, "cubic")
+    difference = mean_pool(drawn - seen, drawn.shape[1] // visibility.shape[1])
+    size = jnp.abs(difference).mean(-1, keepdims=True)
+    agreement = visibility * jnp.exp(-jnp.square(size / TOLERANCE))
+    rest = drawn - bilinear_up(agreement, *drawn.shape[1:3]) * seen
+    rest = jax.image.resize(rest, moved.shape, "cubic")
     return rest + bilinear_up(agreement, height, width) * moved
 
 
