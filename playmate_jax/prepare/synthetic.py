@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 from playmate_jax.data.records import NO_EMOTION, Clip, Dropped
 from playmate_jax.errors import UserError
 from playmate_jax.models.log_mel import LogMelConfig, log_mel
-from playmate_jax.motion.layout import EMOTIONS, FPS, unpack
+from playmate_jax.motion.layout import EMOTIONS, FPS, SCALE, TRANSLATION, unpack
 from playmate_jax.prepare.crops import jpeg
 from playmate_jax.prepare.plan import Listing, Source
 from playmate_jax.synthetic import clips
@@ -49,6 +49,7 @@ class SyntheticConfig:
         way; the label is then the first emotion, and "truth/emotions" has the weights per frame.
       head_motion: how far heads turn about their mean pose, as a factor; 4 gives frames for a face
         space, which should have seen more poses than those of calm speakers.
+      zoom: how much larger than in a portrait's crop faces are in the images (and in the motion).
       voice: of `synthetic/speech.py`; "formant" sounds the same on every machine.
       speech: the log-mel front end of the cached features.
 
@@ -65,11 +66,12 @@ class SyntheticConfig:
     emotional: bool = True
     varied: bool = False
     head_motion: float = 1.0
+    zoom: float = 1.0
     voice: str = "formant"
     speech: LogMelConfig = LogMelConfig()
 
     def __post_init__(self):
-        numbers = self.identities, self.hours, self.seconds, self.image_size
+        numbers = self.identities, self.hours, self.seconds, self.image_size, self.zoom
         if not all(0 < number < np.inf for number in numbers) or self.frames < 0:
             raise UserError(
                 f"expected positive numbers of synthetic people and hours, found {self}"
@@ -134,6 +136,8 @@ def make_clips(
         head_motion=config.head_motion,
     )
     motion, n = made["motion"], len(made["motion"])
+    motion[:, SCALE] *= config.zoom
+    motion[:, TRANSLATION] *= config.zoom
     rows = np.arange(n if with_images else 0)
     if 0 < config.frames < len(rows):
         rows = ((np.arange(config.frames) + 0.5) * n / config.frames).astype(int)
