@@ -16,6 +16,7 @@ from playmate_jax.converters import (
     liveportrait,
     playmate,
     playmate_renderer,
+    s3fd,
     syncnet,
     vgg19,
     wav2vec2,
@@ -34,6 +35,7 @@ FAMILIES: tuple[Family, ...] = (
     arcface.FAMILY,
     i3d.FAMILY,
     syncnet.FAMILY,
+    s3fd.FAMILY,
     playmate.FAMILY,
     playmate_renderer.FAMILY,
 )

@@ -25,6 +25,7 @@ from playmate_jax.models.iresnet import DEPTHS, IResNet, IResNetConfig
 from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.s3fd import S3FD
 from playmate_jax.models.syncnet import SyncNetConfig
 from playmate_jax.models.vgg19 import VGG19
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
@@ -77,6 +78,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         for name, depths in DEPTHS.items()
     },
     "i3d": lambda: jax.eval_shape(I3D().init, KEY, jnp.zeros((1, 9, 224, 224, 3))),
+    "s3fd": lambda: image_tree(S3FD()),
     "syncnet": lambda: syncnet.shapes(SyncNetConfig()),
     "generator": lambda: generator_tree(MotionModelConfig()),
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
