@@ -101,10 +101,11 @@ def _tensor(storage: np.ndarray, offset: int, shape: Any, strides: Any, *_: Any)
 
 def recognises(path: Path) -> bool:
     """Whether a file is a TorchScript archive, which a `.pt` of tensors alone is not."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except Exception:  # no zip, or a damaged one, of which torch says more
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
