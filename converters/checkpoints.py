@@ -4,9 +4,11 @@
 ("appearance.first.conv.weight").
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from playmate_jax.converters import torch_files
+from playmate_jax.converters import onnx_files, torch_files
 from playmate_jax.converters.family import Layout
 from playmate_jax.converters.registry import FAMILIES
 from playmate_jax.converters.state_files import SUFFIXES, Checkpoint, Progress, checkpoint_of
@@ -30,22 +32,23 @@ def read(path: str | Path, progress: Progress = lambda *_: None) -> Checkpoint:
             "add --to torch"
         )
     for layout in _layouts():
-        if layout.recognises(path):
+        if layout.read is not None and layout.recognises(path):
             return layout.read(path, progress)
     files = [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and p.is_file()]
     if len(files) == 1:
         return _file(files[0], progress)
     raise UserError(
-        "expected LivePortrait's or JoyVASA's files, config.json with model.safetensors or "
-        f"pytorch_model.bin, or one checkpoint ({' '.join(SUFFIXES)}) in {path}, found "
-        f"{len(files)} checkpoints: give a file"
+        "expected LivePortrait's or JoyVASA's files, a SavedModel, config.json with "
+        f"model.safetensors or pytorch_model.bin, or one checkpoint ({' '.join(SUFFIXES)}) in "
+        f"{path}, found {len(files)} checkpoints: give a file"
     )
 
 
 def _file(path: Path, progress: Progress) -> Checkpoint:
     """One file, unpacked and completed by the layout of its family."""
     progress("read", 0, 1)
-    content = torch_files.read(path)
+    read = onnx_files.read if path.suffix == onnx_files.SUFFIX else torch_files.read
+    content: Mapping[str, Any] = read(path)
     states = (state for layout in _layouts() if (state := layout.unpack(content)) is not None)
     if (unpacked := next(states, None)) is not None:
         found = Checkpoint(path, unpacked, {path.name: path})

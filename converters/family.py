@@ -36,15 +36,15 @@ class Layout:
 
     Attributes:
       recognises: whether a folder holds it.
-      read: such a folder -> its checkpoint.
+      read: such a folder -> its checkpoint; None where it is never a folder.
       write: (folder, tensors, configuration, config.json) -> the files written; None where an
         export is always one file.
       unpack: what one file holds -> its state dict; None where it is not of this layout.
       complete: a checkpoint of one file, and all that the file holds -> with what belongs to it.
     """
 
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path, Progress], Checkpoint]
+    recognises: Callable[[Path], bool] = lambda _: False
+    read: Callable[[Path, Progress], Checkpoint] | None = None
     write: Callable[[Path, State, Any, Metadata], list[Path]] | None = None
     unpack: Callable[[Mapping[str, Any]], dict[str, np.ndarray] | None] = lambda _: None
     complete: Callable[[Checkpoint, Mapping[str, Any]], Checkpoint] = lambda found, _: found

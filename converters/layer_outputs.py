@@ -128,7 +128,7 @@ def _heard(module: Any, inputs: list[Any]) -> Layers:
             output = output[0]
         if name and not isinstance(output, torch.Tensor):
             return
-        first = isinstance(layer, channels_first)
+        first = isinstance(layer, channels_first) or getattr(layer, "channels_first", False)
         for tensor in [output] if name else _leaves(output):
             value = tensor.numpy(force=True)
             value = np.moveaxis(value, 1, -1) if first and value.ndim > 2 else value  # noqa: PLR2004

@@ -1,8 +1,9 @@
 """PyTorch's files as NumPy arrays, and back. Files are untrusted: only tensors are ever unpickled,
 and the settings that trainings keep beside them.
 
-`.pth` and `.bin` through torch with `weights_only=True`; `.safetensors` without torch. Types are
-kept, bfloat16 too. Settings (an argparse.Namespace, paths, NumPy's scalars) come as plain values.
+`.pth` and `.bin` through torch with `weights_only=True`; `.safetensors` and TorchScript files
+without torch. Types are kept, bfloat16 too. Settings (an argparse.Namespace, paths, NumPy's
+scalars) come as plain values.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from playmate_jax.converters import torchscript_files
 from playmate_jax.errors import UserError
 from playmate_jax.paths import check_names, shortened
 
@@ -42,6 +44,8 @@ def read(path: str | Path) -> dict[str, Any]:
             return load_file(path)
         except SafetensorError as error:
             raise UserError(f"{path} is damaged ({error}); fetch it again") from None
+    if torchscript_files.recognises(path):
+        return dict(torchscript_files.read(path))
     torch = _torch()
     try:
         with torch.serialization.safe_globals(_settings()):

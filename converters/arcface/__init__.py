@@ -1,6 +1,6 @@
-"""ArcFace's IResNet-50 and IResNet-100, published by insightface as `backbone.pth`."""
+"""ArcFace's IResNet-50 and IResNet-100, published by insightface as `backbone.pth` or in ONNX."""
 
-from playmate_jax.converters.arcface import parity, rules, run
+from playmate_jax.converters.arcface import onnx_graph, parity, rules, run
 from playmate_jax.converters.family import Family
 from playmate_jax.models.iresnet import IResNetConfig
 
@@ -16,4 +16,5 @@ FAMILY = Family(
     rules.leaf_shapes,
     run.runs,
     ports=parity.PORTS,
+    layout=onnx_graph.LAYOUT,
 )

@@ -47,7 +47,11 @@ class IResNetReference(nn.Module):
         self.features = nn.BatchNorm1d(config.size)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.prelu(self.bn1(self.conv1(2 * image - 1)))
+        return self.embed(2 * image - 1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Images in [-1, 1], as the published network is fed, to embeddings (b, size)."""
+        x = self.prelu(self.bn1(self.conv1(x)))
         for i in range(self.n_stages):
             x = self.get_submodule(f"layer{i + 1}")(x)
         return self.features(self.fc(self.bn2(x).flatten(1)))

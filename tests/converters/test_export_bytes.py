@@ -22,7 +22,9 @@ RECORDED = {
     "discriminator": ("d8a01c62e4a58e3d", "5268d2964955bb0a"),
     "hopenet": ("69cffb73e07c76ca", "48436fae5e804d84"),
     "arcface": ("26f0fce34b51600f", "899259eb2e1a1cad"),
+    "i3d": ("9af06e7cbe857cfb", "32532f47242b6d69"),
     "syncnet": ("64b01812c1f0b396", "834e673d91262445"),
+    "s3fd": ("e55d654bb5f60bcb", "f50c39209ab1b95c"),
     "playmate": ("641b6b1f9ff7948f", "1f0d0d4bc9fb40a7"),
     "playmate-renderer": ("e1d6c34da3dcf6a8", "2d5cda8ade717e0e"),
 }

@@ -51,7 +51,7 @@ def test_an_export_is_a_references_state_dict(family):
 
 
 @pytest.mark.parametrize(
-    "network", ["liveportrait", "wav2vec2", "hubert", "vgg19", "arcface", "syncnet"]
+    "network", ["liveportrait", "wav2vec2", "hubert", "vgg19", "arcface", "i3d", "syncnet"]
 )
 def test_a_full_size_export_has_the_originals_names_shapes_and_types(network, shared):
     family, folder = by_name(network), shared / "reference"
@@ -64,6 +64,6 @@ def test_a_full_size_export_has_the_originals_names_shapes_and_types(network, sh
             assert list(found) == list(wanted)  # in order, as strict loading does not even ask
             assert found == wanted
         return
-    names = {"vgg19": "vgg19", "arcface": "iresnet50", "syncnet": "syncnet_v2"}
+    names = {"vgg19": "vgg19", "arcface": "iresnet50", "i3d": "i3d", "syncnet": "syncnet_v2"}
     name = names.get(network, f"{network}_base")
     assert list(exported.items()) == list(original(folder, name).items())

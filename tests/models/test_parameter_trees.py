@@ -20,10 +20,12 @@ from playmate_jax.models import joyvasa, motion_model, renderer, syncnet, wav2ve
 from playmate_jax.models.discriminator import MultiScaleDiscriminator
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.hopenet import Hopenet
+from playmate_jax.models.i3d import I3D
 from playmate_jax.models.iresnet import DEPTHS, IResNet, IResNetConfig
 from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
+from playmate_jax.models.s3fd import S3FD
 from playmate_jax.models.syncnet import SyncNetConfig
 from playmate_jax.models.vgg19 import VGG19
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
@@ -75,6 +77,8 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         name: lambda depths=depths: iresnet_tree(IResNetConfig(depths))
         for name, depths in DEPTHS.items()
     },
+    "i3d": lambda: jax.eval_shape(I3D().init, KEY, jnp.zeros((1, 9, 224, 224, 3))),
+    "s3fd": lambda: image_tree(S3FD()),
     "syncnet": lambda: syncnet.shapes(SyncNetConfig()),
     "generator": lambda: generator_tree(MotionModelConfig()),
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
