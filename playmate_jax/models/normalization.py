@@ -42,6 +42,7 @@ class BatchNorm(nn.Module):
     """
 
     train: bool
+    epsilon: float = EPSILON
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
@@ -57,7 +58,7 @@ class BatchNorm(nn.Module):
                 unbiased = var * (n / max(n - 1, 1))
                 running_mean.value = _moved(running_mean.value, mean)
                 running_var.value = _moved(running_var.value, unbiased)
-        y = (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
+        y = (x - mean) * (jax.lax.rsqrt(var + self.epsilon) * scale) + bias
         return y.astype(jnp.result_type(x, scale, bias))
 
 
@@ -74,13 +75,14 @@ def moments(x: Float[Array, "*b c"]) -> tuple[Float[Array, " c"], Float[Array, "
     return mean, over(jnp.mean(jnp.square(x - mean), axes)), count
 
 
-def batch_norm(train: bool, name: str) -> BatchNorm:
+def batch_norm(train: bool, name: str, epsilon: float = EPSILON) -> BatchNorm:
     """BatchNorm of channels-last arrays of any rank; parameters `scale` and `bias` (c,).
 
     Its running mean and variance are in the collection "batch_stats"; `train` updates them and
-    normalises by the batch's own.
+    normalises by the batch's own. `epsilon` is added to variances; networks that come from
+    TensorFlow have 1e-3.
     """
-    return BatchNorm(train, name=name)
+    return BatchNorm(train, epsilon, name=name)
 
 
 def _moved(running: Float[Array, " c"], found: Float[Array, " c"]) -> Float[Array, " c"]:
