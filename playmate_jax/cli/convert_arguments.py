@@ -9,8 +9,8 @@ DESCRIPTION = """\
 Converts PyTorch weights to a weights directory of this project, or with --to torch back.
 SOURCE is LivePortrait's folder, JoyVASA's (checkpoint and motion template), a transformers folder,
 or one checkpoint (.safetensors .pth .pt .bin .pkl). The format is detected unless FAMILY is given:
-liveportrait joyvasa wav2vec2 hubert vgg19 discriminator hopenet arcface syncnet playmate
-playmate-renderer
+liveportrait joyvasa wav2vec2 hubert vgg19 discriminator hopenet arcface lpips fid-inception
+emotion-efficientnet syncnet playmate playmate-renderer
 """
 EXAMPLES = """\
 examples:
