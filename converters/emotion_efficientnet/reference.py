@@ -18,7 +18,7 @@ class SameConv(nn.Conv2d):
 
 
 def norm(width: int) -> nn.BatchNorm2d:
-    """BatchNorm with TensorFlow's epsilon."""
+    """BatchNorm of images, with the epsilon that TensorFlow adds to variances."""
     return nn.BatchNorm2d(width, EPSILON)
 
 
