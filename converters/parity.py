@@ -11,7 +11,7 @@ Where torch is installed, W and G in a row are held to float64: two float32 prog
 roundings of both, which that chain amplifies, so ours has to be at least as close to the truth as
 PyTorch's own. Two of LPIPS's terms, too nearly equal for the two recorded pairs to be measured in
 float32, are computed in float64 on both sides. `--float64` compares that alone, for which no
-recording of the seed is needed.
+recording of the seed is needed (one of another has to be there).
 """
 
 import argparse
@@ -102,7 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
         reference = Reference(options.golden, options.seed)
         with jax.default_matmul_precision("highest"):
             if options.float64:
-                return 0 if all(x.passed for x in report_float64(reference, list(PORTS))) else 1
+                held = report_float64(reference, reference.files())
+                return 0 if all(precision.passed for precision in held) else 1
             return 0 if report(reference, PORTS, options.only) else 1
     except UserError as error:
         print(error, file=sys.stderr)

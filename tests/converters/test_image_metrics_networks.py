@@ -122,7 +122,7 @@ def test_inceptions_means_leave_out_the_padding():
 
 
 def test_images_are_resized_as_pytorch_does():
-    row = jnp.broadcast_to(jnp.arange(4.0)[:, None], (1, 4, 4, 1))  # recorded: torch, 4 -> 6
+    row = jnp.broadcast_to(jnp.arange(4.0)[:, None], (1, 4, 4, 3))  # recorded: torch, 4 -> 6
     wanted = [0, 0.5, 1.1667, 1.8333, 2.5, 3]
     np.testing.assert_allclose(resized(row, 6)[0, 0, :, 0], wanted, atol=1e-4)
 
