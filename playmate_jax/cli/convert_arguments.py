@@ -10,7 +10,7 @@ Converts PyTorch weights to a weights directory of this project, or with --to to
 SOURCE is LivePortrait's folder, JoyVASA's (checkpoint and motion template), a transformers folder,
 a SavedModel, or one checkpoint (.safetensors .pth .pt .bin .pkl .onnx). The format is detected
 unless FAMILY is given: liveportrait joyvasa wav2vec2 hubert vgg19 discriminator hopenet arcface
-i3d syncnet s3fd playmate playmate-renderer
+lpips fid-inception emotion-efficientnet i3d syncnet s3fd playmate playmate-renderer
 """
 EXAMPLES = """\
 examples:

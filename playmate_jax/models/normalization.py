@@ -79,7 +79,8 @@ def batch_norm(train: bool, name: str, epsilon: float = EPSILON) -> BatchNorm:
     """BatchNorm of channels-last arrays of any rank; parameters `scale` and `bias` (c,).
 
     Its running mean and variance are in the collection "batch_stats"; `train` updates them and
-    normalises by the batch's own.
+    normalises by the batch's own. `epsilon` is added to variances; networks that come from
+    TensorFlow have 1e-3.
     """
     return BatchNorm(train, epsilon, name=name)
 

@@ -22,8 +22,8 @@ def errors() -> dict[str, np.ndarray]:
     found: dict[str, list] = {}
     with jax.default_matmul_precision("highest"):
         for seed in SEEDS:
-            for name, ours, pytorchs in precision.against_float64(Reference(RECORDINGS, seed)):
-                found.setdefault(name, []).append((ours, pytorchs))
+            for x in precision.against_float64(Reference(RECORDINGS, seed)):
+                found.setdefault(x.name, []).append((x.ours, x.pytorchs))
     return {name: np.array(values) for name, values in found.items()}
 
 

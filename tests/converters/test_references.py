@@ -18,6 +18,15 @@ SMALL = from_values(
     RendererConfig, json.loads((RECORDINGS / "configs.json").read_text())["liveportrait"]
 )
 ORIGINALS = {"eyes": "eye", "lips": "lip"}  # in the names of their manifests
+ONE_FILE = {
+    "vgg19": "vgg19",
+    "arcface": "iresnet50",
+    "i3d": "i3d",
+    "lpips": "lpips_alex",
+    "fid-inception": "fid_inception",
+    "emotion-efficientnet": "emotion_efficientnet_b0",
+    "syncnet": "syncnet_v2",
+}
 
 
 def original(folder, network):
@@ -50,9 +59,7 @@ def test_an_export_is_a_references_state_dict(family):
         assert found == own
 
 
-@pytest.mark.parametrize(
-    "network", ["liveportrait", "wav2vec2", "hubert", "vgg19", "arcface", "i3d", "syncnet"]
-)
+@pytest.mark.parametrize("network", ["liveportrait", "wav2vec2", "hubert", *ONE_FILE])
 def test_a_full_size_export_has_the_originals_names_shapes_and_types(network, shared):
     family, folder = by_name(network), shared / "reference"
     config = family.config_class()
@@ -64,6 +71,5 @@ def test_a_full_size_export_has_the_originals_names_shapes_and_types(network, sh
             assert list(found) == list(wanted)  # in order, as strict loading does not even ask
             assert found == wanted
         return
-    names = {"vgg19": "vgg19", "arcface": "iresnet50", "i3d": "i3d", "syncnet": "syncnet_v2"}
-    name = names.get(network, f"{network}_base")
+    name = ONE_FILE.get(network, f"{network}_base")
     assert list(exported.items()) == list(original(folder, name).items())

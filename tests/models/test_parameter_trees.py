@@ -18,11 +18,14 @@ from flax.traverse_util import flatten_dict
 
 from playmate_jax.models import joyvasa, motion_model, renderer, syncnet, wav2vec2
 from playmate_jax.models.discriminator import MultiScaleDiscriminator
+from playmate_jax.models.efficientnet import EfficientNet
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.hopenet import Hopenet
+from playmate_jax.models.inception import Inception
 from playmate_jax.models.i3d import I3D
 from playmate_jax.models.iresnet import DEPTHS, IResNet, IResNetConfig
 from playmate_jax.models.joyvasa import DenoiserConfig
+from playmate_jax.models.lpips import LPIPS, WIDTHS, LPIPSConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.s3fd import S3FD
@@ -52,6 +55,11 @@ def iresnet_tree(config: IResNetConfig) -> Any:
     return jax.eval_shape(IResNet(config).init, KEY, jnp.zeros((1, 112, 112, 3)))
 
 
+def lpips_tree(trunk: str) -> Any:
+    image = jnp.zeros((1, 64, 64, 3))
+    return jax.eval_shape(LPIPS(LPIPSConfig(trunk, WIDTHS[trunk])).init, KEY, image, image)
+
+
 def demo_motion_model() -> MotionModelConfig:
     model = load_config(CONFIGS / "demo_stage1.py").model
     emotion = load_config(CONFIGS / "demo_stage2.py").emotion
@@ -77,6 +85,9 @@ NETWORKS: dict[str, Callable[[], Any]] = {
         name: lambda depths=depths: iresnet_tree(IResNetConfig(depths))
         for name, depths in DEPTHS.items()
     },
+    **{f"lpips_{trunk}": lambda trunk=trunk: lpips_tree(trunk) for trunk in WIDTHS},
+    "fid_inception": lambda: image_tree(Inception()),
+    "emotion_efficientnet_b0": lambda: image_tree(EfficientNet()),
     "i3d": lambda: jax.eval_shape(I3D().init, KEY, jnp.zeros((1, 9, 224, 224, 3))),
     "s3fd": lambda: image_tree(S3FD()),
     "syncnet": lambda: syncnet.shapes(SyncNetConfig()),
