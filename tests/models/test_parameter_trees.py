@@ -21,8 +21,8 @@ from playmate_jax.models.discriminator import MultiScaleDiscriminator
 from playmate_jax.models.efficientnet import EfficientNet
 from playmate_jax.models.emotion import EmotionConfig
 from playmate_jax.models.hopenet import Hopenet
-from playmate_jax.models.inception import Inception
 from playmate_jax.models.i3d import I3D
+from playmate_jax.models.inception import Inception
 from playmate_jax.models.iresnet import DEPTHS, IResNet, IResNetConfig
 from playmate_jax.models.joyvasa import DenoiserConfig
 from playmate_jax.models.lpips import LPIPS, WIDTHS, LPIPSConfig
