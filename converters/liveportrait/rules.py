@@ -20,6 +20,7 @@ from playmate_jax.converters.layers import (
     under,
 )
 from playmate_jax.converters.rules import Op, Rule, Table
+from playmate_jax.errors import UserError
 from playmate_jax.models import renderer
 from playmate_jax.models.appearance import AppearanceConfig
 from playmate_jax.models.motion_extractor import MotionConfig
@@ -49,7 +50,16 @@ def appearance(config: AppearanceConfig) -> Table:
 
 
 def motion(config: MotionConfig) -> Table:
-    """M: a ConvNeXtV2 and seven heads."""
+    """M: a ConvNeXtV2 and seven heads.
+
+    Raises:
+      UserError: it is the plain M, which LivePortrait does not have.
+    """
+    if config.trunk != "convnext":
+        raise UserError(
+            f"expected motion.trunk 'convnext', LivePortrait's M, found '{config.trunk}': only "
+            "renderers that were trained with it have a place in LivePortrait's files"
+        )
     table = conv("downsample_layers.0.0", "trunk/stem")
     table += layer_norm("downsample_layers.0.1", "trunk/stem_norm")
     for i in range(1, len(config.dims)):

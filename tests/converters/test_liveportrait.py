@@ -1,13 +1,17 @@
 """LivePortrait's tables: complete at full size, in the originals' order, sizes read from shapes."""
 
+import dataclasses
 import json
 from pathlib import Path
+
+import pytest
 
 from playmate_jax.configuration import from_values
 from playmate_jax.converters import synthetic_weights
 from playmate_jax.converters.liveportrait import rules as liveportrait
 from playmate_jax.converters.liveportrait.sizes import config_of
 from playmate_jax.converters.rules import Ignored
+from playmate_jax.errors import UserError
 from playmate_jax.models.renderer import RendererConfig
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -59,3 +63,9 @@ def test_shapes_that_make_no_sense_leave_the_official_sizes():
     shapes = found_shapes(["appearance"]) | {"appearance.second.weight": (1, 2, 1, 1)}
     assert config_of(shapes).appearance == RendererConfig().appearance
     assert config_of({"motion.x": (1,)}) == RendererConfig()
+
+
+def test_a_renderer_with_the_plain_motion_extractor_has_no_place_in_liveportraits_files():
+    plain = dataclasses.replace(SMALL.motion, trunk="plain", pool="flatten")
+    with pytest.raises(UserError, match=r"expected motion\.trunk 'convnext'.* found 'plain'"):
+        liveportrait.tables(dataclasses.replace(SMALL, motion=plain))

@@ -1,7 +1,9 @@
 """The weights and the inputs that ship with the package."""
 
+import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -90,3 +92,17 @@ def test_drawn_frames_are_a_face_that_moves(spoken):
     assert np.abs(frames - image)[:, outside].max() == 0
     x, y = (left + right) // 2, top + int(0.62 * (bottom - top))
     assert frames[:, y - 20 : y + 20, x - 25 : x + 25].std(0).mean() > 3
+
+
+def test_an_animated_face_keeps_the_portraits_own_detail(demo):
+    animation = demo.animate(PORTRAIT, SPEECH, paste=False)
+    assert animation.size == (512, 512)
+    renderer, own = demo.renderer, animation.source_face
+    features = {name: value for name, value in own.features.items() if name != "source"}
+    plain = dataclasses.replace(own, features=features)  # what G draws alone
+    energy = []
+    for source in (own, plain):
+        (faces,) = renderer.draw(source, own.motion[None])
+        image = cv2.resize(faces[0], (512, 512), interpolation=cv2.INTER_CUBIC).astype(float)
+        energy.append(np.square(np.diff(image, axis=1)).mean())
+    assert energy[0] > 1.5 * energy[1]

@@ -87,6 +87,16 @@ def test_emotions_may_change_within_a_clip():
         assert clip.intensity == pytest.approx(track.sum(1).max())
 
 
+def test_zoom_makes_faces_larger_and_leaves_how_they_move():
+    plain, near = (
+        clip_of(dataclasses.replace(CONFIG, frames=1, zoom=zoom), 0) for zoom in (1.0, 1.5)
+    )
+    ratio = np.ones(70)
+    ratio[SCALE], ratio[TRANSLATION] = 1.5, 1.5
+    np.testing.assert_allclose(near.motion, plain.motion * ratio, rtol=1e-6)
+    assert near.frames != plain.frames
+
+
 def test_a_lively_speaker_turns_farther_and_is_drawn_so():
     calm, lively = (
         clip_of(dataclasses.replace(CONFIG, frames=1, head_motion=factor), 0)
