@@ -10,8 +10,8 @@ images are compared by their pixels. --set weights.transfer=0 is the same withou
 Hardware and result: as it stands not run yet. Without transfer loss and GAN (--set
 weights.transfer=0 --set weights.adversarial=0 --set weights.feature_matching=0) 51 min on one core
 of an AMD EPYC: 25.0 dB on people of the validation split, 4.8 dB above copying the source; head
-pose off by .95 deg. One linear map of delta, fitted on 200 people, reads the mouth of 60 others with
-R2 .51 (.09 after 1,500 steps, .32 after 3,200: not at its end), lids .07, brows .01.
+pose off by .95 deg. One linear map of delta, fitted on 200 people, reads the mouth of 60 others
+with R2 .51 (.09 after 1,500 steps, .32 after 3,200: not at its end), lids .07, brows .01.
 """
 
 import dataclasses
