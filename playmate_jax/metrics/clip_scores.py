@@ -22,13 +22,13 @@ class Interval(NamedTuple):
     """A mean over clips, and the bounds within which 95 of 100 such sets have theirs.
 
     Attributes:
-      count: clips.
+      clips: how many there are.
     """
 
     mean: float
     low: float
     high: float
-    count: int
+    clips: int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from playmate_jax.metrics.clip_scores import ClipScores
 def test_a_long_clip_counts_as_much_as_a_short_one():
     scores = ClipScores().update("long", np.full(90, 1.0)).update("short", np.array([3.0]))
     found = scores.compute()
-    assert found.mean == 2.0 and found.count == 2
+    assert found.mean == 2.0 and found.clips == 2
     assert found.low == 1.0 and found.high == 3.0
 
 
