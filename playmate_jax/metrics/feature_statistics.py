@@ -44,7 +44,7 @@ class FeatureMoments:
 
     @classmethod
     def of(cls, features: Float[np.ndarray, "n d"]) -> FeatureMoments:
-        """Of these vectors."""
+        """Number, mean and scatter of these vectors."""
         x = np.asarray(features, np.float64)
         if not len(x):
             return cls.empty(x.shape[1])
@@ -52,7 +52,7 @@ class FeatureMoments:
         return cls(len(x), mean, (x - mean).T @ (x - mean))
 
     def update(self, features: Float[np.ndarray, "n d"]) -> FeatureMoments:
-        """With more vectors."""
+        """These and more vectors together."""
         return self.merge(FeatureMoments.of(features))
 
     def merge(self, other: FeatureMoments) -> FeatureMoments:

@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -58,7 +59,7 @@ def test_an_export_is_the_network_that_was_exported(folded, tmp_path):
     values, params, _ = load_weights(tmp_path / "w")
     config = FAMILY.config_from(values, "")
     assert config == FAMILY.tiny
-    found = IResNet(config).apply(params, (np.moveaxis(IMAGES, 1, -1) + 1) / 2)
+    found = IResNet(config).apply(params, jnp.asarray((np.moveaxis(IMAGES, 1, -1) + 1) / 2))
     np.testing.assert_allclose(found, wanted, atol=2e-5 * np.abs(wanted).max())
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
+from playmate_jax.metrics import feature_statistics
 from playmate_jax.metrics.feature_statistics import (
     FeatureMoments,
     frechet_distance,
@@ -64,16 +65,17 @@ def test_one_image_has_no_spread():
         distance(normal(1), normal(5))
 
 
-def test_the_kernels_distance_by_hand_and_its_laws():
+def test_the_kernels_distance_by_hand_and_its_laws(monkeypatch):
     # d = 1: k(0, 0) = 1, k(1, 1) = 8, k(0, 1) = 1; every subset is the whole set
     mean, spread = kernel_distance(np.zeros((2, 1)), np.ones((2, 1)))
     assert (mean, spread) == (1 + 8 - 2 * 1, 0)
-    same, _ = kernel_distance(normal(400), normal(400, 1))
-    far, _ = kernel_distance(normal(400), normal(400, 1) + 1)
-    assert abs(same) < 0.1 * far
-    assert kernel_distance(normal(1500), normal(1200, 1)) == kernel_distance(
-        normal(1500), normal(1200, 1)
-    )
+    monkeypatch.setattr(feature_statistics, "KERNEL_SIZE", 100)
+    one, other = 0.3 * normal(300), 0.3 * normal(200, 1)
+    same, _ = kernel_distance(one, other)
+    far, spread = kernel_distance(one, other + 1)
+    assert abs(same) < 0.1 * far and spread > 0
+    assert kernel_distance(one, other) == kernel_distance(one, other)  # the subsets are the seed's
+    assert kernel_distance(one, other, seed=1) != kernel_distance(one, other)
 
 
 def test_blur_of_a_distribution_and_lost_modes_raise_it():

@@ -1,6 +1,7 @@
 """Convolutions of volumes with a stride have the sizes and the padding of TensorFlow's "SAME"."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ def test_slices_side_by_side_are_the_same_sum_as_a_3d_convolution(depth, kernel_
     wanted = jax.lax.conv_general_dilated(
         x, kernel, (stride,) * 3, "SAME", dimension_numbers=dimensions
     )
-    found = strided(x, kernel, stride)
+    found = strided(jnp.asarray(x), jnp.asarray(kernel), stride)
     assert (
         found.shape == wanted.shape == (2, -(-depth // stride), -(-6 // stride), -(-7 // stride), 4)
     )
