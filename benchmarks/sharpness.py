@@ -42,7 +42,7 @@ def gradients(images: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n h w 
 def figures(
     drawn: Float[np.ndarray, "n h w 3"], true: Float[np.ndarray, "n h w 3"]
 ) -> Float[np.ndarray, "n 3"]:
-    """`FIGURES` of each image."""
+    """PSNR, gradient energy and gradient error of each image (`FIGURES`)."""
     own, wanted = gradients(drawn), gradients(true)
     energy, error, size = (
         x.mean((1, 2, 3)) for x in (np.square(own), np.abs(own - wanted), np.abs(wanted))
@@ -63,7 +63,7 @@ def redrawn(renderer: FaceRenderer, person: Person, carried: bool) -> Float[np.n
 
 
 def shrunk(image: np.ndarray, side: int) -> np.ndarray:
-    """The mean over areas."""
+    """At that side, by means over areas."""
     return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
 
 

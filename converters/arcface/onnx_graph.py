@@ -100,7 +100,7 @@ class _Walk:
                 self.refuse(f"{name} {found} where {value} should be")
 
     def norm(self, at: str, name: str) -> str:
-        """BatchNorm with stored statistics."""
+        """BatchNorm with the statistics that the file stores."""
         node = self.step(at, "BatchNormalization")
         if not np.isclose(node.attributes.get("epsilon", EPSILON), EPSILON, rtol=1e-3):
             self.refuse(f"BatchNormalization with epsilon {node.attributes['epsilon']:.1e}")
