@@ -23,16 +23,15 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.geometry import head_pose
-from playmate_jax.geometry.keypoints import transform_keypoints
 from playmate_jax.hub.weights import check_tree
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.resampling import mean_pool
 from playmate_jax.models.small.detail import with_detail
-from playmate_jax.motion.layout import MOTION_SIZE, pack, unpack
+from playmate_jax.motion.keypoints import moved_keypoints
+from playmate_jax.motion.layout import MOTION_SIZE, pack
 
-DETAIL = 512  # side of the faces that small renderers give
+DETAIL = 512  # side of the faces that small renderers give, or the multiple of F's below it
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ class FaceRenderer:
     def __init__(self, config: RendererConfig, params: Mapping[str, Any], batch: int = 8):
         self.config, self.batch = config, batch
         self.input_size = config.image_size
-        self.source_size = max(config.image_size, DETAIL) if config.small else config.image_size
+        times = max(1, DETAIL // config.image_size) if config.small else 1
+        self.source_size = times * config.image_size
         self._params = jax.device_put(params)
         self._look = jax.jit(lambda p, image: _look(config, p, image))
         self._motion = jax.jit(lambda p, images: _motion(config, p, images))
@@ -248,7 +248,7 @@ def _look(config: RendererConfig, params, face):
     features = renderer.encode(config, params, _reduced(image, config.image_size))
     if config.small:
         features["source"] = image
-    return features, x_c, _move(x_c, motion), motion
+    return features, x_c, moved_keypoints(x_c, motion), motion
 
 
 def _reduced(image, side: int):
@@ -270,16 +270,6 @@ def _motion(config: RendererConfig, params, faces):
     return motion, found["x_c"]
 
 
-def _move(x_c, motion):
-    """Eq. 1 for motion vectors (b, 70)."""
-    parts = unpack(motion)
-    turned = head_pose.rotation(parts["pitch"], parts["yaw"], parts["roll"])
-    x_c = jnp.broadcast_to(x_c, (motion.shape[0], *x_c.shape[1:]))
-    return transform_keypoints(
-        x_c, turned, parts["expression"], parts["scale"], parts["translation"]
-    )
-
-
 def _openness_offsets(config: RendererConfig, params, kp_source, own, wanted):
     """Delta_eyes + Delta_lips of LivePortrait: own openness and the wanted one go in."""
     count = wanted.shape[0]
@@ -299,7 +289,7 @@ def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offs
     count = motion.shape[0]
     repeat = lambda x: jnp.broadcast_to(x, (count, *x.shape[1:]))  # noqa: E731
     kp_source = repeat(kp_source)
-    kp_driving = _move(x_c, motion) + offsets
+    kp_driving = moved_keypoints(x_c, motion) + offsets
     if "stitching" in params:
         kp_driving = stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
     features = jax.tree.map(repeat, features)

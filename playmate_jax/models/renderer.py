@@ -89,9 +89,9 @@ class RendererConfig:
                 if own != value:
                     found.append(f"{part}.{name} {own!r}")
                     wanted.append(f"{part}.{name} {value!r}")
-        own = self.motion.trunk, self.motion.pool
-        if not self.small and own not in MOTION_EXTRACTORS:
-            found.append(f"motion.trunk {own[0]!r} with motion.pool {own[1]!r}")
+        trunk, pool = self.motion.trunk, self.motion.pool
+        if not self.small and (trunk, pool) not in MOTION_EXTRACTORS:
+            found.append(f"motion.trunk {trunk!r} with motion.pool {pool!r}")
             wanted.append("'mean' beside 'convnext', 'flatten' beside 'plain'")
         if found:
             raise UserError(

@@ -13,13 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from playmate_jax.data.batches import Leaf
 from playmate_jax.data.frame_pairs import PairBatch
 from playmate_jax.faces.landmarker import BROWS, JAW, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
-from playmate_jax.geometry import head_pose
-from playmate_jax.geometry.keypoints import Motion, equation_1
 from playmate_jax.losses.keypoints import image_coordinates
-from playmate_jax.motion.layout import ANGLES, KEYPOINTS, unpack
+from playmate_jax.motion.keypoints import moved_keypoints
+from playmate_jax.motion.layout import ANGLES, KEYPOINTS
 
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue (BT.601)
 TO_YIQ = np.array([GREY, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])
@@ -95,7 +93,8 @@ def pairs_of(
     degrees = jnp.stack([batch["motion_source"], batch["motion_driving"]], 1)[..., ANGLES]
     points = jnp.stack([batch["landmarks_source"], batch["landmarks_driving"]], 1)
     points = image_coordinates(points, images.shape[3])
-    keypoints = stored_keypoints(batch["identity"], batch["motion_driving"])
+    x_c = jnp.asarray(batch["identity"]).reshape(-1, KEYPOINTS, 3)
+    keypoints = moved_keypoints(x_c, jnp.asarray(batch["motion_driving"]))
     if keys is not None and augmentation.flip:
         flipped = jax.vmap(jax.random.bernoulli)(_part(keys, 0))
         images, degrees, points, keypoints = (
@@ -121,16 +120,6 @@ def pairs_of(
         has_landmarks=jnp.asarray(batch["has_landmarks"]),
         keypoints_driving=keypoints,
     )
-
-
-def stored_keypoints(
-    identity: Float[Leaf, "b 63"], motion: Float[Leaf, "b 70"]
-) -> Float[Array, "b 21 3"]:
-    """Eq. 1 of a record's canonical keypoints and motion."""
-    parts = unpack(jnp.asarray(motion))
-    turned = head_pose.rotation(*(parts[name] for name in ("pitch", "yaw", "roll")))
-    moved = Motion(turned, parts["expression"], parts["scale"], parts["translation"])
-    return equation_1(jnp.asarray(identity).reshape(-1, KEYPOINTS, 3), moved)
 
 
 def resized(images: Float[Array, "*b h w 3"], size: int) -> Float[Array, "*b size size 3"]:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from playmate_jax.faces.landmarker import LEFT_EYE, RIGHT_EYE
+from playmate_jax.motion.keypoints import moved_keypoints
 from playmate_jax.synthetic.expression import BASIS
 from playmate_jax.synthetic.identity import sample_identity
 from playmate_jax.synthetic.keypoints import keypoints, pose_keypoints
@@ -12,7 +13,6 @@ from playmate_jax.training.portrait_augmentation import (
     PARTNERS,
     Augmentation,
     pairs_of,
-    stored_keypoints,
 )
 
 ROWS, SIDE = 16, 8
@@ -58,7 +58,7 @@ def test_stored_motion_says_where_the_keypoints_are():
     x_c = keypoints(sample_identity(7, 3))
     scale, shift, angles = pose[:, 3:4], pose[:, 4:6], pose[:, :3]
     motion = np.concatenate([units @ BASIS, scale, shift, np.zeros((2, 1)), angles], 1)
-    found = stored_keypoints(jnp.tile(x_c.reshape(1, 63), (2, 1)), jnp.asarray(motion, jnp.float32))
+    found = moved_keypoints(jnp.asarray(x_c)[None], jnp.asarray(motion, jnp.float32))
     np.testing.assert_allclose(found, pose_keypoints(np.stack([x_c, x_c]), units, pose), atol=1e-5)
 
 
