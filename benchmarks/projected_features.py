@@ -97,7 +97,7 @@ def write(source: Path, out: Path, size: int) -> Path:
 
 
 def main() -> None:
-    """Command line."""
+    """Command line: writes the copy and prints where it is."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

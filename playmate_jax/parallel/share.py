@@ -203,5 +203,5 @@ def _leading(batch: Any) -> int:
 
 
 def _first(rows: Tree, share: Share) -> Tree:
-    """The first microbatch's shapes."""
+    """Shapes of the first microbatch's arrays."""
     return jax.tree.map(lambda x: x[: x.shape[0] // share.microbatches], rows)
