@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import cv2
+import jax
 import numpy as np
 import pytest
 
@@ -12,9 +13,12 @@ from playmate_jax.errors import UserError
 from playmate_jax.faces import TfliteLandmarker
 from playmate_jax.hub import bundles
 from playmate_jax.inference import Animator
+from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.media import read_audio, read_image
+from playmate_jax.models.renderer import init
 from playmate_jax.motion.layout import EXPRESSION
 from playmate_jax.synthetic.expression import mouth_openness, units_from_expression
+from tests.models.test_renderer import SMALL
 
 SHARE_OF_SILENCE_CLOSED = 0.98  # what the project promises of its lips
 CLOSED = 0.12  # of the full opening; the same bound as in the evaluation of the lips
@@ -106,3 +110,10 @@ def test_an_animated_face_keeps_the_portraits_own_detail(demo):
         image = cv2.resize(faces[0], (512, 512), interpolation=cv2.INTER_CUBIC).astype(float)
         energy.append(np.square(np.diff(image, axis=1)).mean())
     assert energy[0] > 1.5 * energy[1]
+
+
+@pytest.mark.parametrize(("image_size", "wanted"), [(96, 480), (32, 512)])
+def test_detail_is_carried_at_a_multiple_of_what_the_networks_take(image_size, wanted):
+    config = dataclasses.replace(SMALL, image_size=image_size)
+    made = FaceRenderer(config, init(config, jax.random.key(0)), batch=2)
+    assert made.source_size == made.output_size == wanted
