@@ -29,8 +29,8 @@ from playmate_jax.training.portrait_terms import PortraitWeights
 from playmate_jax.training.portraits import PortraitsConfig
 
 # F and M see 128 x 128, G draws 64 x 64: a mouth that M is to read has twice the pixels of one that
-# is drawn. M is the plain one: with labels, from nothing, it read mouths of unseen people with R2 .51
-# after 1,500 steps of 16 images, where ConvNeXt's, whose map is averaged, was still at 0.
+# is drawn. M is the plain one: with labels, from nothing, it read mouths of unseen people with R2
+# .51 after 1,500 steps of 16 images, where ConvNeXt's, whose map is averaged, was still at 0.
 RENDERER = RendererConfig(
     appearance=AppearanceConfig(
         channels=16, max_channels=32, halvings=2, volume_channels=6, volume_depth=4, resblocks=0
