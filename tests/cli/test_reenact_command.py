@@ -63,8 +63,8 @@ def test_frames_of_any_motion_go_through_one_program(
 ):
     list(animator.reenact(portrait_pixels, driving))
     traced = []
-    move = face_renderer._move
-    monkeypatch.setattr(face_renderer, "_move", lambda *a: traced.append(1) or move(*a))
+    draw = face_renderer._draw
+    monkeypatch.setattr(face_renderer, "_draw", lambda *a: traced.append(1) or draw(*a))
     list(animator.reenact(portrait_pixels, driving, region="lips", pose="absolute", smooth_s=0.1))
     list(animator.animate(portrait_pixels, speech_samples))
     assert not traced
