@@ -86,7 +86,6 @@ class Recipe:
       weights: of the terms that count, by name.
       regions: of the image that have a discriminator and a perceptual term of their own, out of
         "face" and "lips".
-      region_weight: of a region's perceptual term, where the whole image's counts as 1.
     """
 
     renderer: RendererConfig
@@ -94,7 +93,6 @@ class Recipe:
     weights: Mapping[str, float]
     regions: tuple[str, ...] = ()
     how: Execution = Execution()
-    region_weight: float = 1.0
 
     @property
     def discriminators(self) -> dict[str, MultiScaleDiscriminator]:
@@ -214,12 +212,12 @@ def image_terms(recipe: Recipe, features: ImageFeatures, views: Views) -> dict[s
     name = features.term
     if name not in recipe.weights:
         return {}
-    of_views = []
-    for view, wanted in views.wanted.items():
-        term = perceptual(features, views.drawn[view], wanted, features.weights, features.scales)
-        weight = 1.0 if view == WHOLE else recipe.region_weight
-        of_views.append(Mean(weight * term.total, term.count))
-    return {name: total(of_views)}
+    return {
+        name: total([
+            perceptual(features, views.drawn[view], wanted, features.weights, features.scales)
+            for view, wanted in views.wanted.items()
+        ])
+    }  # fmt: skip
 
 
 def views_of(recipe: Recipe, pairs: Pairs, drawn: Float[Array, "b h w 3"]) -> Views:

@@ -94,8 +94,6 @@ class PortraitsConfig:
       renderer: LivePortrait's networks of any size.
       regions: of the image with a discriminator and a perceptual term of their own, out of "face"
         and "lips"; the data should have landmarks.
-      region_weight: of a region's perceptual term, where the whole image's counts as 1. More of it
-        lets M see the mouth sooner, which is little of an image.
       start: weights of a renderer to begin with, a directory or a name ("liveportrait"); their
         sizes replace `renderer`.
       vgg19: weights directory of the converted network; empty compares pixels in its place.
@@ -115,7 +113,6 @@ class PortraitsConfig:
     renderer: RendererConfig = RendererConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     regions: tuple[str, ...] = ()
-    region_weight: float = 1.0
     weights: PortraitWeights = PortraitWeights()
     augmentation: Augmentation = Augmentation()
     optimizer: OptimizerConfig = ADAM
@@ -172,7 +169,7 @@ def portraits_stage(
     arcface, arcface_variables = arcface_weights(config.arcface)
     active = config.weights.active(vgg19 is not None, arcface is not None)
     how = Execution(config.precision, config.remat)
-    recipe = Recipe(sizes, config.discriminator, active, config.regions, how, config.region_weight)
+    recipe = Recipe(sizes, config.discriminator, active, config.regions, how)
     tx = optimizer(config.optimizer, config.steps)
     d_tx = optimizer(config.discriminator_optimizer, config.steps)
     side = drawn_side(sizes)
