@@ -42,8 +42,8 @@ HOW = {
     "'playmate convert i3d FILE DIR'",
     "arcface": "download InsightFace's w600k_r50.onnx (for non-commercial research) and run "
     "'playmate convert arcface FILE DIR'",
-    "lpips": "put torchvision's alexnet-owt-7be5be79.pth and alex.pth of the package lpips into a "
-    "folder and run 'playmate convert lpips FOLDER DIR'",
+    "lpips": "put torchvision's alexnet-owt-7be5be79.pth and alex.pth of the package lpips (or "
+    "vgg16-397923af.pth and vgg.pth) into a folder and run 'playmate convert lpips FOLDER DIR'",
     "emotion-efficientnet": "save the state dict of EmotiEffLib's enet_b0_8_best_vgaf.pt and run "
     "'playmate convert emotion-efficientnet FILE DIR'",
     "syncnet": NOT_FETCHED["syncnet"],

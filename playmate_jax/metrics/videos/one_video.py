@@ -59,8 +59,8 @@ class Meter:
         self.protocol, self.seconds = protocol, seconds
         self._landmarker = landmarker
         self.groups = [FACTS, *groups]
-        if protocol.crop == "face" or set(OF_FACES) & set(groups):
-            self.groups.insert(1, FACES)
+        if FACES not in groups and (protocol.crop == "face" or set(OF_FACES) & set(groups)):
+            self.groups.append(FACES)
         self._readers = network_readers(groups, folders, protocol)
         self._sync: SyncScore | None = None
         if SYNCNET in groups:

@@ -183,9 +183,7 @@ def network_readers(
 
 
 def _inception(network: Network, protocol: Protocol) -> MakeReader:
-    # a network of another size (tests) sees images as small as its own
-    side = INCEPTION_SIZE if network.config.divisor == 1 else 107
-    convert = functools.partial(inception_input, convention=protocol.fid, size=side)
+    convert = functools.partial(inception_input, convention=protocol.fid, size=INCEPTION_SIZE)
     function = jax.jit(lambda images: network.apply(convert(images)))
     return functools.partial(
         NetworkReader, lambda seen: seen.image, function, BATCH, protocol.every

@@ -36,7 +36,8 @@ def summary(
       clips: names of those that were measured.
 
     Returns:
-      scores: key -> value, low, high, clips and, of distances, samples; by_clip: name, scores and
+      scores: key -> value, low, high, clips (of infinite ones the number is given apart) and, of
+        distances, samples; by_clip: name, scores and
       rank of each, the worst first; emotion: the confusion matrices, where there are labels.
     """
     names, columns = list(clips), columns_of(dict(metrics))
@@ -55,9 +56,10 @@ def summary(
                 states[column.key] = states[column.key].update(name, np.array([value]))
         if "emotion" in metrics and "emotion" in measured.made.arrays:
             logits[name] = measured.made.arrays["emotion"]
-    scores = {
-        key: _told(_interval(state, infinite[key])) for key, state in states.items()
-    }  # fmt: skip
+    scores = {key: _told(_interval(state, infinite[key])) for key, state in states.items()}
+    for key, count in infinite.items():
+        if count:
+            scores[key]["infinite"] = count
     distances = {key: group for key, group in FEATURES.items() if key in metrics}
     for key, group in distances.items():
         pairs = _pairs_of(names, read, group)

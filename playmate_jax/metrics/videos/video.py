@@ -149,12 +149,14 @@ def in_square(
     return np.concatenate([points, depth], -1).astype(np.float32)
 
 
-def aligned(frame: Image, matrix: Float[np.ndarray, "2 3"], size: int) -> Image:
+def aligned(
+    frame: Image, matrix: Float[np.ndarray, "2 3"], size: int
+) -> UInt8[np.ndarray, "size size 3"]:
     """A face warped by ArcFace's matrix, which counts from the first pixel's centre."""
     return cv2.warpAffine(frame, matrix, (size, size), borderValue=0)
 
 
-def boxed(frame: Image, face: Face, size: int) -> Image | None:
+def boxed(frame: Image, face: Face, size: int) -> UInt8[np.ndarray, "size size 3"] | None:
     """The face's upright box, not square, resized; None where it lies outside the frame."""
     left, top = np.maximum(np.floor(face.box[:2]).astype(int), 0)
     right, bottom = np.ceil(face.box[2:]).astype(int)
