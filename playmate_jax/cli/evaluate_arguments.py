@@ -106,6 +106,9 @@ def _add_clips(actions) -> None:
     found.add_argument("--clips", type=positive, metavar="N", help="at most so many of each system")
     found.add_argument("--seconds", type=seconds, metavar="S", help="of each video at most")
     found.add_argument("--face-models", metavar="DIR", help="folder of the face model files")
+    found.add_argument(
+        "--baseline", action="store_true", help="also measure each reference's first frame, still"
+    )
     found.add_argument("--fresh", action="store_true", help="measure all again")
     found.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
     found.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -12,9 +12,10 @@ def clips(args: argparse.Namespace) -> int:
     """Measures videos, writes the report and prints its tables, or all of it as JSON."""
     check_names(args.out)
     from playmate_jax.faces import TfliteLandmarker
-    from playmate_jax.metrics.videos.evaluation import Evaluation, Request
+    from playmate_jax.metrics.videos.evaluation import Evaluation
     from playmate_jax.metrics.videos.pairs import read_labels
     from playmate_jax.metrics.videos.report import PAGE, check_place, plain_values, write
+    from playmate_jax.metrics.videos.request import Request
     from playmate_jax.metrics.videos.tables import plain, tables
     from playmate_jax.parallel.compilation import keep_compiled_programs
 
@@ -22,7 +23,7 @@ def clips(args: argparse.Namespace) -> int:
     labels = read_labels(Path(args.labels)) if args.labels else {}
     request = Request(
         args.generated, Path(args.reference), Path(args.out), args.metrics, args.protocol,
-        args.networks, labels, args.clips, args.seconds, args.fresh,
+        args.networks, labels, args.clips, args.seconds, args.baseline, args.fresh,
     )  # fmt: skip
     evaluation = Evaluation(request)
     check_place(request.out)

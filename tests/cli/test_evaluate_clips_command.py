@@ -45,7 +45,7 @@ def test_without_weights_and_without_an_action(evaluated, tmp_path, capsys):
     found = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert found["protocol"]["name"] == "quick"
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "report.json", "report.md", "report.html", "strips", "measured",
+        "report.json", "report.md", "report.html", "strips", "measured", "theval",
     }  # fmt: skip
     assert evaluated("--protocol", "quick", "--json", "--quiet", "--metrics", "ssim") == 0
     out, err = capsys.readouterr()

@@ -12,9 +12,10 @@ from playmate_jax.configuration import to_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import save_weights
 from playmate_jax.metrics.videos import one_video, report
-from playmate_jax.metrics.videos.evaluation import Evaluation, Request
+from playmate_jax.metrics.videos.evaluation import Evaluation
 from playmate_jax.metrics.videos.networks import MODULES, find_networks, load_network
 from playmate_jax.metrics.videos.protocol import PROTOCOLS, Protocol
+from playmate_jax.metrics.videos.request import Request
 from playmate_jax.models.efficientnet import EfficientNetConfig
 from playmate_jax.models.i3d import I3DConfig
 from playmate_jax.models.inception import InceptionConfig
@@ -31,7 +32,7 @@ from tests.metrics.made_up_videos import (
 
 TINY = {
     "fid-inception": InceptionConfig(("Mixed_5b",), divisor=16),
-    "i3d": I3DConfig((2, 2, 3), ((2, 2, 2, 2, 2, 2),) * 2, 5),
+    "i3d": I3DConfig((4, 4, 6), ((4, 3, 4, 2, 3, 2),) * 2, 5),
     "arcface": IResNetConfig((1, 1), (4, 8), 6, image_size=12),
     "lpips": LPIPSConfig("alex", (4, 6, 8, 6, 4)),
     "emotion-efficientnet": EfficientNetConfig(4, (1, 1), (4, 4), 8, image_size=32),
@@ -187,16 +188,25 @@ def test_a_bad_clip_costs_no_other_one_its_scores(videos, tmp_path):
     write_clip(real / "broken.mp4", frames_of(said, 7), sound)
     (folder / "broken.mp4").write_bytes(b"no video at all")
     metrics = ["psnr", "landmarks", "jaw"]
-    request = Request([str(folder)], real, tmp_path / "out", metrics, "tiny")
-    found = Evaluation(request).run(PatchFaces())
+    request = Request([str(folder)], real, tmp_path / "out", metrics, "tiny", baseline=True)
+    evaluation = Evaluation(request)
+    found = evaluation.run(PatchFaces())
+    report.write(evaluation, found)
     faults = {(f["clip"], f["sentence"].split(" in ")[0]) for f in found["faults"]}
     assert ("faceless", "expected a human face, found none") in faults
     assert ("mute", "expected a video with sound, found none") in faults
     assert {clip for clip, _ in faults} == {"faceless", "mute", "broken"}
+    assert {fault["system"] for fault in found["faults"]} == {"made"}
     scores = found["systems"]["made"]["scores"]
     assert scores["psnr"]["clips"] + scores["psnr"].get("infinite", 0) == 4  # all but broken
     assert scores["landmark_distance"]["clips"] == 3
     assert scores["jaw_sync"]["clips"] == 2
+    still = found["systems"]["first frame"]
+    assert still["clips"] == 5 and still["scores"]["jaw_sync"]["value"] == 0
+    lists = tmp_path / "out" / "theval"
+    assert len((lists / "first frame.txt").read_text().splitlines()) == 5
+    assert str(folder / "mute.mp4") in (lists / "made.txt").read_text().splitlines()
+    assert len((lists / "clips.csv").read_text().splitlines()) == 1 + 4 + 5
     told = " ".join(found["remarks"])
     assert "frame rates differ in 1 of 4 videos ('mute': 30 and 25 fps)" in told
     assert "lengths differ" in told and "sizes differ" in told and "128x128 and 64x64" in told

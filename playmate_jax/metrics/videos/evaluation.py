@@ -7,50 +7,26 @@ listed with its sentence, and costs no other one its scores.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Landmarker
 from playmate_jax.hub.bundles import read_card
-from playmate_jax.metrics.videos import remarks, store
-from playmate_jax.metrics.videos.networks import HOW, find_networks, identity
+from playmate_jax.metrics.videos import baseline, remarks, store
+from playmate_jax.metrics.videos.networks import find_networks, identity
 from playmate_jax.metrics.videos.one_pair import LPIPS, PairMeter, Side
 from playmate_jax.metrics.videos.one_video import Meter
 from playmate_jax.metrics.videos.pairs import REFERENCE, System, find_systems
 from playmate_jax.metrics.videos.protocol import find_protocol
+from playmate_jax.metrics.videos.request import Request, possible
 from playmate_jax.metrics.videos.scores import Metric, find_metrics
 from playmate_jax.metrics.videos.summary import Measured, of_reference, summary
-from playmate_jax.motion.layout import Emotion
+from playmate_jax.metrics.videos.video import Video
 
-MEASURED, PAIRS = "measured", "pairs"  # folders in the one of the report
+MEASURED, PAIRS, BASELINE = "measured", "pairs", "baseline"  # folders in the one of the report
 Progress = Callable[[str, int, int], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What is to be measured, as a user says it.
-
-    Attributes:
-      generated: folders, as NAME=DIR or DIR.
-      metrics: names of `scores.METRICS`; none: all.
-      networks: folders of converted weights, preferred to fetched ones.
-      labels: the emotion that was asked for, by clip; without it there is no Emo-A.
-      clips, seconds: at most so many of each system, and of each video.
-      fresh: nothing that an earlier run measured is used.
-    """
-
-    generated: Sequence[str]
-    reference: Path
-    out: Path
-    metrics: Sequence[str] = ()
-    protocol: str = "whole-512"
-    networks: Sequence[str] = ()
-    labels: Mapping[str, Emotion] = dataclasses.field(default_factory=dict)
-    clips: int | None = None
-    seconds: float | None = None
-    fresh: bool = False
 
 
 class Evaluation:
@@ -67,8 +43,10 @@ class Evaluation:
         self.systems, self.references = find_systems(
             request.generated, request.reference, request.clips
         )
+        if request.baseline:
+            self.systems.append(self._still())
         self.folders = find_networks(request.networks, self.protocol.lpips)
-        self.metrics, self.left_out = _possible(asked, self.folders, request.labels)
+        self.metrics, self.left_out = possible(asked, self.folders, request.labels)
         if not self.metrics:
             raise UserError(
                 f"expected a metric that can be measured, found none: {self.left_out[0]}"
@@ -115,11 +93,29 @@ class Evaluation:
             "systems": found,
             "of_reference": of_reference(own, self.metrics),
             "left_out": self.left_out,
-            "remarks": remarks.remarks(
-                self.systems, systems, found, self._facts, self.protocol
-            ),
+            "remarks": [
+                *remarks.remarks(self.systems, systems, found, self._facts, self.protocol),
+                *self._unlabelled(kept),
+            ],
             "faults": self.faults,
         }  # fmt: skip
+
+    def _unlabelled(self, clips: list[str]) -> list[str]:
+        """A sentence about clips whose emotion nobody asked for, where Emo-A is measured."""
+        alone = [name for name in clips if name not in self.request.labels]
+        if "emotion" not in self.metrics or not alone:
+            return []
+        return [
+            f"{len(alone)} of {len(clips)} clips have no label ('{alone[0]}'): no Emo-A of them"
+        ]
+
+    def _still(self) -> System:
+        """The baseline as a system of its own; its videos are written when they are measured."""
+        if any(system.name == baseline.NAME for system in self.systems):
+            raise UserError(f"expected no system '{baseline.NAME}' with --baseline: rename it")
+        folder = self.request.out / BASELINE
+        videos = {name: folder / f"{name}.mp4" for name in self.references}
+        return System(baseline.NAME, folder, videos, [])
 
     def _measure_all(self, landmarker: Landmarker, progress: Progress) -> dict[str, set[str]]:
         """Names of the clips that were measured, by system."""
@@ -152,6 +148,9 @@ class Evaluation:
     ) -> bool:
         """A generated video, alone and against its reference; whether it was measured."""
         path = system.videos[name]
+        if system.name == baseline.NAME and not path.exists():
+            reference = self.references[name]
+            baseline.write_still(Video(reference, self.protocol, self.request.seconds), path)
         made = self._kept(system.name, name, functools.partial(meter.measure, path))
         if made is None:
             return False
@@ -215,29 +214,6 @@ class Evaluation:
             name: metric for name, metric in self.metrics.items()
             if name == "emotion" or any(c.group and not c.pair for c in metric.columns)
         }  # fmt: skip
-
-
-def _possible(
-    asked: dict[str, Metric], folders: Mapping[str, Path], labels: Mapping[str, Emotion]
-) -> tuple[dict[str, Metric], list[str]]:
-    """The metrics that can be measured, and a sentence for each that cannot."""
-    possible, left_out = {}, []
-    missing: dict[str, list[str]] = {}
-    for name, metric in asked.items():
-        if metric.network and metric.network not in folders:
-            missing.setdefault(metric.network, []).append(name)
-        elif name == "emotion" and not labels:
-            left_out.append(
-                "emotion is left out: the emotion that was asked for is not known; give --labels"
-            )
-        else:
-            possible[name] = metric
-    for network, names in missing.items():
-        left_out.append(
-            f"{', '.join(names)} left out, found no weights of {network}: {HOW[network]}, "
-            "then give --networks DIR"
-        )
-    return possible, left_out
 
 
 def _title(folder: Path) -> str:

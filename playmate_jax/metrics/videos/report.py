@@ -1,9 +1,12 @@
 """The report of an evaluation: report.json, report.md and report.html, with a strip of each clip.
 
-The folder also keeps what was measured, for a run that goes on or asks for more. Each file is
-written under a temporary name and renamed.
+The folder also keeps what was measured, for a run that goes on or asks for more, and for THEval
+(Quignon et al. 2025) a list of videos of each system. Each file is written under a temporary name
+and renamed.
 """
 
+import csv
+import io
 import json
 import math
 import os
@@ -18,14 +21,15 @@ import numpy as np
 
 from playmate_jax.errors import UserError
 from playmate_jax.metrics.videos import store
-from playmate_jax.metrics.videos.evaluation import MEASURED, Evaluation
+from playmate_jax.metrics.videos.evaluation import BASELINE, MEASURED, Evaluation
 from playmate_jax.metrics.videos.one_video import STRIP
 from playmate_jax.metrics.videos.pairs import REFERENCE
 from playmate_jax.metrics.videos.scores import METRICS, columns_of
 from playmate_jax.metrics.videos.tables import ARROWS, markdown, tables, text
 from playmate_jax.paths import unfinished
 
-NAME, TEXT, PAGE, STRIPS = "report.json", "report.md", "report.html", "strips"
+NAME, TEXT, PAGE = "report.json", "report.md", "report.html"
+STRIPS, THEVAL, TABLE = "strips", "theval", "clips.csv"
 SHOWN = 24  # clips of each system that the page shows, the worst
 _QUALITY = 85
 
@@ -36,7 +40,7 @@ def check_place(out: Path) -> None:
     Raises:
       UserError: something else is there, or no folder can be made.
     """
-    known = {NAME, TEXT, PAGE, STRIPS, MEASURED}
+    known = {NAME, TEXT, PAGE, STRIPS, MEASURED, BASELINE, THEVAL}
     others = sorted({path.name for path in out.iterdir()} - known) if out.is_dir() else []
     if others or (out.exists() and not out.is_dir()):
         raise UserError(
@@ -60,6 +64,30 @@ def write(evaluation: Evaluation, found: Mapping[str, Any]) -> None:
     _replace(out / NAME, told + "\n")
     _replace(out / TEXT, as_markdown(found))
     _replace(out / PAGE, page(found, shown))
+    _write_lists(evaluation, found)
+
+
+def _write_lists(evaluation: Evaluation, found: Mapping[str, Any]) -> None:
+    """What THEval reads: for each system, and for the reference, a text file with a path a line;
+    and a table of the pairs."""
+    folder = evaluation.request.out / THEVAL
+    folder.mkdir(exist_ok=True)
+    table = [("system", "clip", "video", "reference")]
+    for system in evaluation.systems:
+        for row in found["systems"].get(system.name, {"by_clip": []})["by_clip"]:
+            name = row["clip"]
+            both = (system.videos[name], evaluation.references[name])
+            table.append((system.name, name, *(str(path.resolve()) for path in both)))
+    lists: dict[str, list[str]] = {REFERENCE: []}
+    for system_name, _, video, reference in sorted(table[1:]):
+        lists.setdefault(system_name, []).append(video)
+        if reference not in lists[REFERENCE]:
+            lists[REFERENCE].append(reference)
+    for name, paths in lists.items():
+        _replace(folder / f"{name}.txt", "\n".join(paths) + "\n")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table)
+    _replace(folder / TABLE, text.getvalue())
 
 
 def plain_values(value: Any) -> Any:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from playmate_jax.metrics.clip_scores import ClipScores, Interval
 from playmate_jax.metrics.feature_statistics import (
+    KERNEL_SIZE,
     FeatureMoments,
     frechet_distance,
     kernel_distance,
@@ -60,7 +61,8 @@ def frechet(pairs: Pairs) -> tuple[Interval | None, int]:
 
 
 def kernel(pairs: Pairs, clips: int) -> tuple[Interval | None, int]:
-    """KID x 1000; its bounds are 1.96 standard deviations over subsets of images."""
+    """KID x 1000; its bounds are 1.96 standard deviations over subsets of images, NaN where there
+    are no more images than in one subset."""
     most = max(1, KERNEL_ROWS // max(1, clips))
     found = [(_thinned(x, most), _thinned(y, most)) for x, y in pairs()]
     rows = sum(len(x) for x, _ in found)
@@ -68,7 +70,7 @@ def kernel(pairs: Pairs, clips: int) -> tuple[Interval | None, int]:
         return None, rows
     made, true = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
     value, deviation = (1000 * number for number in kernel_distance(made, true))
-    spread = _NORMAL_95 * deviation
+    spread = _NORMAL_95 * deviation if rows > KERNEL_SIZE else float("nan")
     return Interval(value, value - spread, value + spread, clips), rows
 
 

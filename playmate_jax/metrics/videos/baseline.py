@@ -1,0 +1,32 @@
+"""The least that a system has to beat: the reference's first frame, still, under its own sound."""
+
+from pathlib import Path
+
+from playmate_jax.errors import UserError
+from playmate_jax.media import VideoWriter, read_sound
+from playmate_jax.metrics.videos.video import Video
+
+NAME = "first frame"  # the system's, in tables
+
+
+def write_still(reference: Video, path: Path) -> Path:
+    """A video of the reference's length that shows its first frame throughout.
+
+    Raises:
+      UserError: the reference cannot be read, or `path` cannot be written.
+    """
+    frames, first = 0, None
+    for frame in reference.frames():
+        first = frame if first is None else first
+        frames += 1
+    assert first is not None  # a video without a frame cannot be opened
+    try:
+        sound = read_sound(reference.path) if reference.facts.has_sound else None
+    except UserError:  # damaged sound: the image is still to be had
+        sound = None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    audio = {} if sound is None else {"audio": sound.samples, "audio_hz": sound.hz}
+    with VideoWriter(path, reference.protocol.fps, first.shape[1::-1], **audio) as out:
+        for _ in range(frames):
+            out.write(first)
+    return path
