@@ -26,10 +26,10 @@ def clips(args: argparse.Namespace) -> int:
         args.networks, labels, args.clips, args.seconds, args.baseline, args.fresh,
     )  # fmt: skip
     evaluation = Evaluation(request)
+    landmarker = TfliteLandmarker(args.face_models) if evaluation.needs_faces else None
     check_place(request.out)
     bar = None if args.quiet else ProgressBar(unit="videos", often_s=30)
     try:
-        landmarker = TfliteLandmarker(args.face_models)
         found = evaluation.run(landmarker, bar or _no_progress)
     finally:
         if bar is not None:

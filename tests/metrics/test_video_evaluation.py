@@ -202,7 +202,7 @@ def test_a_bad_clip_costs_no_other_one_its_scores(videos, tmp_path):
     assert scores["landmark_distance"]["clips"] == 3
     assert scores["jaw_sync"]["clips"] == 2
     still = found["systems"]["first frame"]
-    assert still["clips"] == 5 and still["scores"]["jaw_sync"]["value"] == 0
+    assert still["clips"] == 5 and abs(still["scores"]["jaw_sync"]["value"]) < 0.1
     lists = tmp_path / "out" / "theval"
     assert len((lists / "first frame.txt").read_text().splitlines()) == 5
     assert str(folder / "mute.mp4") in (lists / "made.txt").read_text().splitlines()

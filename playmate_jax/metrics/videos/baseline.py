@@ -5,6 +5,7 @@ from pathlib import Path
 from playmate_jax.errors import UserError
 from playmate_jax.media import VideoWriter, read_sound
 from playmate_jax.metrics.videos.video import Video
+from playmate_jax.motion.layout import AUDIO_HZ
 
 NAME = "first frame"  # the system's, in tables
 
@@ -25,8 +26,8 @@ def write_still(reference: Video, path: Path) -> Path:
     except UserError:  # damaged sound: the image is still to be had
         sound = None
     path.parent.mkdir(parents=True, exist_ok=True)
-    audio = {} if sound is None else {"audio": sound.samples, "audio_hz": sound.hz}
-    with VideoWriter(path, reference.protocol.fps, first.shape[1::-1], **audio) as out:
+    samples, hz = (None, AUDIO_HZ) if sound is None else sound
+    with VideoWriter(path, reference.protocol.fps, first.shape[1::-1], samples, hz) as out:
         for _ in range(frames):
             out.write(first)
     return path

@@ -17,7 +17,7 @@ from playmate_jax.hub.bundles import read_card
 from playmate_jax.metrics.videos import baseline, remarks, store
 from playmate_jax.metrics.videos.networks import find_networks, identity
 from playmate_jax.metrics.videos.one_pair import LPIPS, PairMeter, Side
-from playmate_jax.metrics.videos.one_video import Meter
+from playmate_jax.metrics.videos.one_video import Meter, needs_faces
 from playmate_jax.metrics.videos.pairs import REFERENCE, System, find_systems
 from playmate_jax.metrics.videos.protocol import find_protocol
 from playmate_jax.metrics.videos.request import Request, possible
@@ -53,11 +53,18 @@ class Evaluation:
             )
         self.faults: list[dict[str, str]] = []
 
-    def run(self, landmarker: Landmarker, progress: Progress = lambda *_: None) -> dict[str, Any]:
+    @property
+    def needs_faces(self) -> bool:
+        """Whether `run` has to find faces."""
+        return needs_faces(self.protocol, {g for m in self.metrics.values() for g in m.groups})
+
+    def run(
+        self, landmarker: Landmarker | None, progress: Progress = lambda *_: None
+    ) -> dict[str, Any]:
         """Measures what is missing, and returns what report.json holds.
 
         Args:
-          landmarker: finds the faces.
+          landmarker: finds the faces; None where `needs_faces` is false.
           progress: is called with ("videos", done, total).
 
         Raises:
@@ -117,7 +124,9 @@ class Evaluation:
         videos = {name: folder / f"{name}.mp4" for name in self.references}
         return System(baseline.NAME, folder, videos, [])
 
-    def _measure_all(self, landmarker: Landmarker, progress: Progress) -> dict[str, set[str]]:
+    def _measure_all(
+        self, landmarker: Landmarker | None, progress: Progress
+    ) -> dict[str, set[str]]:
         """Names of the clips that were measured, by system."""
         metrics = self.metrics.values()
         groups = list(dict.fromkeys(g for metric in metrics for g in metric.groups))

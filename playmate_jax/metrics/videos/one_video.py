@@ -13,7 +13,7 @@ A generated video and its reference go through the same code.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +40,17 @@ OF_FACES = ("motion", "arcface", "emotion", SYNCNET)  # groups that need landmar
 FACTS, FACES, MOTION, STRIP, CHANGES = "facts", "faces", "motion", "strip", "changes"
 
 
+def needs_faces(protocol: Protocol, groups: Collection[str]) -> bool:
+    """Whether faces have to be found for these groups under this protocol."""
+    return protocol.crop == "face" or bool({FACES, *OF_FACES} & set(groups))
+
+
 class Meter:
     """Measures videos one after the other, under one protocol.
 
     Args:
       folders: weights by kind, see `networks.find_networks`.
+      landmarker: None where `needs_faces` says that none is needed.
       seconds: at most so many of each video.
     """
 
@@ -52,14 +58,14 @@ class Meter:
         self,
         protocol: Protocol,
         folders: Mapping[str, Path],
-        landmarker: Landmarker,
+        landmarker: Landmarker | None,
         groups: list[str],
         seconds: float | None = None,
     ):
         self.protocol, self.seconds = protocol, seconds
         self._landmarker = landmarker
         self.groups = [FACTS, *groups]
-        if FACES not in groups and (protocol.crop == "face" or set(OF_FACES) & set(groups)):
+        if needs_faces(protocol, groups) and FACES not in groups:
             self.groups.append(FACES)
         self._readers = network_readers(groups, folders, protocol)
         self._sync: SyncScore | None = None
@@ -85,6 +91,7 @@ class Meter:
             return kept
         video = Video(path, self.protocol, self.seconds)
         if FACES in missing:
+            assert self._landmarker is not None
             kept.arrays[FACES] = video.track(self._landmarker)
         landmarks = kept.arrays.get(FACES)
         if landmarks is not None and not face_scores.seen(landmarks).any():

@@ -63,7 +63,7 @@ def with_bounds(score: Mapping[str, float] | None, digits: int = 3) -> str:
 
 
 def markdown(table: Table) -> str:
-    """A table as Markdown."""
+    """A table as Markdown, its columns not aligned."""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
     lines = [table.columns, ["---"] * len(table.columns), *escaped]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
