@@ -209,6 +209,9 @@ def test_a_bad_clip_costs_no_other_one_its_scores(videos, tmp_path):
     assert len((lists / "clips.csv").read_text().splitlines()) == 1 + 4 + 5
     told = " ".join(found["remarks"])
     assert "frame rates differ in 1 of 4 videos ('mute': 30 and 25 fps)" in told
+    fewer = dataclasses.replace(request, metrics=["psnr"], baseline=False)
+    again = Evaluation(fewer).run(None)  # no face is looked for, and earlier faults are not told
+    assert {fault["clip"] for fault in again["faults"]} == {"broken"}
     assert "lengths differ" in told and "sizes differ" in told and "128x128 and 64x64" in told
 
 

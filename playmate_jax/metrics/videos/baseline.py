@@ -11,11 +11,14 @@ NAME = "first frame"  # the system's, in tables
 
 
 def write_still(reference: Video, path: Path) -> Path:
-    """A video of the reference's length that shows its first frame throughout.
+    """A video of the reference's length that shows its first frame throughout; one that is there
+    and not older than the reference is left as it is.
 
     Raises:
       UserError: the reference cannot be read, or `path` cannot be written.
     """
+    if path.exists() and path.stat().st_mtime >= reference.path.stat().st_mtime:
+        return path
     frames, first = 0, None
     for frame in reference.frames():
         first = frame if first is None else first

@@ -7,7 +7,7 @@ listed with its sentence, and costs no other one its scores.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,8 @@ class Evaluation:
         """The baseline as a system of its own; its videos are written when they are measured."""
         if any(system.name == baseline.NAME for system in self.systems):
             raise UserError(f"expected no system '{baseline.NAME}' with --baseline: rename it")
-        folder = self.request.out / BASELINE
+        seconds = self.request.seconds
+        folder = self.request.out / BASELINE / ("whole" if seconds is None else f"{seconds:g} s")
         videos = {name: folder / f"{name}.mp4" for name in self.references}
         return System(baseline.NAME, folder, videos, [])
 
@@ -140,7 +141,7 @@ class Evaluation:
         count = 0
         progress("videos", 0, total)
         for name, path in self.references.items():
-            true = self._kept(REFERENCE, name, functools.partial(meter.measure, path))
+            true = self._kept(REFERENCE, name, functools.partial(meter.measure, path), meter.groups)
             count += 1
             progress("videos", count, total)
             for system in self.systems:
@@ -156,25 +157,33 @@ class Evaluation:
         self, system: System, name: str, true: store.Record, meter: Meter, pair_meter: PairMeter
     ) -> bool:
         """A generated video, alone and against its reference; whether it was measured."""
-        path = system.videos[name]
-        if system.name == baseline.NAME and not path.exists():
-            reference = self.references[name]
-            baseline.write_still(Video(reference, self.protocol, self.request.seconds), path)
-        made = self._kept(system.name, name, functools.partial(meter.measure, path))
+        path, reference = system.videos[name], self.references[name]
+
+        def measure(kept: store.Record) -> store.Record:
+            if system.name == baseline.NAME:
+                baseline.write_still(Video(reference, self.protocol, self.request.seconds), path)
+            return meter.measure(path, kept)
+
+        made = self._kept(system.name, name, measure, meter.groups)
         if made is None:
             return False
-        sides = Side(path, made), Side(self.references[name], true)
-        compare = functools.partial(pair_meter.measure, *sides)
-        return self._kept(system.name, name, compare, PAIRS) is not None
+        compare = functools.partial(pair_meter.measure, Side(path, made), Side(reference, true))
+        return self._kept(system.name, name, compare, pair_meter.groups, PAIRS) is not None
 
     def _kept(
         self,
         system: str,
         name: str,
         measure: Callable[[store.Record], store.Record],
+        groups: Collection[str],
         what: str = "",
     ) -> store.Record | None:
-        """What was measured, kept on disk; None where the clip cannot be measured at all."""
+        """What was measured, kept on disk; None where the clip cannot be measured at all.
+
+        Args:
+          groups: those that this run asks for; an earlier one may have kept others.
+          what: PAIRS, or "" for a video by itself.
+        """
         path = self._path(system, name, what)
         kept = store.Record() if self.request.fresh else store.read(path)
         before = dict(kept.keys)
@@ -188,7 +197,9 @@ class Evaluation:
             return None
         if record.keys != before:
             store.write(path, record)
-        for sentence in dict.fromkeys(record.faults.values()):
+        for sentence in dict.fromkeys(
+            record.faults[group] for group in groups if group in record.faults
+        ):
             if what != PAIRS or not any(f["sentence"] == sentence for f in self.faults):
                 self._fault(system, name, sentence)
         return record
