@@ -238,4 +238,4 @@ class Evaluation:
 
 def _title(folder: Path) -> str:
     card = read_card(folder)
-    return str(card.get("title") or card.get("source") or "")
+    return ", from ".join(str(card[key]) for key in ("title", "source") if card.get(key))

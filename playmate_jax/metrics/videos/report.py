@@ -112,6 +112,7 @@ def as_markdown(found: Mapping[str, Any]) -> str:
     for title, sentences in (
         ("To know", found["remarks"]),
         ("Left out", found["left_out"]),
+        ("Networks", _networks(found)),
         ("Clips with faults", [_fault(fault) for fault in found["faults"]]),
     ):
         if sentences:
@@ -154,7 +155,8 @@ def page(found: Mapping[str, Any], shown: Mapping[str, list[dict[str, Any]]]) ->
     return environment.get_template("page.html.j2").render(
         found=found, tables=tables(found), shown=shown, most=SHOWN,
         columns=[(c.key, c.title + ARROWS[c.better], c.digits) for c in columns if c.group],
-        about=protocol_sentence(found), text=text, faults=[_fault(f) for f in found["faults"]],
+        about=protocol_sentence(found), text=text, networks=_networks(found),
+        faults=[_fault(f) for f in found["faults"]],
     )  # fmt: skip
 
 
@@ -198,6 +200,14 @@ def _confusion(emotion: Mapping[str, Any]) -> str:
         if sum(row):
             lines.append([asked, *map(str, row)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _networks(found: Mapping[str, Any]) -> list[str]:
+    """A line for each network: what its card says, and a name that changes with its weights."""
+    return [
+        f"{kind}: {one['title'] or one['folder']} ({one['identity']})"
+        for kind, one in found["networks"].items()
+    ]
 
 
 def _fault(fault: Mapping[str, str]) -> str:
