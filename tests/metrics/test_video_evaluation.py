@@ -187,7 +187,7 @@ def test_a_bad_clip_costs_no_other_one_its_scores(videos, tmp_path):
     write_clip(folder / "mute.mp4", frames_of(said, 6)[:30].repeat(2, 1).repeat(2, 2), fps=30)
     write_clip(real / "broken.mp4", frames_of(said, 7), sound)
     (folder / "broken.mp4").write_bytes(b"no video at all")
-    metrics = ["psnr", "landmarks", "jaw"]
+    metrics = ["psnr", "landmarks", "jaw", "blinks"]
     request = Request([str(folder)], real, tmp_path / "out", metrics, "tiny", baseline=True)
     evaluation = Evaluation(request)
     found = evaluation.run(PatchFaces())
@@ -200,7 +200,7 @@ def test_a_bad_clip_costs_no_other_one_its_scores(videos, tmp_path):
     scores = found["systems"]["made"]["scores"]
     assert scores["psnr"]["clips"] + scores["psnr"].get("infinite", 0) == 4  # all but broken
     assert scores["landmark_distance"]["clips"] == 3
-    assert scores["jaw_sync"]["clips"] == 2
+    assert scores["jaw_sync"]["clips"] == 2 and scores["blinks"]["clips"] == 2  # mute is short
     still = found["systems"]["first frame"]
     assert still["clips"] == 5 and abs(still["scores"]["jaw_sync"]["value"]) < 0.1
     lists = tmp_path / "out" / "theval"

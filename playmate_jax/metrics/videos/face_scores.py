@@ -11,32 +11,13 @@ from playmate_jax.faces import head_angles
 from playmate_jax.faces.landmarker import LEFT_EYE, RIGHT_EYE, Face
 from playmate_jax.faces.openness import eye_ratios, lip_openness
 from playmate_jax.metrics.lips import best_lag, correlation, energy_envelope, pauses
-from playmate_jax.motion.layout import FPS
+from playmate_jax.motion.layout import FPS, SAMPLES_PER_FRAME
 
 # The mesh's contour of the lips, outer and inner.
 LIPS: tuple[int, ...] = (
-    61,
-    146,
-    91,
-    181,
-    84,
-    17,
-    314,
-    405,
-    321,
-    375,
-    291,
-    185,
-    40,
-    39,
-    37,
-    0,
-    267,
-    269,
-    270,
-    409,
-)
-LIPS += (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)
+    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
+    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415,
+)  # fmt: skip
 _SHUT, _OPEN = 0.5, 0.7  # of the eyes' usual opening: below a blink begins, above it ends
 _LONGEST_BLINK = round(0.6 * FPS)  # eyes that stay shut are no blink
 _STILL = 0.25  # grey levels: a smaller change is the codec's noise
@@ -109,7 +90,7 @@ def lips_and_sound(landmarks: Landmarks, audio: Float[np.ndarray, " s"]) -> dict
     """
     unknown = {"jaw_sync": np.nan, "jaw_delay_frames": np.nan, "silence_motion": np.nan}
     n, there = len(landmarks), seen(landmarks)
-    n = min(n, len(audio) * FPS // 16_000)
+    n = min(n, len(audio) // SAMPLES_PER_FRAME)
     if n < LEAST_FRAMES or there[:n].mean() < 0.5:  # noqa: PLR2004
         return unknown
     opening = np.asarray(lip_openness(landmarks[:n].astype(np.float64)))

@@ -2,7 +2,8 @@
 
     facts      codec, size, rate, length; a strip of images     always
     faces      landmarks of every frame                         no weights
-    motion     head, lids, lips and sound, first frame          no weights
+    motion     head, lids, first frame                          no weights
+    speech     lips against the sound                           no weights
     inception  features of images, for FID and KID              FID's InceptionV3
     i3d        logits of windows of 16 frames, for FVD          I3D
     arcface    embeddings of faces, for CSIM                    ArcFace
@@ -36,8 +37,9 @@ from playmate_jax.metrics.videos.readers import (
 from playmate_jax.metrics.videos.video import Video, as_faces, no_face
 
 SYNCNET = "syncnet"
-OF_FACES = ("motion", "arcface", "emotion", SYNCNET)  # groups that need landmarks
-FACTS, FACES, MOTION, STRIP, CHANGES = "facts", "faces", "motion", "strip", "changes"
+OF_FACES = ("motion", "speech", "arcface", "emotion", SYNCNET)  # groups that need landmarks
+FACTS, FACES, MOTION, SPEECH = "facts", "faces", "motion", "speech"
+STRIP, CHANGES = "strip", "changes"  # arrays of the group FACTS
 
 
 def needs_faces(protocol: Protocol, groups: Collection[str]) -> bool:
@@ -103,7 +105,16 @@ class Meter:
         if SYNCNET in missing and landmarks is not None:
             self._measure_sync(video, landmarks, kept)
         if MOTION in missing and landmarks is not None:
-            self._measure_motion(video, landmarks, kept)
+            kept.numbers[MOTION] = {
+                "head_motion": face_scores.head_motion(landmarks),
+                "blinks": face_scores.blinks_a_minute(landmarks),
+                "jump": face_scores.first_frame_jump(kept.arrays[CHANGES]),
+            }
+        if SPEECH in missing and landmarks is not None:
+            try:
+                kept.numbers[SPEECH] = face_scores.lips_and_sound(landmarks, video.sound())
+            except UserError as error:
+                kept.faults[SPEECH] = str(error)
         kept.keys |= keys
         return kept
 
@@ -150,17 +161,3 @@ class Meter:
         kept.numbers[SYNCNET] = {
             "sync_c": found.confidence, "sync_d": found.distance, "offset": found.offset,
         }  # fmt: skip
-
-    def _measure_motion(
-        self, video: Video, landmarks: Float[np.ndarray, "t 468 3"], kept: store.Record
-    ) -> None:
-        numbers = {
-            "head_motion": face_scores.head_motion(landmarks),
-            "blinks": face_scores.blinks_a_minute(landmarks),
-            "jump": face_scores.first_frame_jump(kept.arrays[CHANGES]),
-        }
-        try:
-            numbers |= face_scores.lips_and_sound(landmarks, video.sound())
-        except UserError as error:
-            kept.faults[MOTION] = str(error)
-        kept.numbers[MOTION] = numbers

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playmate_jax.metrics.videos.networks import HOW
+from playmate_jax.metrics.videos.protocol import DEFAULT
 from playmate_jax.metrics.videos.scores import Metric
 from playmate_jax.motion.layout import Emotion
 
@@ -27,7 +28,7 @@ class Request:
     reference: Path
     out: Path
     metrics: Sequence[str] = ()
-    protocol: str = "whole-512"
+    protocol: str = DEFAULT
     networks: Sequence[str] = ()
     labels: Mapping[str, Emotion] = dataclasses.field(default_factory=dict)
     clips: int | None = None

@@ -77,13 +77,13 @@ METRICS = {
     ),
     "jaw": Metric(
         (
-            Column("jaw_sync", "Jaw and speech", HIGHER, "motion"),
-            Column("jaw_delay_frames", "Jaw delay, frames", "", "motion", digits=1),
+            Column("jaw_sync", "Jaw and speech", HIGHER, "speech"),
+            Column("jaw_delay_frames", "Jaw delay, frames", "", "speech", digits=1),
         ),
-        ("motion",),
+        ("speech",),
     ),
     "silence": Metric(
-        (Column("silence_motion", "Lips in pauses, %", LOWER, "motion"),), ("motion",)
+        (Column("silence_motion", "Lips in pauses, %", LOWER, "speech"),), ("speech",)
     ),
     "head": Metric(
         (Column("head_motion", "Head motion, deg", "", "motion", digits=2),), ("motion",)
