@@ -35,7 +35,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     Raises:
       UserError: an unknown command, option or value; suggests the nearest one.
     """
-    argv, beam = prepare_arguments.split_beam(argv)
+    argv, beam = prepare_arguments.split_beam(evaluate_arguments.with_action(argv))
     args = parser().parse_args(argv)
     return argparse.Namespace(**vars(args) | ({"beam": beam} if beam else {}))
 

@@ -2,16 +2,17 @@
 
 import argparse
 
-from playmate_jax.cli import evaluate
-from playmate_jax.cli.parsing import positive, subcommand
+from playmate_jax.cli import evaluate, evaluate_videos
+from playmate_jax.cli.parsing import positive, seconds, subcommand
 from playmate_jax.data.records import SPLITS
 
-SHORT = "measure trained weights, with a page to look at"
-DESCRIPTION = "Measures trained weights on prepared data, and writes a report with contact sheets."
+SHORT = "measure generated videos or trained weights, with a page to look at"
+DESCRIPTION = "Measures generated videos, or trained weights on prepared data, and writes a report."
 EXAMPLES = """\
 examples:
   playmate evaluate face-space runs/face/weights data/mine --out report/
   playmate evaluate face-space liveportrait data/mine --out report/ --people 8 --json
+  playmate evaluate clips --generated out/ --reference real/ --out results/
 """
 FACE_SPACE = """\
 How well a renderer (F, M, W, G) redraws people that it has not seen, from its own reading of them:
@@ -19,6 +20,37 @@ self-reenactment, cross-identity sheets, leakage between head pose and expressio
 and how much of the expression can be read from M's delta. Synthetic people ('playmate prepare
 drawn') are measured against their truth. Writes report.json, sheets and report.html.
 """
+CLIPS = """\
+Generated videos against real ones, paired by name: what the paper's Table 1 reports, and what needs
+no weights. Both sides are brought to one named protocol, which the report records. Writes
+report.json, report.md and report.html; a run that was stopped goes on where it was.
+
+metrics that need no weights:
+  psnr ssim landmarks (distances, face and mouth) jaw (against the speech) silence (lips in pauses)
+  head (diversity of its motion) blinks (a minute) jump (first frame against the others)
+metrics of networks, given by --networks or kept in the cache of fetched weights:
+  fid kid (fid-inception) fvd (i3d) sync (syncnet) csim (arcface) lpips (lpips)
+  emotion (emotion-efficientnet, and --labels)
+protocols:
+  whole-512 whole-256   the middle square of the frame, at so many pixels
+  face-512 face-256     the square around the face, each side by its own
+  torch-fidelity clean-fid lpips-vgg csim-first   whole-512 with another convention
+  quick                 256 pixels, images compared in every fifth frame
+"""
+CLIPS_EXAMPLES = """\
+examples:
+  playmate evaluate clips --generated out/ --reference hdtf/ --out results/
+  playmate evaluate clips --generated hallo=out/hallo ours=out/ours --reference hdtf/ \\
+      --metrics fid fvd sync csim lpips --networks weights/ --out results/
+  playmate evaluate clips --generated out/ --reference mead/ --labels emotions.csv --out results/
+"""
+WITHOUT_ACTION = "--generated"  # `playmate evaluate --generated ...` means the action clips
+
+
+def with_action(argv: list[str]) -> list[str]:
+    """Puts the action `clips` into a command line that gives its options without one."""
+    without = argv[:1] == ["evaluate"] and WITHOUT_ACTION in argv and argv[1].startswith("-")
+    return [argv[0], "clips", *argv[1:]] if without else argv
 
 
 def add(p: argparse.ArgumentParser) -> None:
@@ -40,5 +72,43 @@ def add(p: argparse.ArgumentParser) -> None:
         "--split", choices=(*SPLITS, "all"),
         help="which people (default: test, else validation, else train)",
     )  # fmt: skip
+    found.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
+    found.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_clips(actions)
+
+
+def _add_clips(actions) -> None:
+    found = subcommand(actions, "clips", "evaluate generated videos", CLIPS, CLIPS_EXAMPLES)
+    found.set_defaults(command=evaluate_videos.clips)
+    found.add_argument(
+        "--generated", nargs="+", required=True, metavar="[NAME=]DIR",
+        help="folders of generated videos, one for each system (default name: the folder's)",
+    )  # fmt: skip
+    found.add_argument(
+        "--reference", required=True, metavar="DIR", help="the real videos, of the same names"
+    )
+    found.add_argument(
+        "--metrics", nargs="+", default=[], metavar="NAME", help="see above (default: all)"
+    )
+    found.add_argument(
+        "--out", required=True, metavar="DIR", help="the report, and what was measured"
+    )
+    found.add_argument(
+        "--protocol", default="whole-512", metavar="NAME", help="see above (default whole-512)"
+    )
+    found.add_argument(
+        "--networks", nargs="+", default=[], metavar="DIR",
+        help="converted weights, or folders of them ('playmate convert')",
+    )  # fmt: skip
+    found.add_argument(
+        "--labels", metavar="CSV", help="columns clip and emotion: what was asked for, for Emo-A"
+    )
+    found.add_argument("--clips", type=positive, metavar="N", help="at most so many of each system")
+    found.add_argument("--seconds", type=seconds, metavar="S", help="of each video at most")
+    found.add_argument("--face-models", metavar="DIR", help="folder of the face model files")
+    found.add_argument(
+        "--baseline", action="store_true", help="also measure each reference's first frame, still"
+    )
+    found.add_argument("--fresh", action="store_true", help="measure all again")
     found.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
     found.add_argument("--quiet", action="store_true", help="no progress bar")

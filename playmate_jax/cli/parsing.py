@@ -70,6 +70,14 @@ def gain(text: str) -> float:
     return _number(text, float, 0, "a number from 0")
 
 
+def seconds(text: str) -> float:
+    """The type of options that are lengths in seconds, above 0."""
+    value = _number(text, float, 0, "a length in seconds above 0")
+    if not value:
+        raise argparse.ArgumentTypeError(f"expected a length in seconds above 0, found '{text}'")
+    return value
+
+
 def face_box(text: str) -> tuple[int, int, int]:
     """The type of the option X,Y,SIZE: left, top and side of a square, in pixels."""
     parts = text.split(",")

@@ -12,6 +12,7 @@ from playmate_jax.faces.crop import (
     pick_face,
 )
 from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_squares
+from playmate_jax.faces.head_angles import head_angles
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
 from playmate_jax.faces.sync_crop import sync_crops, sync_square, sync_squares
@@ -34,6 +35,7 @@ __all__ = [
     "face_square",
     "paste_back",
     "ffhq_square",
+    "head_angles",
     "pick_face",
     "soft_mask",
     "steady_ffhq_squares",

@@ -12,14 +12,13 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from playmate_jax.errors import UserError
-from playmate_jax.faces import Face, face_square
+from playmate_jax.faces import face_square, head_angles
 from playmate_jax.faces.openness import lip_openness
 from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 from playmate_jax.prepare.crops import Crops
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.silences import loudness_db
 
-_TEMPLES, _FOREHEAD, _CHIN = (234, 454), 10, 152
 _FACE_SIDE = 128  # pixels at which blur is judged
 _SILENT_DB = 30.0  # under the clip's loud level: pauses and the room
 _FULL_SCALE = 32767 * 0.999
@@ -121,17 +120,6 @@ def sound_scores(audio: Int[np.ndarray, "s"]) -> dict[str, float]:
         "clipping": float(np.mean(np.abs(audio.astype(np.int32)) >= _FULL_SCALE)),
         "silence": float(np.mean(level < loud - _SILENT_DB)),
     }
-
-
-def head_angles(face: Face) -> Float[np.ndarray, "3"]:
-    """Pitch, yaw and roll in degrees from the mesh's temples, forehead and chin."""
-    points = np.asarray(face.landmarks, np.float64)
-    across = points[_TEMPLES[1]] - points[_TEMPLES[0]]
-    down = points[_CHIN] - points[_FOREHEAD]
-    pitch = np.arctan2(down[2], np.hypot(down[0], down[1]))
-    yaw = np.arctan2(across[2], np.hypot(across[0], across[1]))
-    roll = np.arctan2(across[1], across[0])
-    return np.degrees([pitch, yaw, roll])
 
 
 def _face_look(

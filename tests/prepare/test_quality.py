@@ -7,14 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.faces import DRIVING, Face
+from playmate_jax.faces import DRIVING, Face, head_angles
 from playmate_jax.geometry import head_pose
 from playmate_jax.prepare.crops import Crops, driving_squares
 from playmate_jax.prepare.pieces import Piece
 from playmate_jax.prepare.quality import (
     QualityConfig,
     failures,
-    head_angles,
     image_scores,
     sound_scores,
 )
