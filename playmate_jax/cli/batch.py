@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playmate_jax.cli.animate import animation_of, checked
+from playmate_jax.cli import animate_arguments
+from playmate_jax.cli.animate import Files, animation_of, checked
 from playmate_jax.cli.batch_table import Job, read_jobs
+from playmate_jax.cli.parsing import Parser
 from playmate_jax.errors import UserError
 
 RESULTS = "results.jsonl"
@@ -22,11 +24,10 @@ Result = dict[str, Any]
 
 def command(args: argparse.Namespace) -> int:
     """Runs `playmate batch`; returns its exit code, 2 where a row failed."""
-    from playmate_jax.cli.arguments import parse
-    from playmate_jax.training.workdir_lock import locked
+    from playmate_jax.parallel.workdir_lock import locked
 
     out = Path(args.out)
-    jobs = read_jobs(Path(args.jobs), out, parse)
+    jobs = read_jobs(Path(args.jobs), out, _animate_parser().parse_args)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,6 +36,13 @@ def command(args: argparse.Namespace) -> int:
         ) from None
     with locked(out):
         return _run(args, jobs, out)
+
+
+def _animate_parser() -> Parser:
+    """The options of `playmate animate`, of which a row has some."""
+    parser = Parser(prog="playmate animate", add_help=False, allow_abbrev=False)
+    animate_arguments.add(parser)
+    return parser
 
 
 def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
@@ -101,7 +109,7 @@ def _made(
                 if job.args is None or job.error:
                     raise UserError(job.error)
                 files = checked(job.args, overwrite=True)
-                result = _animated(animator, job, files)
+                result = _animated(animator, job.args, files)
             except UserError as error:
                 result = {"error": " ".join(str(error).split())}
             except Exception as error:  # a defect met in one job must not cost the others
@@ -117,10 +125,10 @@ def _made(
             bar.close()
 
 
-def _animated(animator: Any, job: Job, files: Any) -> Result:
+def _animated(animator: Any, options: argparse.Namespace, files: Files) -> Result:
     from playmate_jax.inference.animation import no_progress
 
-    animation = animation_of(animator, job.args, files, no_progress)
+    animation = animation_of(animator, options, files, no_progress)
     animation.write(files.output, overwrite=True)
     return animation.summary()
 

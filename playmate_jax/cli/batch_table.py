@@ -114,7 +114,7 @@ def _job(
             )
         _check_output(output)
         words = _words(cells, folder)
-        args = parse(["animate", f"--output={out / output}", "--overwrite", *words])
+        args = parse([f"--output={out / output}", "--overwrite", *words])
     except UserError as error:
         return Job(row, output, error=str(error))
     return Job(row, output, args, key=_key(words))
