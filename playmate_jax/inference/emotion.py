@@ -31,9 +31,13 @@ class EmotionTrack:
 
     def frames(self, count: int, fps: float = FPS) -> Float[np.ndarray, "t e"]:
         """The condition of every video frame: linear between keys, held before and after them."""
-        at = np.arange(count) / fps
+        return self.at(np.arange(count) / fps)
+
+    def at(self, seconds: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t e"]:
+        """The condition at these times."""
         columns = np.asarray(self.weights, np.float64).T
-        return np.stack([np.interp(at, self.seconds, c) for c in columns], -1).astype(np.float32)
+        rows = [np.interp(seconds, self.seconds, column) for column in columns]
+        return np.stack(rows, -1).astype(np.float32)
 
     def describe(self) -> str:
         """The track in the notation that `parse_emotion` reads."""
