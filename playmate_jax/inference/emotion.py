@@ -54,10 +54,18 @@ def parse_emotion(text: str | Path) -> EmotionTrack:
     """The track that `text` (or the file it names) describes.
 
     Raises:
+      UserError: as `parse_emotion_text`, or a file that cannot be read.
+    """
+    return parse_emotion_text(_file_or_text(text))
+
+
+def parse_emotion_text(text: str) -> EmotionTrack:
+    """The track that `text` describes; no file is looked at, whoever wrote it.
+
+    Raises:
       UserError: an unknown emotion (with the nearest name), an intensity outside [0, 1], times that
         do not increase, or nothing at all.
     """
-    text = _file_or_text(text)
     keys: list[tuple[float, dict[str, float]]] = []
     for item in (part.strip() for part in text.split(",")):
         if not item:

@@ -40,6 +40,7 @@ from playmate_jax.motion.layout import (
 from playmate_jax.motion.normalization import bounds, denormalize
 from playmate_jax.motion.windows import WindowConfig
 
+STREAM_STEPS = 8  # of DDIM: 15 give the same lips (docs/serve.md) and take 1.7 times as long
 EMOTION_A_FRAME = 0.08  # most change of a weight: half a second from nothing to all
 GAIN_A_FRAME = 0.04  # most change of the head's gain: a second
 CLOSING = 5  # frames after the speech in which the lips may still move freely
@@ -258,4 +259,3 @@ def _sample_hop(config, sampler, n_steps, emotion, params, key, first, inputs, s
         config, sampler, n_steps, emotion, params, sampler_key, draw(frames)[None], inputs,
         scales, limits,
     )  # fmt: skip
-

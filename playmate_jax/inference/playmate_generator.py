@@ -16,7 +16,7 @@ from playmate_jax.inference.generate import (
     motion_model,
 )
 from playmate_jax.inference.motion_generator import Progress, Request
-from playmate_jax.inference.motion_stream import PlaymateStream, no_emotion
+from playmate_jax.inference.motion_stream import STREAM_STEPS, PlaymateStream, no_emotion
 from playmate_jax.models.speech import SpeechEncoder
 from playmate_jax.models.speech_encoders import load_speech_encoder
 from playmate_jax.models.streaming_speech import hop_encoder
@@ -66,6 +66,8 @@ class PlaymateGenerator:
         """
         self._check_emotion(request.emotion is not None)
         emotion = no_emotion() if request.emotion is None else request.emotion[0]
+        if request.sampler in (None, "ddim"):
+            request = request.with_defaults(steps=STREAM_STEPS)
         encoder = hop_encoder(self.encoder, hop, start, voice)
         return PlaymateStream(
             self.model, encoder, request.identity, request.own, self._options(request), emotion,

@@ -116,7 +116,8 @@ class PortraitStream:
         Raises:
           UserError: no such emotion.
         """
-        emotion = parse_emotion(emotion) if isinstance(emotion, str) else emotion
+        if isinstance(emotion, str):
+            emotion = parse_emotion(emotion)
         if head_motion is not KEEP:
             check_gain(head_motion)
         with self._lock:
@@ -175,9 +176,10 @@ class PortraitStream:
                 self.end_utterance()
             else:
                 self.push(chunk)
-            while self.make(idle=chunk is not None and not len(chunk) and not self.ready):
+            idle = chunk is not None and not len(chunk)
+            while self.make(idle):
                 yield from self._taken()
-                chunk = None  # one hop of idle frames is enough
+                idle = False  # one hop of idle frames is enough
         self.end_utterance()
         while self.make():
             yield from self._taken(to_the_end=not self.waiting_s)

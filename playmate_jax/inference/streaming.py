@@ -1,4 +1,4 @@
-"""Opening a stream: portrait -> crop -> F, M -> motion by hops -> a renderer of batches of a hop."""
+"""Opening a stream: portrait -> crop -> F, M -> motion by hops -> frames, a hop in a batch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

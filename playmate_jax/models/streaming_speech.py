@@ -8,7 +8,7 @@ with another speaker's, which counts less with every second. Other encoders (`Sl
 the last seconds as if they were the whole recording.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +23,7 @@ _SUBFRAMES_HEARD = 3000  # 30 s
 _CONTEXT = 100  # frames that other encoders hear beside the hop: 4 s
 
 
+@runtime_checkable
 class HopEncoder(Protocol):
     """Speech features for one hop after another."""
 
@@ -62,9 +63,7 @@ class RunningLogMel:
 
     context = 1
 
-    def __init__(
-        self, config: LogMelConfig, hop: int, start: Float[np.ndarray, "s"], adapts: bool
-    ):
+    def __init__(self, config: LogMelConfig, hop: int, start: Float[np.ndarray, "s"], adapts: bool):
         self.config, self._final, self._adapts = config, hop * config.subframes, adapts
         n = n_frames(len(start)) * config.subframes
         after = n * config.hop + config.window - config.before - len(start)
