@@ -2,7 +2,7 @@
 
 import argparse
 
-from playmate_jax.cli.parsing import gain, positive
+from playmate_jax.cli.parsing import gain, natural, positive
 from playmate_jax.cli.serve import TOKEN, command
 
 SHORT = "serve jobs over HTTP and live portraits over WebSocket"
@@ -41,7 +41,7 @@ def add(p: argparse.ArgumentParser) -> None:
     limits = p.add_argument_group("limits")
     for name, kind, default, help in (
         ("workers", positive, 1, "jobs that run at the same time"),
-        ("streams", positive, 1, "live portraits at the same time"),
+        ("streams", natural, 1, "live portraits at the same time"),
         ("queue", positive, 16, "jobs that wait; more are refused (429)"),
         ("keep", positive, 200, "finished jobs that are kept"),
         ("keep-h", gain, 24.0, "hours that finished jobs are kept"),

@@ -39,6 +39,7 @@ class LiveStream:
         self.late_s: deque[float] = deque(maxlen=100_000)
         self.error: BaseException | None = None
         self._stopping, self._finishing = threading.Event(), False
+        self._all_made = False  # once it is finishing
         self._made_s = TICK_S * stream.hop  # what a hop takes, as an average
         self._threads = [
             threading.Thread(target=self._run, args=(work,), daemon=True)
@@ -73,7 +74,6 @@ class LiveStream:
             work()
         except BaseException as error:
             self.error = self.error or error
-        finally:
             self._stopping.set()
 
     def _make(self) -> None:
@@ -81,35 +81,32 @@ class LiveStream:
             if self.stream.ready * TICK_S > self._made_s + _AHEAD * TICK_S:
                 self._stopping.wait(TICK_S / 4)
                 continue
-            began = time.perf_counter()
-            if self.stream.make(idle=not self._finishing):
+            began, finishing = time.perf_counter(), self._finishing
+            if self.stream.make(idle=not finishing):
                 self._made_s += 0.2 * (time.perf_counter() - began - self._made_s)
-            elif self._finishing and not self.stream.ready:
-                return  # all is said
-            else:
-                self._stopping.wait(TICK_S / 4)
+            elif finishing:
+                self._all_made = True
+                return
 
     def _tick(self) -> None:
         due, last = time.perf_counter(), None
-        while True:
-            if self._stopping.wait(max(0.0, due - time.perf_counter())) and not self.stream.ready:
-                return
-            if self._stopping.is_set() and not self._finishing:
-                return
+        while not self._stopping.wait(max(0.0, due - time.perf_counter())):
+            all_made = self._all_made  # before looking for a frame
             frame = self.stream.take()
             held = frame is None
             if frame is None:
-                if last is None or self._finishing:
-                    due += TICK_S
-                    continue
+                if all_made or last is None:
+                    return
                 frame = _again(last, self.stream.generation)
             self.late_s.append(time.perf_counter() - due)
             self.ticks, self.held, last = self.ticks + 1, self.held + held, frame
             began = time.perf_counter()
             self._deliver(frame, held)
             due += TICK_S
-            if time.perf_counter() - began > TICK_S and (behind := time.perf_counter() - due) > 0:
-                due, self.shift_s = due + behind, self.shift_s + behind
+            now = time.perf_counter()
+            if now - began > TICK_S and now > due:  # the receiver did not take it in time
+                self.shift_s += now - due
+                due = now
 
 
 def _again(frame: StreamFrame, generation: int) -> StreamFrame:

@@ -144,7 +144,7 @@ class PlaymateStream:
         conditions = _ramp(past.emotion[-1], emotion, n, EMOTION_A_FRAME)
         made = self._sampled(past, speech, conditions)
         made = np.clip(joined(past.motion, made, self._options.blend_frames), *self._limits)
-        quiet = _quiet(past.quiet[-1], speaking, n)
+        quiet = _quiet(float(past.quiet[-1]), speaking, n)
         made = _held(past.motion[-1], made, quiet).astype(np.float32)
         gain = _ramp(past.gain[-1:], np.array([head_motion], np.float32), n, GAIN_A_FRAME)[:, 0]
         shown = self._shown(past.motion, made, gain)

@@ -25,8 +25,8 @@ from playmate_jax.serve.settings import Settings
 _PROBES = 2
 _DESCRIPTION = """\
 One portrait and a speech clip become a talking video. Send files to `POST /v1/jobs`, follow
-`/v1/jobs/{id}/events`, fetch `/v1/jobs/{id}/video`. The WebSocket `/v1/stream` shows a live portrait.
-Every error is `{"error": "one sentence"}`.
+`/v1/jobs/{id}/events`, fetch `/v1/jobs/{id}/video`. The WebSocket `/v1/stream` shows a live
+portrait. Every error is `{"error": "one sentence"}`.
 """
 _FOR_CHILDREN = ("weights", "generator", "face_models", "batch", "speech_s", "side")
 
@@ -86,7 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for left in (state.settings.folder / "streams").glob("*"):
         left.unlink(missing_ok=True)
     await state.runner.start()
-    warming = asyncio.create_task(state.stream_children.warm_up())
+    warming = asyncio.create_task(state.stream_children.warm_up())  # compiles its programs
     warming.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
         yield

@@ -141,13 +141,14 @@ class Children:
         return self._free.locked()
 
     async def warm_up(self) -> None:
-        """Starts one, so that wrong settings are known at once.
+        """Starts one, if there may be any, so that nobody has to wait for it.
 
         Raises:
           UserError: the child refuses the settings.
         """
-        async with self.lend():
-            pass
+        if self.size:
+            async with self.lend():
+                pass
 
     @contextlib.asynccontextmanager
     async def lend(self, keep: tuple[type[Exception], ...] = ()) -> AsyncIterator[Child]:

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, File, HTTPException, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
@@ -104,7 +104,7 @@ async def create(
     try:
         folder = runner.store.folder(id)
         for name, upload in present.items():
-            await asyncio.to_thread(_write, upload, folder / name)
+            await asyncio.to_thread(_write, upload.file, folder / name)
         await _probed(state, {name: str(folder / name) for name in present})
         job = Job(id, time.time(), options, {name: name for name in present})
         await runner.submit(job)
@@ -204,10 +204,10 @@ def _full() -> HTTPException:
     )
 
 
-def _write(upload: UploadFile, path: Path) -> None:
+def _write(upload: BinaryIO, path: Path) -> None:
     """The name that the client gave is not looked at."""
     with path.open("xb") as out:
-        shutil.copyfileobj(upload.file, out)
+        shutil.copyfileobj(upload, out)
 
 
 async def _probed(state, files: dict[str, str]) -> None:

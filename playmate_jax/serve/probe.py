@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playmate_jax.errors import UserError
 from playmate_jax.media import audio_blocks, has_sound, kind, open_video
+from playmate_jax.media.audio import SHORTEST_S
 from playmate_jax.media.image import check_image_size, open_image
 from playmate_jax.motion.layout import AUDIO_HZ
 
@@ -72,6 +73,8 @@ def _check_speech(path: Path, longest_s: float) -> None:
     for block in audio_blocks(path, AUDIO_HZ):
         seconds += len(block) / AUDIO_HZ
         _check_length("speech", seconds, longest_s)
+    if seconds < SHORTEST_S:
+        raise Refused(422, f"expected speech of at least {SHORTEST_S} s, found {seconds:.3f} s")
 
 
 def _check_length(role: str, seconds: float, longest_s: float) -> None:

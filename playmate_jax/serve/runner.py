@@ -69,9 +69,10 @@ class Runner:
             self._waiting.remove(job)
         elif job.state != "running":
             return
-        self._finish(job, "cancelled")
+        job.state = "cancelled"  # its task finds that, and its child gone
         if (child := self._running.get(job.id)) is not None:
-            child.end()  # its task finds it gone
+            child.end()
+        self._finish(job, "cancelled")
         await self._tell()
 
     async def wait_change(self, limit_s: float) -> None:

@@ -5,6 +5,8 @@ In: {"open": ...}, then binary PCM and controls ("interrupt", "utterance_end", "
 end {"closed": figures}. A second "open" starts the next portrait.
 """
 
+import contextlib
+import threading
 from typing import Any
 
 import cv2
@@ -64,6 +66,7 @@ class _Session:
         self._dtype, self._scale = _SCALES[wanted.get("format") or "s16le"]
         self._live = LiveStream(stream, self._deliver)
         self._rest = b""  # of a sample that was cut in two
+        self._ender: threading.Thread | None = None
 
     def run(self) -> None:
         """Follows the controls until "close"; frames are sent meanwhile."""
@@ -73,6 +76,8 @@ class _Session:
                 pass
         finally:
             self._live.stop()
+            if self._ender is not None:
+                self._ender.join()  # nothing may come after "closed"
         if isinstance(self._live.error, Exception):
             self._channel.send({"refused": f"unexpected {type(self._live.error).__name__}"})
         figures = {"frames": self._live.ticks, "held": self._live.held}
@@ -92,11 +97,18 @@ class _Session:
                 self._stream.change(head_motion=asked["head_motion"])
             elif "end" in asked:
                 self._live.finish()
-                self._live.join()
-                self._channel.send({"ended": True})
+                if self._ender is None:
+                    self._ender = threading.Thread(target=self._tell_end, daemon=True)
+                    self._ender.start()
         except UserError as error:
             self._channel.send({"error": str(error)})
         return not (isinstance(asked, dict) and "close" in asked)
+
+    def _tell_end(self) -> None:
+        """Waits until all is said; controls are followed meanwhile."""
+        self._live.join()
+        with contextlib.suppress(OSError):  # nobody is there any more
+            self._channel.send({"ended": True})
 
     def _samples(self, data: bytes) -> np.ndarray:
         data = self._rest + data
