@@ -18,7 +18,15 @@ from playmate_jax.inference.animator import Animator
 from playmate_jax.inference.live import TICK_S, LiveStream
 from playmate_jax.inference.streaming import BUNDLED_SPEECH
 from playmate_jax.media import read_audio
-from playmate_jax.motion.layout import ANGLES, AUDIO_HZ, FPS, SAMPLES_PER_FRAME
+from playmate_jax.metrics.lips import correlation
+from playmate_jax.motion.layout import (
+    ANGLES,
+    AUDIO_HZ,
+    FPS,
+    LIP_KEYPOINTS,
+    SAMPLES_PER_FRAME,
+    unpack,
+)
 
 PORTRAIT = BUNDLED_SPEECH.with_name("portrait.png")
 STAGES = ("features", "generate", "draw")
@@ -44,7 +52,9 @@ def measure(
         "lookahead": stream.lookahead, "speech_s": round(len(audio) / AUDIO_HZ, 2),
     }  # fmt: skip
     facts["first_frame_ms"] = spread(_first(stream, audio))
-    facts |= _fast(stream, audio)
+    fast, motion = _fast(stream, audio)
+    facts |= fast
+    facts["lips_like_offline"] = _agreement(animator, portrait, speech, motion)
     if live_s:
         facts["live"] = _live(animator.stream(portrait, **options), audio, live_s)
     return facts
@@ -72,6 +82,11 @@ def table(facts: dict[str, Any]) -> str:
             ("first frame, once enough speech is there", facts["first_frame_ms"])]  # fmt: skip
     lines += [f"| {name} | {r['p50']} | {r['p95']} | {r['most']} |" for name, r in rows]
     lines += ["", f"as fast as it can: {facts['frames_per_s']} frames/s (25 are needed)"]
+    like = facts["lips_like_offline"]
+    lines.append(
+        f"lips' correlation with `animate`: {like['stream']}; of `animate` with another seed: "
+        f"{like['another_seed']}"
+    )
     if live := facts.get("live"):
         lines.append(
             f"live for {live['seconds']} s: {live['ticks']} frames, {live['held']} of them held; "
@@ -97,18 +112,33 @@ def _first(stream, audio: np.ndarray) -> list[float]:
     return taken
 
 
-def _fast(stream, audio: np.ndarray) -> dict[str, Any]:
+def _fast(stream, audio: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     for times in stream.seconds.values():
         times.clear()
-    began, frames = time.perf_counter(), 0
+    began, motion = time.perf_counter(), []
     stream.push(audio)
     stream.end_utterance()
     while stream.make():
-        while stream.take() is not None:
-            frames += 1
+        while (frame := stream.take()) is not None:
+            motion.append(frame.motion)
     took = time.perf_counter() - began
     stages = {name: spread(list(stream.seconds[name])) for name in STAGES}
-    return {"frames_per_s": round(frames / took, 1), "stages_ms": stages}
+    return {"frames_per_s": round(len(motion) / took, 1), "stages_ms": stages}, np.stack(motion)
+
+
+def _agreement(animator: Animator, portrait, speech, motion: np.ndarray) -> dict[str, float]:
+    """Mean correlation of the lips' numbers, weighted by how far each moves offline."""
+    offline, other = (animator.animate(portrait, speech, seed=seed).motion for seed in (0, 1))
+
+    def agreement(found: np.ndarray) -> float:
+        a, b = (unpack(x[: len(offline)])["expression"] for x in (found, offline))
+        a, b = (x[:, list(LIP_KEYPOINTS)].reshape(len(x), -1) for x in (a, b))
+        weights = b.std(0)
+        used = np.flatnonzero(weights > 0.05 * weights.max())
+        found_each = [correlation(a[:, i], b[:, i]) for i in used]
+        return round(float(np.average(found_each, weights=weights[used])), 3)
+
+    return {"stream": agreement(motion), "another_seed": agreement(other)}
 
 
 def _live(stream, audio: np.ndarray, live_s: float) -> dict[str, Any]:

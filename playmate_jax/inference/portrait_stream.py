@@ -86,8 +86,8 @@ class PortraitStream:
         self._emotion, self._emotion_from, self._head_motion = emotion, 0, head_motion
         self._lock, self._making = threading.Lock(), threading.Lock()
 
-    def push(self, samples: Float[np.ndarray, "s"]) -> None:
-        """Appends speech; raises `UserError` where it is none or too much waits."""
+    def push(self, samples: np.ndarray) -> None:
+        """Appends mono float32 at 16 kHz; raises `UserError` for other data, or too much."""
         with self._lock:
             self._queue.push(samples)
 

@@ -62,7 +62,7 @@ class SpeechQueue:
         self._utterances: deque[_Utterance] = deque()
         self._waiting = 0
 
-    def push(self, samples: Float[np.ndarray, "s"]) -> None:
+    def push(self, samples: np.ndarray) -> None:
         """Appends samples to the utterance that has not ended, or begins one.
 
         Raises:

@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.settings, app.state.metrics = settings, metrics
     app.state.probes, app.state.stream_children = children["probe"], children["stream"]
+    app.state.stream_slots = asyncio.Semaphore(settings.streams)
     store = JobStore(settings.folder, settings.keep, settings.keep_h)
     app.state.runner = Runner(store, children["job"], metrics, settings.queue, settings.job_s)
     app.include_router(job_routes.router)

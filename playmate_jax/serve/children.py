@@ -135,11 +135,6 @@ class Children:
         self._free = asyncio.Semaphore(size)
         self._all: set[Child] = set()
 
-    @property
-    def busy(self) -> bool:
-        """Whether all are lent."""
-        return self._free.locked()
-
     async def warm_up(self) -> None:
         """Starts one, if there may be any, so that nobody has to wait for it.
 

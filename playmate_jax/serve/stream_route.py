@@ -13,11 +13,13 @@ import contextlib
 import json
 import secrets
 import struct
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import State
 
 from playmate_jax.errors import UserError
 from playmate_jax.serve.children import Child, Lost
@@ -26,7 +28,7 @@ from playmate_jax.serve.messages import HEADER, HELD
 from playmate_jax.serve.schemas import check_emotion
 
 router = APIRouter()
-_START_S, _SEND_S, _CLOSE_S = 20.0, 20.0, 15.0
+_START_S, _FREE_S, _SEND_S, _CLOSE_S = 20.0, 1.0, 20.0, 15.0
 _POLICY, _TRY_LATER, _FAILED = 1008, 1013, 1011
 _FLAGS = struct.Struct("<H")
 
@@ -81,16 +83,15 @@ async def stream(socket: WebSocket) -> None:
     state = socket.app.state
     try:
         start = await _started(socket)
-        if state.stream_children.busy or state.runner.closing:
-            raise _End(_TRY_LATER, "expected a free stream, found all in use: try again later")
-        portrait = await _portrait(socket, start, state.settings.folder / "streams")
-        try:
-            async with state.stream_children.lend((_End, WebSocketDisconnect)) as child:
-                await _opened(socket, child, start, portrait)
-                await _run(socket, child)
-        finally:
-            if portrait is not None:
-                portrait.unlink(missing_ok=True)
+        async with _slot(state):
+            portrait = await _portrait(socket, start, state.settings.folder / "streams")
+            try:
+                async with state.stream_children.lend((_End, WebSocketDisconnect)) as child:
+                    await _opened(socket, child, start, portrait)
+                    await _run(socket, child)
+            finally:
+                if portrait is not None:
+                    portrait.unlink(missing_ok=True)
     except _End as end:
         await _tell(socket, {"type": "error", "error": str(end)})
         await _close(socket, end.code)
@@ -101,6 +102,22 @@ async def stream(socket: WebSocket) -> None:
         return
     else:
         await _close(socket, 1000)
+
+
+@contextlib.asynccontextmanager
+async def _slot(state: State) -> AsyncIterator[None]:
+    """One of the streams that may be open; waits a moment for one that is closing."""
+    try:
+        async with asyncio.timeout(_FREE_S):
+            await state.stream_slots.acquire()
+    except TimeoutError:
+        raise _End(
+            _TRY_LATER, "expected a free stream, found all in use: try again later"
+        ) from None
+    try:
+        yield
+    finally:
+        state.stream_slots.release()
 
 
 async def _started(socket: WebSocket) -> Start:

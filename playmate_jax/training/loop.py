@@ -40,7 +40,7 @@ from playmate_jax.training.stop import StopSignals
 from playmate_jax.training.tables import parameter_table
 from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
 from playmate_jax.training.watchdog import Watchdog
-from playmate_jax.training.workdir_lock import locked
+from playmate_jax.parallel.workdir_lock import locked
 
 COMPILE_MINUTES = 60.0  # the watchdog's limit while the step is compiled
 SLOW_STEP_S = 0.5  # slower steps are started one at a time

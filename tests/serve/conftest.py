@@ -46,7 +46,7 @@ def serve():
 
 @pytest.fixture(scope="module")
 def client(request, serve, tmp_path_factory):
-    """One server for a module's tests, with small limits, and as many streams as it has `STREAMS`."""
+    """One server for a module's tests, with small limits, and `STREAMS` streams (default 0)."""
     folder = tmp_path_factory.mktemp("jobs")
     limits = {"queue": 2, "upload_mb": 1.0, "speech_s": 2.0, "side": 512, "job_s": 60.0}
     limits["streams"] = getattr(request.module, "STREAMS", 0)

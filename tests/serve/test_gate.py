@@ -7,6 +7,7 @@ from playmate_jax.cli import run
 from playmate_jax.errors import UserError
 from playmate_jax.serve.gate import token_fits
 from playmate_jax.serve.settings import Settings, is_loopback
+from tests.serve.waiting import STREAM
 
 TOKEN = "0123456789abcdef"
 
@@ -34,7 +35,7 @@ def test_uploads_are_not_read_without_the_token(locked):
 
 
 def test_a_stream_needs_the_token(locked):
-    with locked.websocket_connect("/v1/stream") as socket:
+    with locked.websocket_connect(STREAM) as socket:
         socket.send_json({"type": "start", "token": "wrong"})
         assert "token" in socket.receive_json()["error"]
         with pytest.raises(WebSocketDisconnect) as closed:
@@ -70,7 +71,7 @@ def test_a_page_that_was_allowed_may(locked):
 
 def test_a_stream_from_another_page_is_refused(client):
     with pytest.raises(WebSocketDisconnect):
-        with client.websocket_connect("/v1/stream", headers={"origin": "https://evil.example"}):
+        with client.websocket_connect(STREAM, headers={"origin": "https://evil.example"}):
             pass
 
 

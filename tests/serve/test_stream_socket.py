@@ -7,6 +7,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from playmate_jax.serve.messages import HEADER, HELD, MAGIC, SPEAKING
 from tests.serve.stub_child import REFUSES, SIDE
+from tests.serve.waiting import STREAM
 
 STREAMS = 1
 
@@ -69,7 +70,7 @@ def speaking(found):
 
 
 def test_speech_comes_back_with_images_and_its_own_samples(client, opened):
-    with client.websocket_connect("/v1/stream") as socket:
+    with client.websocket_connect(STREAM) as socket:
         frames, ready = opened(socket)
         assert ready["type"] == "ready" and (ready["width"], ready["fps"]) == (SIDE, 25)
         idle = frames.next()
@@ -91,7 +92,7 @@ def test_speech_comes_back_with_images_and_its_own_samples(client, opened):
 
 
 def test_an_interruption_silences_what_was_to_be_said(client, opened):
-    with client.websocket_connect("/v1/stream") as socket:
+    with client.websocket_connect(STREAM) as socket:
         frames, _ = opened(socket)
         socket.send_bytes(pcm(500))
         assert frames.until(speaking)[-1]["generation"] == 0
@@ -107,7 +108,7 @@ def test_an_interruption_silences_what_was_to_be_said(client, opened):
 
 
 def test_emotions_change_while_it_runs_and_bad_messages_do_not_end_it(client, opened):
-    with client.websocket_connect("/v1/stream") as socket:
+    with client.websocket_connect(STREAM) as socket:
         frames, _ = opened(socket)
         for wrong in ("{", '{"type": "fly"}', '{"type": "emotion", "emotion": "hapy"}', "[]"):
             socket.send_text(wrong)
@@ -128,7 +129,7 @@ def test_emotions_change_while_it_runs_and_bad_messages_do_not_end_it(client, op
     ],
 )
 def test_a_bad_start_is_told_and_ends_the_connection(client, first, says):
-    with client.websocket_connect("/v1/stream") as socket:
+    with client.websocket_connect(STREAM) as socket:
         socket.send_text(first)
         assert says in socket.receive_json()["error"]
         with pytest.raises(WebSocketDisconnect) as closed:
@@ -137,27 +138,27 @@ def test_a_bad_start_is_told_and_ends_the_connection(client, first, says):
 
 
 def test_uploaded_portraits_are_looked_at_first(client, opened, files):
-    with client.websocket_connect("/v1/stream") as socket:
+    with client.websocket_connect(STREAM) as socket:
         frames, ready = opened(socket, files["portrait"], portrait="upload")
         assert ready["type"] == "ready" and frames.next()["index"] == 0
     for content, seed, says in (
         (b"no image", 0, "as portrait"), (files["portrait"], REFUSES, "found none in 'portrait'"),
     ):  # fmt: skip
-        with client.websocket_connect("/v1/stream") as socket:
+        with client.websocket_connect(STREAM) as socket:
             _, told = opened(socket, content, portrait="upload", seed=seed)
             assert told["type"] == "error" and says in told["error"]
     assert not list((client.app.state.settings.folder / "streams").iterdir())
 
 
 def test_a_second_stream_is_sent_away_and_the_next_is_served(client, opened):
-    with client.websocket_connect("/v1/stream") as first:
+    with client.websocket_connect(STREAM) as first:
         opened(first)
-        with client.websocket_connect("/v1/stream") as second:
+        with client.websocket_connect(STREAM) as second:
             _, told = opened(second)
             assert "all in use" in told["error"]
             with pytest.raises(WebSocketDisconnect) as closed:
                 second.receive_json()
             assert closed.value.code == 1013
-    with client.websocket_connect("/v1/stream") as third:
+    with client.websocket_connect(STREAM) as third:
         _, ready = opened(third)
         assert ready["type"] == "ready"

@@ -1,6 +1,8 @@
-"""Waiting for jobs of a test's server."""
+"""Asking a test's server: waiting for jobs, and where its streams are."""
 
 import time
+
+STREAM = "ws://127.0.0.1/v1/stream"  # the test client's own host name would be refused
 
 
 def wait_for(client, id, *states):
