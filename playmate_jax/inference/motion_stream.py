@@ -27,6 +27,7 @@ from playmate_jax.inference.generate import (
     MotionModel,
     denoised,
 )
+from playmate_jax.inference.motion_history import MotionHistory
 from playmate_jax.models.motion_model import Inputs
 from playmate_jax.models.streaming_speech import HopEncoder
 from playmate_jax.motion.continuity import joined, smoothed
@@ -45,37 +46,7 @@ EMOTION_A_FRAME = 0.08  # most change of a weight: half a second from nothing to
 GAIN_A_FRAME = 0.04  # most change of the head's gain: a second
 CLOSING = 5  # frames after the speech in which the lips may still move freely
 STILL = 0.04  # share of what is generated that resting lips follow a frame
-_KEPT = 100  # frames of history, of which those not shown yet can be taken back
 _LIPS = np.array([3 * k + i for k in LIP_KEYPOINTS for i in range(3)])
-
-
-@dataclasses.dataclass
-class _History:
-    """What was made, a row a frame, newest last.
-
-    Attributes:
-      motion: normalised, joined, lips held: what the next window sees.
-      speech: normalised features. emotion: conditions. gain: of the head.
-      quiet: frames since the last one with speech.
-    """
-
-    motion: Float[np.ndarray, "n 70"]
-    speech: Float[np.ndarray, "n f"]
-    emotion: Float[np.ndarray, "n 8"]
-    gain: Float[np.ndarray, " n"]
-    quiet: Float[np.ndarray, " n"]
-
-    def append(self, *rows: np.ndarray) -> None:
-        """Adds rows to every array, in the order of the fields, and forgets the oldest."""
-        for field, more in zip(dataclasses.fields(self), rows, strict=True):
-            old = getattr(self, field.name)
-            setattr(self, field.name, np.concatenate([old, more])[-_KEPT:])
-
-    def drop(self, n: int) -> None:
-        """Takes back the newest `n` rows."""
-        for field in dataclasses.fields(self):
-            old = getattr(self, field.name)
-            setattr(self, field.name, old[: len(old) - n])
 
 
 class PlaymateStream:
@@ -160,7 +131,7 @@ class PlaymateStream:
         self._history.drop(frames)
         self._frame -= frames
 
-    def _sampled(self, past: _History, speech, conditions) -> Float[np.ndarray, "t 70"]:
+    def _sampled(self, past: MotionHistory, speech, conditions) -> Float[np.ndarray, "t 70"]:
         p = self._window.previous
         inputs = Inputs(
             previous_motion=past.motion[None, -p:],
@@ -193,7 +164,7 @@ class PlaymateStream:
         moved[:, POSE] = own + gain[: self.hop, None] * (moved[:, POSE] - own)
         return moved
 
-    def _silent_start(self, emotion: np.ndarray, gain: float) -> _History:
+    def _silent_start(self, emotion: np.ndarray, gain: float) -> MotionHistory:
         """A first window of silence, which nobody sees, is what the first hop continues."""
         p, n = self._window.previous, self._window.length
         silence = np.zeros((self.context + n) * SAMPLES_PER_FRAME, np.float32)
@@ -212,7 +183,7 @@ class PlaymateStream:
         made = self._run(inputs)
         made = np.concatenate([np.repeat(made[:1], max(0, p - n), 0), made])
         count = len(made)
-        return _History(
+        return MotionHistory(
             made, np.resize(speech, (count, speech.shape[1])), conditions[:1].repeat(count, 0),
             np.full(count, gain, np.float32), np.arange(CLOSING, CLOSING + count, dtype=np.float32),
         )  # fmt: skip

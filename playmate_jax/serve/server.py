@@ -8,9 +8,9 @@ from types import FrameType
 
 import uvicorn
 
+from playmate_jax.parallel.workdir_lock import locked
 from playmate_jax.serve.app import create_app
 from playmate_jax.serve.settings import Settings
-from playmate_jax.parallel.workdir_lock import locked
 
 _CONNECTIONS_S = 5  # that open connections have to end, before jobs get their grace
 

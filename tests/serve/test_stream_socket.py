@@ -52,10 +52,11 @@ def frame(message):
 def opened(client):
     """Opens streams: (socket, frames, the ready message)."""
 
-    def open(socket, portrait=None, **options):
-        socket.send_json({"type": "start", **options})
-        if portrait is not None:
-            socket.send_bytes(portrait)
+    def open(socket, upload=None, **options):
+        wanted = "bundled" if upload is None else "upload"
+        socket.send_json({"type": "start", "portrait": wanted, **options})
+        if upload is not None:
+            socket.send_bytes(upload)
         return Frames(socket), socket.receive_json()
 
     return open
@@ -139,13 +140,13 @@ def test_a_bad_start_is_told_and_ends_the_connection(client, first, says):
 
 def test_uploaded_portraits_are_looked_at_first(client, opened, files):
     with client.websocket_connect(STREAM) as socket:
-        frames, ready = opened(socket, files["portrait"], portrait="upload")
+        frames, ready = opened(socket, files["portrait"])
         assert ready["type"] == "ready" and frames.next()["index"] == 0
     for content, seed, says in (
         (b"no image", 0, "as portrait"), (files["portrait"], REFUSES, "found none in 'portrait'"),
     ):  # fmt: skip
         with client.websocket_connect(STREAM) as socket:
-            _, told = opened(socket, content, portrait="upload", seed=seed)
+            _, told = opened(socket, content, seed=seed)
             assert told["type"] == "error" and says in told["error"]
     assert not list((client.app.state.settings.folder / "streams").iterdir())
 

@@ -16,11 +16,11 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.parallel.share import Share
+from playmate_jax.parallel.workdir_lock import locked
 from playmate_jax.training import LoopConfig, train
 from playmate_jax.training.failure import replay
 from playmate_jax.training.run_log import rows_of
 from playmate_jax.training.update import key_of_step, keys
-from playmate_jax.parallel.workdir_lock import locked
 from tests.training.toy import LOOP, toy
 
 ROOT = Path(__file__).resolve().parents[2]
