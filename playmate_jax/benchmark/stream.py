@@ -29,6 +29,7 @@ from playmate_jax.motion.layout import (
 )
 
 PORTRAIT = BUNDLED_SPEECH.with_name("portrait.png")
+PORTRAIT_OPTIONS = ("face", "face_box", "crop", "paste", "max_side")  # that `animate` has too
 STAGES = ("features", "generate", "draw")
 _PART = AUDIO_HZ // 50  # samples that arrive at a time
 _PAUSE_S = 1.5  # between utterances of the live run: lips rest
@@ -54,7 +55,7 @@ def measure(
     facts["first_frame_ms"] = spread(_first(stream, audio))
     fast, motion = _fast(stream, audio)
     facts |= fast
-    facts["lips_like_offline"] = _agreement(animator, portrait, speech, motion)
+    facts["lips_like_offline"] = _agreement(animator, portrait, speech, motion, options)
     if live_s:
         facts["live"] = _live(animator.stream(portrait, **options), audio, live_s)
     return facts
@@ -134,9 +135,14 @@ def _fast(stream, audio: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     return facts, np.stack(motion)
 
 
-def _agreement(animator: Animator, portrait, speech, motion: np.ndarray) -> dict[str, float]:
+def _agreement(
+    animator: Animator, portrait, speech, motion: np.ndarray, options: dict[str, Any]
+) -> dict[str, float]:
     """Mean correlation of the lips' numbers, weighted by how far each moves offline."""
-    offline, other = (animator.animate(portrait, speech, seed=seed).motion for seed in (0, 1))
+    shown = {name: value for name, value in options.items() if name in PORTRAIT_OPTIONS}
+    offline, other = (
+        animator.animate(portrait, speech, seed=seed, **shown).motion for seed in (0, 1)
+    )
 
     def agreement(found: np.ndarray) -> float:
         a, b = (unpack(x[: len(offline)])["expression"] for x in (found, offline))

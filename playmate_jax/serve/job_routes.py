@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, File, HTTPException, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 
 from playmate_jax.serve.children import Lost
@@ -78,7 +78,7 @@ async def create(
     pose: Pose = "relative",
     region: Region = None,
     face: FaceNumber = 0,
-    paste: Annotated[bool, "into the whole image"] = True,
+    paste: Annotated[bool, Form(description="into the whole image")] = True,
     max_side: MaxSide = None,
 ) -> Created:
     """Animates a portrait: it speaks `speech`, or makes the face of `driving`, or both."""

@@ -61,8 +61,8 @@ async def stream(socket: WebSocket) -> None:
     except _End as end:
         await _tell(socket, {"type": "error", "error": str(end)})
         await _close(socket, end.code)
-    except Lost as lost:
-        await _tell(socket, {"type": "error", "error": f"the stream ended: {lost}"})
+    except (Lost, UserError) as error:  # UserError: these weights cannot stream
+        await _tell(socket, {"type": "error", "error": f"the stream ended: {error}"})
         await _close(socket, _FAILED)
     except WebSocketDisconnect:
         return

@@ -66,7 +66,12 @@ def test_web_pages_elsewhere_cannot_use_a_server_on_this_machine(client, headers
 
 def test_a_page_that_was_allowed_may(locked):
     headers = {"authorization": f"Bearer {TOKEN}", "origin": "https://ok.example"}
-    assert locked.get("/v1/jobs", headers=headers).status_code == 200
+    answer = locked.get("/v1/jobs", headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://ok.example"
+    asked = {"origin": "https://ok.example", "access-control-request-method": "POST",
+             "access-control-request-headers": "authorization"}  # fmt: skip
+    assert locked.options("/v1/jobs", headers=asked).status_code == 200
 
 
 def test_a_stream_from_another_page_is_refused(client):
