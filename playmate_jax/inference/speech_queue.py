@@ -92,7 +92,7 @@ class SpeechQueue:
             self._utterances[-1].ended = True
 
     def clear(self) -> None:
-        """Forgets all that waits."""
+        """Forgets all speech that waits."""
         self._utterances.clear()
         self._waiting = 0
 

@@ -98,7 +98,7 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process still runs."""
         return self._process is not None and self._process.poll() is None
 
     def end(self) -> None:
@@ -180,7 +180,7 @@ class Children:
         child.end()
 
     def end(self) -> None:
-        """Ends all of them."""
+        """Ends all children, lent or not."""
         for child in self._all:
             child.end()
         self._all.clear()

@@ -120,7 +120,7 @@ async def create(
 
 @router.get("", response_model=list[JobView], responses=problems())
 async def listed(request: Request) -> list[JobView]:
-    """All jobs, newest first."""
+    """All jobs of the folder, newest first."""
     runner = _runner(request)
     jobs = sorted(runner.store.jobs.values(), key=lambda job: -job.created)
     return [JobView.of(job, runner.place(job)) for job in jobs]

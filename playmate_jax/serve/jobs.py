@@ -101,7 +101,7 @@ class JobStore:
         self.jobs[job.id] = job
 
     def save(self, job: Job) -> None:
-        """Writes `job.json`."""
+        """Writes a job to its `job.json`."""
         path = self.folder(job.id) / "job.json"
         partial = unfinished(path)
         partial.write_text(json.dumps(dataclasses.asdict(job), indent=1), "utf-8")

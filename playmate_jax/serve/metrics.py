@@ -18,24 +18,30 @@ class Metrics:
     """The counters of one server; several in one process do not share theirs."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        made = {"registry": self._registry}
+        self._registry = own = CollectorRegistry()
+        ProcessCollector(registry=own)
         self.requests = Counter(
             "playmate_requests_total", "Requests by method and status code.",
-            ("method", "status"), **made,
+            ("method", "status"), registry=own,
         )  # fmt: skip
-        self.jobs = Counter("playmate_jobs_total", "Jobs by how they ended.", ("state",), **made)
+        self.jobs = Counter(
+            "playmate_jobs_total", "Jobs by how they ended.", ("state",), registry=own
+        )
         for state in FINAL:
             self.jobs.labels(state)
-        self.job_s = Histogram("playmate_job_seconds", "How long jobs ran.", buckets=_JOB_S, **made)
-        self.waiting = Gauge("playmate_jobs_waiting", "Jobs in the queue.", **made)
-        self.running = Gauge("playmate_jobs_running", "Jobs that run.", **made)
-        self.streams = Gauge("playmate_streams_open", "Streams that are open.", **made)
-        self.frames = Counter("playmate_stream_frames_total", "Frames sent in streams.", **made)
-        self.held = Counter(
-            "playmate_stream_held_frames_total", "Frames repeated because none was ready.", **made
+        self.job_s = Histogram(
+            "playmate_job_seconds", "How long jobs ran.", buckets=_JOB_S, registry=own
         )
+        self.waiting = Gauge("playmate_jobs_waiting", "Jobs in the queue.", registry=own)
+        self.running = Gauge("playmate_jobs_running", "Jobs that run.", registry=own)
+        self.streams = Gauge("playmate_streams_open", "Streams that are open.", registry=own)
+        self.frames = Counter(
+            "playmate_stream_frames_total", "Frames sent in streams.", registry=own
+        )
+        self.held = Counter(
+            "playmate_stream_held_frames_total", "Frames repeated because none was ready.",
+            registry=own,
+        )  # fmt: skip
 
     def job_ended(self, state: str, seconds: float | None) -> None:
         """Counts a job's end; `seconds` that it ran, if it did."""
