@@ -84,8 +84,8 @@ def table(facts: dict[str, Any]) -> str:
     lines += [f"| {name} | {r['p50']} | {r['p95']} | {r['most']} |" for name, r in rows]
     lines += [
         "",
-        f"as fast as it can: {facts['frames_per_s']} frames/s (25 are needed), of one core "
-        f"{facts['cpu_ms_a_frame']} ms a frame, which other work does not change",
+        f"as fast as it can: {facts['frames_per_s']} frames/s (25 are needed), "
+        f"{facts['cpu_ms_a_frame']} ms of processor time a frame",
     ]
     like = facts["lips_like_offline"]
     lines.append(

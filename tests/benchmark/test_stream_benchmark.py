@@ -24,7 +24,7 @@ def test_all_figures_are_there_and_make_a_table(tiny_weights, tmp_path):
     assert 1 <= live["ticks"] <= 16 and live["held"] <= live["ticks"]  # 15 ticks in 0.6 s
     assert found["lips_like_offline"]["stream"] <= 1
     lines = table(found).splitlines()
-    assert "hops of 5 frames (200 ms)" in lines[0] and len(lines) == 11
+    assert "hops of 5 frames (200 ms)" in lines[0] and len(lines) == 12
 
 
 def test_times_are_spread_in_milliseconds():
