@@ -39,7 +39,7 @@ class StreamFrame(NamedTuple):
     Attributes:
       image: uint8 RGB.
       samples: 640, mono, 16 kHz.
-      index: its number; those of frames that were dropped are given again.
+      number: from 0; those of frames that were dropped are given again.
       generation: how many interruptions came before it.
       speaking: whether it belongs to an utterance.
       motion: (70,), see motion/layout.py.
@@ -47,7 +47,7 @@ class StreamFrame(NamedTuple):
 
     image: UInt8[np.ndarray, "h w 3"]
     samples: Float32[np.ndarray, "640"]
-    index: int
+    number: int
     generation: int
     speaking: bool
     motion: Float[np.ndarray, "70"]

@@ -121,7 +121,7 @@ class _Session:
         _, jpeg = cv2.imencode(".jpg", frame.image[..., ::-1], quality)
         flags = SPEAKING * frame.speaking | HELD * held
         self._channel.send(
-            frame_message(frame.index, frame.generation, flags, jpeg.tobytes(), frame.samples)
+            frame_message(frame.number, frame.generation, flags, jpeg.tobytes(), frame.samples)
         )
 
 

@@ -119,7 +119,7 @@ def test_after_an_interruption_motion_goes_on_from_the_last_frame_that_was_taken
     assert not stream.make()  # nothing is left to be said
     assert stream.make(idle=True)
     after = [stream.take() for _ in range(HOP)]
-    assert [f.index for f in taken + after] == list(range(3 + HOP))
+    assert [f.number for f in taken + after] == list(range(3 + HOP))
     assert {f.generation for f in after} == {1} and not any(f.speaking for f in after)
     assert not np.concatenate([f.samples for f in after]).any()
     jumps = np.abs(np.diff([f.motion for f in taken + after], axis=0)).max(1)
@@ -146,13 +146,13 @@ def test_work_that_an_interruption_overtakes_is_dropped(opened, voice, monkeypat
     may_end.set()
     worker.join(10)
     assert stream.ready == 0 and stream.take() is None
-    assert stream.make(idle=True) and stream.take().index == 0
+    assert stream.make(idle=True) and stream.take().number == 0
 
 
 def test_lips_rest_between_utterances_and_the_head_goes_on(opened, voice):
     empty = np.zeros(0, np.float32)
     frames = list(opened([voice[:6400], None, *[empty] * 8, voice[:6400]]))
-    assert [f.index for f in frames] == list(range(len(frames))) and len(frames) == 10 + 40 + 10
+    assert [f.number for f in frames] == list(range(len(frames))) and len(frames) == 10 + 40 + 10
     motion = np.stack([f.motion for f in frames])
     lips = unpack(motion)["expression"][:, list(LIP_KEYPOINTS)]
     moved = np.abs(np.diff(lips, axis=0)).max((1, 2))
