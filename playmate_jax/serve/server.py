@@ -13,6 +13,7 @@ from playmate_jax.serve.app import create_app
 from playmate_jax.serve.settings import Settings
 
 _CONNECTIONS_S = 5  # that open connections have to end, before jobs get their grace
+_MESSAGE_MB = 16  # of a stream's message: some of them wait in memory
 
 
 class _Server(uvicorn.Server):
@@ -41,7 +42,8 @@ def run(settings: Settings) -> None:
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, log_level="warning", server_header=False,
         limit_concurrency=settings.clients, timeout_keep_alive=10, backlog=2 * settings.clients,
-        ws_max_size=int(settings.upload_mb * 2**20), ws_max_queue=8, ws_per_message_deflate=False,
+        ws_max_size=int(min(settings.upload_mb, _MESSAGE_MB) * 2**20), ws_max_queue=4,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=_CONNECTIONS_S,
     )  # fmt: skip
     with locked(settings.folder), _log_to_stderr():
