@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -24,6 +24,7 @@ from playmate_jax.serve.schemas import Health
 from playmate_jax.serve.settings import Settings
 
 _PROBES = 2
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _DESCRIPTION = """\
 One portrait and a speech clip become a talking video. Send files to `POST /v1/jobs`, follow
 `/v1/jobs/{id}/events`, fetch `/v1/jobs/{id}/video`. The WebSocket `/v1/stream` shows a live
@@ -72,10 +73,13 @@ def create_app(settings: Settings) -> FastAPI:
             streams=int(metrics.streams._value.get()),
         )
 
-    @app.get("/metrics", tags=["server"], responses=job_routes.problems())
+    @app.get(
+        "/metrics", tags=["server"], responses=job_routes.problems(),
+        response_class=PlainTextResponse,
+    )  # fmt: skip
     async def measured() -> Response:
-        """Counters in Prometheus's format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        """Counters in Prometheus's text format."""
+        return PlainTextResponse(metrics.text(), headers={"content-type": METRICS_TYPE})
 
     return app
 
