@@ -157,9 +157,11 @@ async def _run(socket: WebSocket, child: Child) -> None:
         metrics.streams.dec()
         for task in (outgoing, incoming):
             task.cancel()
-        found = await asyncio.gather(outgoing, incoming, return_exceptions=True)
+        # not gather, which would raise a cancellation of theirs as if it were of this task
+        await asyncio.wait({outgoing, incoming})
         await _closed(child)
-    for error in found:
+    for task in (outgoing, incoming):
+        error = None if task.cancelled() else task.exception()
         if isinstance(error, _End | Lost):
             raise error
 
