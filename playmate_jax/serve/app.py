@@ -85,9 +85,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _children(settings: Settings) -> dict[str, Children]:
-    told = {name: dataclasses.asdict(settings)[name] for name in _FOR_CHILDREN}
+    given = {name: dataclasses.asdict(settings)[name] for name in _FOR_CHILDREN}
     sizes = {"probe": _PROBES, "job": settings.workers, "stream": settings.streams}
-    return {role: Children(role, size, told) for role, size in sizes.items()}
+    return {role: Children(role, size, given) for role, size in sizes.items()}
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ LEAST_TOKEN = 16
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All that `playmate serve` is told.
+    """All settings of `playmate serve`.
 
     Attributes:
       folder: jobs and their files.
