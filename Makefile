@@ -75,6 +75,6 @@ $(VENV)/animate.stamp: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/animate.stamp
-	$(BIN)/python -m pip install -q -e '.[train,prepare,convert,lint,test]'
+	$(BIN)/python -m pip install -q -e '.[train,prepare,convert,serve,lint,test]'
 	$(CV2)
 	@touch $@

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "playmate_jax"
 ORDER = (
     "errors", "paths", "configuration", "geometry", "motion", "media", "diffusion", "parallel",
     "hub", "models", "faces", "synthetic", "data", "losses", "inference", "metrics", "prepare",
-    "training", "converters", "configs", "benchmark", "cli", "__main__",
+    "training", "serve", "converters", "configs", "benchmark", "cli", "__main__",
 )  # fmt: skip
 HOMES = {
     "playmate_jax": PACKAGE,

@@ -47,8 +47,17 @@ def forget_peak_memory() -> None:
 
 def host_peak_mib() -> float | None:
     """The largest resident memory of this process, in MiB; None where the system does not tell."""
+    return _status_mib("VmHWM")
+
+
+def host_resident_mib() -> float | None:
+    """The resident memory of this process now, in MiB; None where the system does not tell."""
+    return _status_mib("VmRSS")
+
+
+def _status_mib(name: str) -> float | None:
     try:
-        found = re.search(r"^VmHWM:\s*(\d+) kB", STATUS.read_text(), re.M)
+        found = re.search(rf"^{name}:\s*(\d+) kB", STATUS.read_text(), re.M)
     except OSError:
         return None
     return int(found[1]) / 1024 if found else None

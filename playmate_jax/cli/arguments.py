@@ -11,6 +11,7 @@ from playmate_jax.cli import (
     data_arguments,
     evaluate_arguments,
     prepare_arguments,
+    serve_arguments,
     train_arguments,
     weights_arguments,
 )
@@ -19,6 +20,7 @@ from playmate_jax.cli.parsing import Help, Parser, gain, natural, positive, subc
 COMMANDS = {
     "animate": animate_arguments,
     "batch": batch_arguments,
+    "serve": serve_arguments,
     "train": train_arguments,
     "convert": convert_arguments,
     "prepare": prepare_arguments,

@@ -1,4 +1,4 @@
-"""`playmate benchmark train`: our programs timed beside those of others."""
+"""`playmate benchmark`: our programs timed, `train` beside those of others."""
 
 import argparse
 import os
@@ -39,6 +39,32 @@ def train(args: argparse.Namespace) -> int:
         write_text(args.json, found.to_json())
     if args.plot:
         write_text(args.plot, svg(found))
+    return 0
+
+
+def stream(args: argparse.Namespace) -> int:
+    """Times a live portrait; prints the table and writes what else was asked for."""
+    from playmate_jax.media.container import check_readable
+
+    if args.json:
+        _check_output(Path(args.json))
+    for file, what in ((args.portrait, "a portrait"), (args.speech, "speech")):
+        if file is not None:
+            check_readable(file, what)
+    import json
+
+    from playmate_jax.benchmark import stream as measured
+    from playmate_jax.inference.animator import Animator
+    from playmate_jax.inference.streaming import BUNDLED_SPEECH
+
+    animator = Animator.from_weights(args.weights, args.generator)
+    found = measured.measure(
+        animator, args.portrait or measured.PORTRAIT, args.speech or BUNDLED_SPEECH, args.live,
+        hop=args.hop, lookahead=args.lookahead, steps=args.steps,
+    )  # fmt: skip
+    print(measured.table(found))
+    if args.json:
+        Path(args.json).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     return 0
 
 

@@ -3,22 +3,27 @@
 import argparse
 
 from playmate_jax.cli import benchmark
-from playmate_jax.cli.parsing import positive, subcommand
+from playmate_jax.cli.parsing import gain, natural, positive, subcommand
 
-SHORT = "time training beside PyTorch, in one run"
+SHORT = "time training beside PyTorch, and live portraits"
 DESCRIPTION = """\
-Times our programs, alone or beside the same work in PyTorch. All sides run in one process and take
-turns, in both orders, with the same shapes, precision and allocator settings.
+Times our programs, alone or, for training, beside the same work in PyTorch. All sides run in one
+process and take turns, in both orders, with the same shapes, precision and allocator settings.
 """
 EXAMPLES = """\
 examples:
   playmate benchmark train --stage 1 --against torch
   playmate benchmark train --stage 1 --against torch --compile --json speed.json --plot speed.svg
   playmate benchmark train --stage 2 --batch 256 --precision bfloat16
+  playmate benchmark stream --live 600
 """
 TRAIN = """\
 Times a training step at full size: the step that 'playmate train' compiles, with dropout, optimiser
 and EMA, on a batch of random windows. No data and no weights are needed.
+"""
+STREAM = """\
+Times a live portrait: features, generation and drawing of each hop, the first frame, frames per
+second, and with --live a run at the pace of a clock, with its lateness, drift and memory.
 """
 
 
@@ -54,3 +59,19 @@ def add(p: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     found.add_argument("--json", metavar="FILE", help="write all figures to this file")
     found.add_argument("--plot", metavar="FILE", help="draw the times into this SVG")
+    _add_stream(subcommand(actions, "stream", "time a live portrait", STREAM, ""))
+
+
+def _add_stream(p: argparse.ArgumentParser) -> None:
+    p.set_defaults(command=benchmark.stream)
+    p.add_argument("portrait", nargs="?", metavar="PORTRAIT", help="default: the bundled one")
+    p.add_argument("speech", nargs="?", metavar="SPEECH", help="default: the bundled one")
+    p.add_argument("--weights", default="demo", help="name, folder or hub id (default demo)")
+    p.add_argument("--generator", help="motion generator, where WEIGHTS have none")
+    p.add_argument("--hop", type=positive, default=5, metavar="N", help="frames (default 5)")
+    p.add_argument("--lookahead", type=natural, default=5, metavar="N", help="frames (default 5)")
+    p.add_argument("--steps", type=positive, metavar="N", help="of the sampler (default 8)")
+    p.add_argument(
+        "--live", type=gain, default=0.0, metavar="S", help="also S seconds by the clock"
+    )
+    p.add_argument("--json", metavar="FILE", help="write all figures to this file")

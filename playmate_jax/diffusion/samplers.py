@@ -120,7 +120,9 @@ def dpm_solver_pp(
     return x
 
 
-SAMPLERS = dict(zip(SAMPLER_NAMES, (ddpm, ddim, dpm_solver_pp), strict=True))
+SAMPLERS: dict[str, Callable[..., Array]] = dict(
+    zip(SAMPLER_NAMES, (ddpm, ddim, dpm_solver_pp), strict=True)
+)
 
 
 def _scan(jump, key, x, schedule, n_steps, last):

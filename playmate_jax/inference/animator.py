@@ -6,13 +6,15 @@
     animation = animator.animate("portrait.jpg", "speech.wav", emotion="happy=0.8", seed=7)
     animation.write("out.mp4")
     animator.reenact("portrait.jpg", "talking.pkl").write("reenacted.mp4")
+    for frame in animator.stream("portrait.jpg", chunks):  # while the speech arrives
+        ...
 
 Read top to bottom: portrait -> crop -> F, M -> speech -> motion, window by window -> pose from a
 driving source, if any -> `Animation`, which draws, pastes and writes batch by batch. `reenact`
 takes all motion from the driving source. In both, the portrait may be a video.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,9 @@ from playmate_jax.inference.motion_generator import MotionGenerator
 from playmate_jax.inference.networks import Networks
 from playmate_jax.inference.planned import Planned
 from playmate_jax.inference.portrait import PortraitOptions, RgbImage
+from playmate_jax.inference.portrait_stream import PortraitStream
 from playmate_jax.inference.reenacting import ReenactmentOptions, make_face
+from playmate_jax.inference.streaming import StreamOptions, open_stream
 from playmate_jax.inference.talking import SpeechOptions, talk
 from playmate_jax.parallel.compilation import keep_compiled_programs
 
@@ -224,6 +228,53 @@ class Animator:
         foreign = Path(driving).suffix.lower() == ".pkl" and region != "pose"
         notice = TEMPLATE_NOTICE if foreign and self.domain_notice else None
         return self._animation(found, seconds, notice)
+
+    def stream(
+        self,
+        portrait: str | Path | RgbImage,
+        chunks: Iterable[Float[np.ndarray, "s"] | None] = (),
+        *,
+        emotion: str | EmotionTrack | None = None,
+        head_motion: float = 1.0,
+        audio_scale: float | None = None,
+        emotion_scale: float | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+        hop: int = 5,
+        lookahead: int = 5,
+        voice: str | Path | Float[np.ndarray, "v"] | None = None,
+        face: int = 0,
+        face_box: tuple[float, float, float] | None = None,
+        crop: bool = True,
+        paste: bool = True,
+        max_side: int | None = None,
+    ) -> PortraitStream:
+        """The portrait speaks while the speech arrives; see `inference/portrait_stream.py`.
+
+        Args:
+          portrait: an image's path, or uint8 RGB.
+          chunks: speech as it arrives, mono float32 at 16 kHz in parts of any length; None ends an
+            utterance, an empty array asks for idle frames. How it is cut into parts changes
+            nothing.
+          emotion: as in `animate`; a track's times begin with the stream.
+          hop, lookahead: frames that are made at a time, and frames of speech that are heard ahead
+            of them: together the delay of a frame behind its sound.
+          voice: a recording of the voice that will speak; its level and spectrum are assumed,
+            instead of following what is heard.
+          head_motion, audio_scale, emotion_scale, sampler, steps, seed, face, face_box, crop,
+          paste, max_side: as in `animate`.
+
+        Raises:
+          UserError: whatever is wrong with the inputs, in one sentence; these weights cannot
+            stream.
+        """
+        options = StreamOptions(
+            emotion, head_motion, audio_scale, emotion_scale, sampler, steps, seed, hop, lookahead,
+            voice,
+        )  # fmt: skip
+        shown = PortraitOptions(face, face_box, crop, paste, max_side)
+        return open_stream(self._networks(), portrait, chunks, options, shown)
 
     def _networks(self) -> Networks:
         return Networks(self.renderer, self.framing, lambda: self.landmarker, self.generator)

@@ -31,9 +31,13 @@ class EmotionTrack:
 
     def frames(self, count: int, fps: float = FPS) -> Float[np.ndarray, "t e"]:
         """The condition of every video frame: linear between keys, held before and after them."""
-        at = np.arange(count) / fps
+        return self.at(np.arange(count) / fps)
+
+    def at(self, seconds: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t e"]:
+        """The condition at these times."""
         columns = np.asarray(self.weights, np.float64).T
-        return np.stack([np.interp(at, self.seconds, c) for c in columns], -1).astype(np.float32)
+        rows = [np.interp(seconds, self.seconds, column) for column in columns]
+        return np.stack(rows, -1).astype(np.float32)
 
     def describe(self) -> str:
         """The track in the notation that `parse_emotion` reads."""
@@ -50,10 +54,18 @@ def parse_emotion(text: str | Path) -> EmotionTrack:
     """The track that `text` (or the file it names) describes.
 
     Raises:
+      UserError: as `parse_emotion_text`, or a file that cannot be read.
+    """
+    return parse_emotion_text(_file_or_text(text))
+
+
+def parse_emotion_text(text: str) -> EmotionTrack:
+    """The track that `text` describes; no file is looked at, whoever wrote it.
+
+    Raises:
       UserError: an unknown emotion (with the nearest name), an intensity outside [0, 1], times that
         do not increase, or nothing at all.
     """
-    text = _file_or_text(text)
     keys: list[tuple[float, dict[str, float]]] = []
     for item in (part.strip() for part in text.split(",")):
         if not item:

@@ -11,6 +11,7 @@ smiles or shows its teeth does not keep its mouth open at an m. Frames go throug
 program in batches of a fixed size.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,6 +115,12 @@ class FaceRenderer:
         check_tree(params, expected, f"the renderer's weights in {source}")
         kept = params if only is None else {name: params[name] for name in only}
         return cls(sizes, kept, batch)
+
+    def with_batch(self, batch: int) -> "FaceRenderer":
+        """The same networks and programs for batches of another size."""
+        other = copy.copy(self)
+        other.batch = batch
+        return other
 
     @cached_property
     def output_size(self) -> int:

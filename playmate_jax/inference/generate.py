@@ -23,7 +23,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from playmate_jax.configuration import from_values
 from playmate_jax.diffusion.guidance import guided
@@ -206,19 +207,44 @@ def generate_windows(model, speech, identity, emotion, options, progress=lambda 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _sample_window(config, sampler, n_steps, with_emotion, params, key, inputs, scales, limits):
-    """One window of normalised motion."""
-    schedule = config.schedule.build()
+    """One window of normalised motion, from noise of its own."""
     noise_key, sampler_key = jax.random.split(key)
     shape = (inputs.identity.shape[0], config.generator.window.length, MOTION_SIZE)
+    noise = jax.random.normal(noise_key, shape)
+    return denoised(
+        config, sampler, n_steps, with_emotion, params, sampler_key, noise, inputs, scales, limits
+    )
+
+
+def denoised(
+    config: MotionModelConfig,
+    sampler: str,
+    n_steps: int,
+    with_emotion: bool,
+    params: dict[str, Any],
+    key: PRNGKeyArray,
+    noise: Float[Array, "b t 70"],
+    inputs: Inputs,
+    scales: Float[ArrayLike, "2"],
+    limits: tuple[ArrayLike, ArrayLike],
+) -> Float[Array, "b t 70"]:
+    """Noise to the normalised motion of a window, guided (Eq. 8); to be compiled by the caller.
+
+    Args:
+      with_emotion: whether the emotion controller has a branch of its own.
+      key: consumed by samplers that draw more noise.
+      scales: guidance towards speech and towards the emotion.
+      limits: lowest and highest normalised motion, (70,) each.
+    """
+    schedule = config.schedule.build()
     predict = guided(
         noise_predictor(config, params, schedule),
         null_branches(inputs, with_emotion),
         scales if with_emotion else scales[:1],
     )
-    noise = jax.random.normal(noise_key, shape)
     last = round(LAST_STEP * schedule.n_steps) if config.generator.prediction == "x0" else 0
     return SAMPLERS[sampler](
-        predict, sampler_key, noise, schedule, n_steps=n_steps, bounds=limits, last=last
+        predict, key, noise, schedule, n_steps=n_steps, bounds=limits, last=last
     )
 
 

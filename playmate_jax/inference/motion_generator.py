@@ -1,14 +1,16 @@
 """The interface of motion generators: the request they are given, and their protocol.
 
-Any callable with the signature of `MotionGenerator` fits; `generators.py` lists the known ones.
+Any callable with the signature of `MotionGenerator` fits; `generators.py` lists the known ones. One
+that can make motion while speech arrives is a `StreamingGenerator` too.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,40 @@ class MotionGenerator(Protocol):
           audio: mono, 16 kHz, [-1, 1].
           progress: called with (frames done, frames in all) as they come.
         """
+
+
+@runtime_checkable
+class MotionStream(Protocol):
+    """Motion of one portrait, one hop of frames after another; `PlaymateStream` says more."""
+
+    hop: int
+    lookahead: int
+    context: int
+    seconds: dict[str, deque[float]]
+
+    def next(
+        self,
+        audio: Float[np.ndarray, "s"],
+        speaking: Bool[np.ndarray, " hop"],
+        emotion: Float[np.ndarray, "8"],
+        head_motion: float,
+    ) -> Float[np.ndarray, "hop 70"]:
+        """The next hop, in the renderer's units."""
+
+    def rewind(self, frames: int) -> None:
+        """Takes back the newest frames, which were not shown."""
+
+
+@runtime_checkable
+class StreamingGenerator(Protocol):
+    """A generator whose motion keeps up with speech."""
+
+    def stream(
+        self,
+        request: Request,
+        hop: int,
+        lookahead: int,
+        start: Float[np.ndarray, "s"],
+        voice: Float[np.ndarray, "v"] | None,
+    ) -> MotionStream:
+        """The motion of one portrait in hops, as `request` asks for it."""

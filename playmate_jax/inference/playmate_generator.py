@@ -16,8 +16,10 @@ from playmate_jax.inference.generate import (
     motion_model,
 )
 from playmate_jax.inference.motion_generator import Progress, Request
+from playmate_jax.inference.motion_stream import STREAM_STEPS, PlaymateStream, no_emotion
 from playmate_jax.models.speech import SpeechEncoder
 from playmate_jax.models.speech_encoders import load_speech_encoder
+from playmate_jax.models.streaming_speech import hop_encoder
 
 _OPTIONS = ("audio_scale", "emotion_scale", "sampler", "steps", "head_motion", "seed")
 
@@ -41,17 +43,47 @@ class PlaymateGenerator:
     def __call__(
         self, audio: Float[np.ndarray, "s"], request: Request, progress: Progress
     ) -> Float[np.ndarray, "t 70"]:
-        if request.emotion is not None and "emotion" not in self.model.params:
-            raise UserError(
-                "expected weights with an emotion controller, found those of stage 1 alone: ask "
-                "for no emotion or give other weights"
-            )
-        request = self.with_defaults(request)
-        options = GenerateOptions(**{name: getattr(request, name) for name in _OPTIONS})
+        self._check_emotion(request.emotion is not None)
+        options = self._options(request)
         speech = self.encoder(audio)
         return generate(
             self.model, speech, request.identity, request.own, request.emotion, options, progress
         )
+
+    def stream(
+        self,
+        request: Request,
+        hop: int,
+        lookahead: int,
+        start: Float[np.ndarray, "s"],
+        voice: Float[np.ndarray, "v"] | None,
+    ) -> PlaymateStream:
+        """Motion in hops of `hop` frames, each heard `lookahead` frames further.
+
+        Args:
+          request: its emotion is the condition of the first frame.
+          start, voice: whose level and spectrum are assumed; see `models/streaming_speech.py`.
+        """
+        self._check_emotion(request.emotion is not None)
+        emotion = no_emotion() if request.emotion is None else request.emotion[0]
+        if request.sampler in (None, "ddim"):
+            request = request.with_defaults(steps=STREAM_STEPS)
+        encoder = hop_encoder(self.encoder, hop, start, voice)
+        return PlaymateStream(
+            self.model, encoder, request.identity, request.own, self._options(request), emotion,
+            hop, lookahead,
+        )  # fmt: skip
+
+    def _options(self, request: Request) -> GenerateOptions:
+        request = self.with_defaults(request)
+        return GenerateOptions(**{name: getattr(request, name) for name in _OPTIONS})
+
+    def _check_emotion(self, asked: bool) -> None:
+        if asked and "emotion" not in self.model.params:
+            raise UserError(
+                "expected weights with an emotion controller, found those of stage 1 alone: ask "
+                "for no emotion or give other weights"
+            )
 
 
 def load(

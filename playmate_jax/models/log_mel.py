@@ -24,7 +24,7 @@ from playmate_jax.motion.layout import AUDIO_HZ, SAMPLES_PER_FRAME
 
 _FFT = 512
 _BLOCK = 4096  # windows transformed at a time
-_DB = np.log(10) / 10  # natural-log power per decibel
+DB = np.log(10) / 10  # natural-log power per decibel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +45,16 @@ class LogMelConfig:
     def size(self) -> int:
         """The speech feature dimension, per video frame."""
         return self.bands * self.subframes
+
+    @property
+    def hop(self) -> int:
+        """Samples from one sub-frame to the next."""
+        return SAMPLES_PER_FRAME // self.subframes
+
+    @property
+    def before(self) -> int:
+        """Samples of a window before its sub-frame, on which it is centred."""
+        return self.window // 2 - self.hop // 2
 
 
 @functools.lru_cache(8)
@@ -74,25 +84,34 @@ def log_mel(
     n = n_frames(len(audio)) * config.subframes
     if n == 0:
         return np.zeros((0, config.size), np.float32)
-    audio = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    hop = SAMPLES_PER_FRAME // config.subframes
-    before = config.window // 2 - hop // 2  # the window is centred on its sub-frame
-    after = n * hop + config.window - before - len(audio)
-    padded = np.pad(audio, (before, max(after, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, config.window)[::hop][:n]
+    after = n * config.hop + config.window - config.before - len(audio)
+    padded = np.pad(np.asarray(audio, np.float32), (config.before, max(after, 0)))
+    total, bands = log_powers(padded, n, config)
+    loud = np.percentile(total, 95)
+    if loud < config.quietest_db * DB:
+        return np.full((n // config.subframes, config.size), -config.pause_db * DB, np.float32)
+    level = np.maximum(bands - loud, -config.range_db * DB)
+    mean = np.maximum(level.mean(0), -config.mean_range_db * DB)
+    return (level - mean).reshape(-1, config.size).astype(np.float32)
+
+
+def log_powers(
+    padded: Float[np.ndarray, "s"], n: int, config: LogMelConfig
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n bands"]]:
+    """Natural logs of power, relative to full scale: of `n` windows as a whole, and in each band.
+
+    Args:
+      padded: the audio, from `config.before` samples before the first sub-frame on.
+    """
+    padded = np.nan_to_num(padded, nan=0.0, posinf=0.0, neginf=0.0)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, config.window)[:: config.hop][:n]
     taper = np.hanning(config.window).astype(np.float32)
     filters = _mel_filters(config.bands, config.low_hz, config.high_hz)
     # In blocks: the spectra of five minutes would take 300 MB.
     blocks = range(0, n, _BLOCK)
     mel = np.concatenate([_power(windows[i : i + _BLOCK] * taper) @ filters for i in blocks])
     full_scale = float((taper**2).sum()) * _FFT / 2  # total power of white noise of RMS 1
-    loud = np.percentile(np.log(mel.sum(1) / full_scale + 1e-20), 95)
-    if loud < config.quietest_db * _DB:
-        return np.full((n // config.subframes, config.size), -config.pause_db * _DB, np.float32)
-    level = np.log(mel / full_scale + 1e-20) - loud
-    level = np.maximum(level, -config.range_db * _DB)
-    mean = np.maximum(level.mean(0), -config.mean_range_db * _DB)
-    return (level - mean).reshape(-1, config.size).astype(np.float32)
+    return np.log(mel.sum(1) / full_scale + 1e-20), np.log(mel / full_scale + 1e-20)
 
 
 def _power(windows: Float[np.ndarray, "n w"]) -> Float[np.ndarray, "n bins"]:

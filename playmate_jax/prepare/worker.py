@@ -14,13 +14,10 @@ The worker process (`serve`) sends pairs (what, value), one after the other:
 
 import contextlib
 import dataclasses
-import fcntl
 import logging
 import os
 import pickle
 import re
-import select
-import signal
 import subprocess
 import sys
 import threading
@@ -34,6 +31,7 @@ from typing import Any
 
 from playmate_jax.data.records import Dropped
 from playmate_jax.errors import UserError
+from playmate_jax.parallel.end_with_parent import cause_of_death, end_with_parent
 from playmate_jax.prepare.plan import Source
 from playmate_jax.prepare.probe import source_length_s
 from playmate_jax.prepare.stores import is_full, refusal
@@ -157,7 +155,7 @@ class Worker:
             code = self._process.wait()
             words = f" ({self._words[-1]})" if self._words else ""
             LOG.warning("a process that prepares clips ended with %d%s", code, words)
-            raise Lost(f"the process that decoded it died of {_cause(code)}") from None
+            raise Lost(f"the process that decoded it died of {cause_of_death(code)}") from None
 
     def _listen(self) -> None:
         """Keeps the last lines that libraries write to standard error."""
@@ -166,16 +164,9 @@ class Worker:
             self._words.append(line.decode(errors="replace").strip()[:300])
 
 
-def _cause(code: int) -> str:
-    try:
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    except ValueError:
-        return f"signal {-code}"
-
-
 def serve(pipe_number: int) -> None:
     """The worker process: makes clips of the sources that come until the other end is closed."""
-    _end_with_parent()
+    end_with_parent()
     pipe = Connection(pipe_number)
     with contextlib.suppress(*_GONE):
         try:
@@ -202,20 +193,6 @@ def serve(pipe_number: int) -> None:
                     pipe.send(("refused", str(refusal(error, place))))
                 else:
                     pipe.send(("failed", _described(error)))
-
-
-def _end_with_parent() -> None:
-    """The system ends this process when the other end of its standard input is closed.
-
-    Nothing is ever written there, so that its only event is the end of the process that holds it.
-    The signal needs no Python to run, which a decoder that hangs might keep from running.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGIO, signal.SIG_DFL)
-    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([0], [], [], 0)[0]:  # it happened before
-        sys.exit(1)
 
 
 def _described(error: BaseException) -> tuple[str, str]:

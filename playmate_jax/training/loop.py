@@ -28,6 +28,7 @@ from playmate_jax.configuration import differences
 from playmate_jax.errors import UserError
 from playmate_jax.parallel.distributed import agreed
 from playmate_jax.parallel.executors import Executor, MeshExecutor
+from playmate_jax.parallel.workdir_lock import locked
 from playmate_jax.training import failure
 from playmate_jax.training.checkpoint import About, Checkpoints
 from playmate_jax.training.goodput import Goodput
@@ -40,7 +41,6 @@ from playmate_jax.training.stop import StopSignals
 from playmate_jax.training.tables import parameter_table
 from playmate_jax.training.update import NEVER, Carry, Outputs, keys, update_of
 from playmate_jax.training.watchdog import Watchdog
-from playmate_jax.training.workdir_lock import locked
 
 COMPILE_MINUTES = 60.0  # the watchdog's limit while the step is compiled
 SLOW_STEP_S = 0.5  # slower steps are started one at a time

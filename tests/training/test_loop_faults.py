@@ -16,11 +16,11 @@ import pytest
 
 from playmate_jax.errors import UserError
 from playmate_jax.parallel.share import Share
+from playmate_jax.parallel.workdir_lock import locked
 from playmate_jax.training import LoopConfig, train
 from playmate_jax.training.failure import replay
 from playmate_jax.training.run_log import rows_of
 from playmate_jax.training.update import key_of_step, keys
-from playmate_jax.training.workdir_lock import locked
 from tests.training.toy import LOOP, toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +102,7 @@ def test_a_checkpoint_of_another_model_shows_both_sides_and_is_left_alone(tmp_pa
 def test_a_workdir_in_use_is_refused_and_a_lock_left_behind_is_not(tmp_path):
     program = (
         "import sys, time, pathlib\n"
-        "from playmate_jax.training.workdir_lock import locked\n"
+        "from playmate_jax.parallel.workdir_lock import locked\n"
         "with locked(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )

@@ -1,0 +1,42 @@
+"""What the clients of a stream send as text, with its limits."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from playmate_jax.serve.schemas import check_emotion
+
+
+class Start(BaseModel):
+    """The first message of a client."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["start"]
+    token: str = ""
+    portrait: Literal["bundled", "upload"] = "bundled"
+    format: Literal["s16le", "f32le"] = "s16le"
+    emotion: str | None = Field(None, max_length=2000)
+    head_motion: float = Field(1.0, ge=0, le=10)
+    seed: int = Field(0, ge=0, lt=2**31)
+    hop: int = Field(5, ge=1, le=25)
+    lookahead: int = Field(5, ge=0, le=50)
+    steps: int | None = Field(None, ge=1, le=100)
+    face: int = Field(0, ge=0, le=100)
+    paste: bool = True
+    max_side: int = Field(1024, ge=64, le=2048)
+    quality: int = Field(85, ge=10, le=100)
+
+
+class Control(BaseModel):
+    """Any later text message of a client."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["interrupt", "utterance_end", "emotion", "head_motion", "end"]
+    emotion: str | None = Field(None, max_length=2000)
+    gain: float = Field(1.0, ge=0, le=10)
+
+    def to_child(self) -> dict[str, Any]:
+        """The same for the child process; raises `UserError` for an unknown emotion."""
+        if self.type == "emotion":
+            return {"emotion": check_emotion(self.emotion)}
+        return {self.type: self.gain if self.type == "head_motion" else True}
