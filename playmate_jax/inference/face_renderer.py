@@ -11,7 +11,7 @@ smiles or shows its teeth does not keep its mouth open at an m. Frames go throug
 program in batches of a fixed size.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -24,6 +24,7 @@ from jaxtyping import Array, Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree
+from playmate_jax.inference.renderer_form import FoldedDrawing, as_bytes, chosen, per_frame
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.resampling import mean_pool
@@ -71,14 +72,25 @@ class Openness(NamedTuple):
 class FaceRenderer:
     """Compiled F, M, W, G with one set of weights, for one batch size.
 
+    Args:
+      form: "auto", "plain" or "folded": in which W and G draw (inference/renderer_form.py).
+
     Attributes:
       input_size: side of the faces that F and M take; larger ones are made smaller.
       source_size: side at which a face that is to be drawn is wanted: small renderers carry its
         detail to the image that they draw (models/small/detail.py).
     """
 
-    def __init__(self, config: RendererConfig, params: Mapping[str, Any], batch: int = 8):
+    def __init__(
+        self,
+        config: RendererConfig,
+        params: Mapping[str, Any],
+        batch: int = 8,
+        form: str = "auto",
+    ):
         self.config, self.batch = config, batch
+        self._form, self._decided = form, ""
+        chosen(form, config, 0)  # refuses a form that these networks do not have
         self.input_size = config.image_size
         times = max(1, DETAIL // config.image_size) if config.small else 1
         self.source_size = times * config.image_size
@@ -86,6 +98,7 @@ class FaceRenderer:
         self._look = jax.jit(lambda p, image: _look(config, p, image))
         self._motion = jax.jit(lambda p, images: _motion(config, p, images))
         self._draw = jax.jit(lambda p, *inputs: _draw(config, p, *inputs))
+        self._driving = jax.jit(lambda p, *inputs: _driving(config, p, *inputs))
         self._offsets = jax.jit(lambda p, *inputs: _openness_offsets(config, p, *inputs))
 
     @classmethod
@@ -96,6 +109,7 @@ class FaceRenderer:
         source: str,
         batch: int = 8,
         only: tuple[str, ...] | None = None,
+        form: str = "auto",
     ) -> "FaceRenderer":
         """From a loaded weights directory; `source` names it in errors. `only` these networks are
         kept in memory: ("motion",) where nothing is drawn.
@@ -113,7 +127,7 @@ class FaceRenderer:
         expected = renderer.shapes(sizes) | {n: optional[n] for n in optional if n in params}
         check_tree(params, expected, f"the renderer's weights in {source}")
         kept = params if only is None else {name: params[name] for name in only}
-        return cls(sizes, kept, batch)
+        return cls(sizes, kept, batch, form)
 
     @cached_property
     def output_size(self) -> int:
@@ -176,12 +190,11 @@ class FaceRenderer:
         Args:
           openness: opens eyes and lips by the retargeters, which the weights must have.
         """
-        seen = (source_face.features, source_face.x_c, source_face.keypoints)
+        draw = self._drawing(len(motion))(
+            source_face.features, source_face.x_c, source_face.keypoints
+        )
         yield from _one_ahead(
-            (
-                self._draw(self._params, *seen, part, self._moved(source_face.keypoints, given)),
-                count,
-            )
+            (draw(part, self._moved(source_face.keypoints, given), count), count)
             for part, count, given in self._batches(motion, openness)
         )
 
@@ -194,15 +207,45 @@ class FaceRenderer:
         """As `draw`, of a face that is another image every frame: a source video's, at
         `source_size`."""
         faces = iter(faces)
+        drawing = self._drawing(len(motion))
 
         def batches() -> Iterator[tuple[Array, int]]:
             for part, count, given in self._batches(motion, openness):
                 images, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
                 features, x_c, keypoints, _ = self._look(self._params, images)
                 moved = self._moved(keypoints, given)
-                yield self._draw(self._params, features, x_c, keypoints, part, moved), count
+                yield drawing(features, x_c, keypoints)(part, moved, count), count
 
         yield from _one_ahead(batches())
+
+    def decide(self, frames: int) -> str:
+        """"plain" or "folded": in which form a job of so many frames is drawn from now on."""
+        multiplications = frames * per_frame(self.config, self._params)
+        self._decided = chosen(self._form, self.config, multiplications)
+        return self._decided
+
+    @cached_property
+    def _folded(self) -> FoldedDrawing:
+        return FoldedDrawing(self.config, self._params)
+
+    def _drawing(self, frames: int) -> Callable[..., Callable[..., Array]]:
+        """What draws: a source's features, x_c and keypoints to a function of motion, offsets and
+        how many of their rows are wanted (others may be drawn too)."""
+        if (self._decided or self.decide(frames)) == "plain":
+            return lambda *seen: lambda motion, offsets, count: self._draw(
+                self._params, *seen, motion, offsets
+            )
+
+        def given(features, x_c, keypoints):
+            source = self._folded.source_side(features, keypoints)
+
+            def draw(motion, offsets, count):
+                driving = self._driving(self._params, x_c, keypoints, motion, offsets)
+                return self._folded.draw(source, driving[:count])
+
+            return draw
+
+        return given
 
     def _batches(
         self, motion: np.ndarray, openness: Openness | None
@@ -285,17 +328,22 @@ def _openness_offsets(config: RendererConfig, params, kp_source, own, wanted):
     return total
 
 
-def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offsets):
-    count = motion.shape[0]
-    repeat = lambda x: jnp.broadcast_to(x, (count, *x.shape[1:]))  # noqa: E731
-    kp_source = repeat(kp_source)
+def _driving(config: RendererConfig, params, x_c, kp_source, motion, offsets):
+    """Eq. 1's driving keypoints, moved by the retargeters' offsets and by S."""
     kp_driving = moved_keypoints(x_c, motion) + offsets
-    if "stitching" in params:
-        kp_driving = stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
+    if "stitching" not in params:
+        return kp_driving
+    kp_source = jnp.broadcast_to(kp_source, kp_driving.shape)
+    return stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
+
+
+def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offsets):
+    kp_driving = _driving(config, params, x_c, kp_source, motion, offsets)
+    repeat = lambda x: jnp.broadcast_to(x, (len(motion), *x.shape[1:]))  # noqa: E731
     features = jax.tree.map(repeat, features)
     source = features.pop("source", None)
-    drawn = renderer.decode_with_warp(config, params, features, kp_source, kp_driving)
+    drawn = renderer.decode_with_warp(config, params, features, repeat(kp_source), kp_driving)
     image = drawn["image"]
     if source is not None:
         image = with_detail(image, source, drawn["picture_flow"], drawn["visibility"])
-    return jnp.rint(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)
+    return as_bytes(image)

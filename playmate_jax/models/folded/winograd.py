@@ -1,0 +1,153 @@
+"""Convolutions by Winograd's F(4, 3): a quarter of the multiplications of a 3x3 window.
+
+Lavin & Gray 2016. A tile of 4 outputs along an axis is a linear map of products of 6 mixtures of
+its 6 inputs and 6 mixtures of the 3 taps, so a tile of 4 x 4 pixels takes 36 matrix products over
+the channels instead of 144. Volumes either add their depth taps among the transformed products, or
+transform depth too (a further half). Products stay separate matrices: stacking them costs more than
+a batched product saves.
+
+The points 0, 1, -1, 1/2, -2 round less than the usual 0, 1, -1, 2, -2: 1e-5 of an output's size.
+"""
+
+import functools
+from collections.abc import Sequence
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from playmate_jax.models.folded.layers import along
+
+TILE, TAPS = 4, 3
+POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
+SIZE = len(POINTS) + 1  # inputs of a tile; the last "point" is infinity
+
+
+def kernel_2d(kernel: Float[np.ndarray, "3 3 i o"]) -> Float[np.ndarray, "6 6 1 i o"]:
+    """A kernel of images, transformed."""
+    return kernel_taps(kernel[None])
+
+
+def kernel_taps(kernel: Float[np.ndarray, "kz 3 3 i o"]) -> Float[np.ndarray, "6 6 kz i o"]:
+    """A kernel of volumes, transformed along height and width."""
+    _, _, mix = matrices()
+    return along(mix, along(mix, kernel, 1), 2).transpose(1, 2, 0, 3, 4)
+
+
+def kernel_3d(kernel: Float[np.ndarray, "3 3 3 i o"]) -> Float[np.ndarray, "6 6 6 i o"]:
+    """A kernel of volumes, transformed along all three axes."""
+    _, _, mix = matrices()
+    return along(mix, kernel_taps(kernel), 2)
+
+
+def convolution_2d(
+    x: Float[Array, "b h w i"], kernel: Float[Array, "6 6 1 i o"]
+) -> Float[Array, "b h w o"]:
+    """The convolution of images with zero padding; the kernel is `kernel_2d`'s."""
+    return convolution_3d(x[:, None], kernel)[:, 0]
+
+
+def convolution_3d(
+    x: Float[Array, "b z h w i"], kernel: Float[Array, "6 6 d i o"]
+) -> Float[Array, "b z h w o"]:
+    """The convolution of volumes with zero padding; the kernel is `kernel_taps`'s with d taps, or
+    `kernel_3d`'s with 6."""
+    b, z, h, w, i = x.shape
+    tall, wide = -(-h // TILE), -(-w // TILE)
+    ins, outs, _ = matrices()
+    ends = ((1, tall * TILE + 1 - h), (1, wide * TILE + 1 - w))
+    padded = jnp.pad(x.reshape(b * z, h, w, i), ((0, 0), *ends, (0, 0)))
+    rows = _everyone(ins, [_strided(padded, 1, n, tall) for n in range(SIZE)])
+    halves = []
+    for kernel_row, row in zip(kernel, rows, strict=True):
+        columns = [_strided(row, 2, n, wide) for n in range(SIZE)]
+        mixed = [_mixture(line, columns).reshape(b, z, tall * wide, i) for line in ins]
+        products = [_through_depth(v, u) for v, u in zip(mixed, kernel_row, strict=True)]
+        halves.append([_mixture(line, products) for line in outs])
+    halves = lax.optimization_barrier(halves)
+    shape = (b * z, tall, wide, kernel.shape[-1])
+    finished = [
+        jnp.stack([_mixture(line, column).reshape(shape) for column in zip(*halves)], 3)
+        for line in outs
+    ]
+    whole = jnp.stack(finished, 2).reshape(b, z, tall * TILE, wide * TILE, -1)
+    return whole[:, :, :h, :w]
+
+
+def _through_depth(x: Array, kernel: Array) -> Array:
+    """Products over the channels (b, z, n, i) x (d, i, o), and what depth does to them."""
+    b, z, n, i = x.shape
+    taps = kernel.shape[0]
+    if taps == 1:
+        return _product(x, kernel[0]).reshape(b, z, n, -1)
+    if taps == TAPS:
+        padded = jnp.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)))
+        shares = [_product(padded[:, tap : tap + z], kernel[tap]) for tap in range(taps)]
+        return sum(shares[1:], shares[0]).reshape(b, z, n, -1)
+    deep = -(-z // TILE)
+    ins, outs, _ = matrices()
+    padded = jnp.pad(x, ((0, 0), (1, deep * TILE + 1 - z), (0, 0), (0, 0)))
+    padded = lax.optimization_barrier(padded)
+    slices = [_strided(padded, 1, tap, deep) for tap in range(SIZE)]
+    products = [_product(_mixture(line, slices), u) for line, u in zip(ins, kernel, strict=True)]
+    products = lax.optimization_barrier(products)
+    finished = [_mixture(line, products).reshape(b, deep, n, -1) for line in outs]
+    return jnp.stack(finished, 2).reshape(b, deep * TILE, n, -1)[:, :z]
+
+
+def _product(x: Array, kernel: Array) -> Array:
+    return x.reshape(-1, x.shape[-1]) @ kernel
+
+
+def _strided(x: Array, axis: int, start: int, count: int) -> Array:
+    return lax.slice_in_dim(x, start, start + (count - 1) * TILE + 1, TILE, axis)
+
+
+def _everyone(matrix: np.ndarray, arrays: Sequence[Array]) -> list[Array]:
+    """All mixtures of the arrays, each in memory once."""
+    return lax.optimization_barrier([_mixture(line, arrays) for line in matrix])
+
+
+def _mixture(weights: Float[np.ndarray, " n"], arrays: Sequence[Array]) -> Array:
+    """The weighted sum of arrays, without products by 0 and 1."""
+    total = None
+    for weight, array in zip(weights.tolist(), arrays, strict=True):
+        if weight == 0:
+            continue
+        part = array if weight == 1 else -array if weight == -1 else weight * array
+        total = part if total is None else total + part
+    assert total is not None
+    return total
+
+
+@functools.cache
+def matrices() -> tuple[
+    Float[np.ndarray, "6 6"], Float[np.ndarray, "4 6"], Float[np.ndarray, "6 3"]
+]:
+    """The mixtures of a tile's inputs, of its products (its outputs), and of a kernel's taps.
+
+    Toom and Cook's: the product of polynomials, evaluated at POINTS and at infinity, transposed.
+    Input mixtures are scaled by powers of two to coefficients near 1, and taps the other way.
+    """
+    outs = np.array([[float(p**n) for p in POINTS] + [float(n == TILE - 1)] for n in range(TILE)])
+    ins, taps = np.zeros((SIZE, SIZE)), np.zeros((SIZE, TAPS))
+    for n, point in enumerate(POINTS):
+        others = [p for p in POINTS if p != point]
+        ins[n, : SIZE - 1] = _coefficients(others)
+        scale = float(np.prod([point - p for p in others]))
+        taps[n] = [float(point**k) / scale for k in range(TAPS)]
+    ins[-1], taps[-1, -1] = _coefficients(POINTS), 1
+    scales = 2.0 ** np.round(np.log2(np.abs(ins).max(1, keepdims=True)))
+    return ins / scales, outs, taps * scales
+
+
+def _coefficients(roots: Sequence[Fraction]) -> Float[np.ndarray, " n"]:
+    """Of the polynomial with these roots, lowest power first."""
+    found = [Fraction(1)]
+    for root in roots:
+        higher, lower = [Fraction(0), *found], [*found, Fraction(0)]
+        found = [a - root * b for a, b in zip(higher, lower, strict=True)]
+    return np.array([float(value) for value in found])
