@@ -2,11 +2,11 @@
 
     make bench        (sets the allocator's environment; takes some minutes)
 
-All sides run in one process and take turns, in both orders; float32, one frame: W, then G on what W
-gave. Prints each side's medians and how many times as long PyTorch takes, by wall clock and by CPU
-time, which says more on a machine that others use; and how far the folded form is from the plain one
-with random weights, in standard deviations of the plain one's output. Needs torch (extra "convert").
-The training step has a command: `playmate benchmark train`.
+All sides run in one process and take turns, in both orders; float32, one frame: W, then G on what
+W gave. Prints each side's medians and how many times as long PyTorch takes, by wall clock and by
+CPU time, which says more on a machine that others use; and how far the folded form is from the
+plain one with random weights, in standard deviations of the plain one's output. Needs torch (extra
+"convert"). The training step has a command: `playmate benchmark train`.
 """
 
 import argparse
@@ -160,9 +160,7 @@ def main() -> None:
     print(f"largest resident memory {host_peak_mib() or 0:.0f} MiB")
 
 
-def alternated(
-    built: Mapping[str, tuple[Call, Call]], rounds: int
-) -> dict[str, np.ndarray]:
+def alternated(built: Mapping[str, tuple[Call, Call]], rounds: int) -> dict[str, np.ndarray]:
     """By side, the median (wall, CPU) seconds of each piece over the rounds of both orders."""
     times: dict[str, list[np.ndarray]] = {name: [] for name in built}
     for order in (list(built), list(reversed(built))):

@@ -24,6 +24,7 @@ from jaxtyping import Array, Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree
+from playmate_jax.inference.fixed_batches import one_ahead, padded
 from playmate_jax.inference.renderer_form import FoldedDrawing, as_bytes, chosen, per_frame
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
@@ -171,8 +172,8 @@ class FaceRenderer:
         motion: list[np.ndarray] = []
         keypoints: list[np.ndarray] = []
         while chunk := list(islice(faces, self.batch)):
-            padded, count = next(_padded(np.stack(chunk), self.batch))
-            found = self._motion(self._params, padded)
+            images, count = next(padded(np.stack(chunk), self.batch))
+            found = self._motion(self._params, images)
             for part, rows in zip((motion, keypoints), found, strict=True):
                 part.append(np.asarray(rows)[:count])
         return np.concatenate(motion), np.concatenate(keypoints)
@@ -193,7 +194,7 @@ class FaceRenderer:
         draw = self._drawing(len(motion))(
             source_face.features, source_face.x_c, source_face.keypoints
         )
-        yield from _one_ahead(
+        yield from one_ahead(
             (draw(part, self._moved(source_face.keypoints, given), count), count)
             for part, count, given in self._batches(motion, openness)
         )
@@ -211,15 +212,15 @@ class FaceRenderer:
 
         def batches() -> Iterator[tuple[Array, int]]:
             for part, count, given in self._batches(motion, openness):
-                images, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
+                images, _ = next(padded(np.stack(list(islice(faces, count))), self.batch))
                 features, x_c, keypoints, _ = self._look(self._params, images)
                 moved = self._moved(keypoints, given)
                 yield drawing(features, x_c, keypoints)(part, moved, count), count
 
-        yield from _one_ahead(batches())
+        yield from one_ahead(batches())
 
     def decide(self, frames: int) -> str:
-        """"plain" or "folded": in which form a job of so many frames is drawn from now on."""
+        """ "plain" or "folded": in which form a job of so many frames is drawn from now on."""
         multiplications = frames * per_frame(self.config, self._params)
         self._decided = chosen(self._form, self.config, multiplications)
         return self._decided
@@ -232,8 +233,8 @@ class FaceRenderer:
         """What draws: a source's features, x_c and keypoints to a function of motion, offsets and
         how many of their rows are wanted (others may be drawn too)."""
         if (self._decided or self.decide(frames)) == "plain":
-            return lambda *seen: lambda motion, offsets, count: self._draw(
-                self._params, *seen, motion, offsets
+            return lambda *seen: (
+                lambda motion, offsets, count: self._draw(self._params, *seen, motion, offsets)
             )
 
         def given(features, x_c, keypoints):
@@ -252,11 +253,11 @@ class FaceRenderer:
     ) -> Iterator[tuple[np.ndarray, int, Openness | None]]:
         """Motion and openness of each batch, and how many of its frames are real, not padding."""
         if openness is None:
-            yield from ((part, count, None) for part, count in _padded(motion, self.batch))
+            yield from ((part, count, None) for part, count in padded(motion, self.batch))
             return
         own = np.broadcast_to(openness.own, (len(motion), 3))
         rows = np.concatenate([motion, own, openness.wanted], -1, dtype=np.float32)
-        for row, count in _padded(rows, self.batch):
+        for row, count in padded(rows, self.batch):
             part, own, wanted = np.split(row, [MOTION_SIZE, MOTION_SIZE + 3], -1)
             yield part, count, Openness(own, wanted)
 
@@ -265,24 +266,6 @@ class FaceRenderer:
         if openness is None:
             return np.zeros((self.batch, *keypoints.shape[1:]), np.float32)
         return self._offsets(self._params, keypoints, *openness)
-
-
-def _padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Parts of exactly `size` rows, padded with the last row, and how many of them are real."""
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        yield np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)]), len(part)
-
-
-def _one_ahead(batches: Iterator[tuple[Array, int]]) -> Iterator[np.ndarray]:
-    """Yields each batch once the next one is dispatched, so that the device stays busy."""
-    waiting: tuple[Array, int] | None = None
-    for batch in batches:
-        if waiting is not None:
-            yield np.asarray(waiting[0])[: waiting[1]]
-        waiting = batch
-    if waiting is not None:
-        yield np.asarray(waiting[0])[: waiting[1]]
 
 
 def _look(config: RendererConfig, params, face):

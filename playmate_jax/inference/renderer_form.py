@@ -36,7 +36,9 @@ def chosen(form: str, config: RendererConfig, multiplications: float) -> str:
       UserError: an unknown form, or the folded form of a small renderer, which has none.
     """
     if form not in FORMS:
-        raise UserError(f"expected one of {', '.join(FORMS)} as the renderer's form, found '{form}'")
+        raise UserError(
+            f"expected one of {', '.join(FORMS)} as the renderer's form, found '{form}'"
+        )
     if config.small:
         if form == "folded":
             raise UserError(
@@ -75,9 +77,7 @@ class FoldedDrawing:
         """What depends on the source images alone."""
         return self._source_side(self._folded, dict(features), keypoints)
 
-    def draw(
-        self, source: Source, kp_driving: Float[Array, "t k 3"]
-    ) -> UInt8[Array, "t H W 3"]:
+    def draw(self, source: Source, kp_driving: Float[Array, "t k 3"]) -> UInt8[Array, "t H W 3"]:
         """One image for every row of the driving keypoints; `source` has as many rows, or one."""
         if self._backend != "cpu":
             return _frames(self._config, self._folded, source, kp_driving)

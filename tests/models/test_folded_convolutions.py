@@ -10,7 +10,6 @@ from playmate_jax.models.folded.convolution import convolution, folded, form_of
 from playmate_jax.models.folded.layers import Layer
 from playmate_jax.models.resampling import nearest_up
 
-
 pytestmark = pytest.mark.usefixtures("little_optimised")
 
 

@@ -1,4 +1,4 @@
-"""W and G folded draw what the plain modules draw, at a small size with weights like trained ones."""
+"""W and G folded draw what the plain modules draw, with weights like trained ones."""
 
 import dataclasses
 
@@ -40,11 +40,11 @@ def params():
     filled = flatten_dict(random_params(renderer.shapes(CONFIG), rng))
     for path, value in filled.items():
         noise = rng.standard_normal(value.shape)
-        if path[-1] == "var":
-            value = np.exp(0.5 * noise)
-        elif path[-1] in ("scale", "bias", "mean"):
-            value = value + 0.3 * noise
-        filled[path] = np.asarray(value, np.float64)
+        moved = {
+            "var": np.exp(0.5 * noise),
+            **dict.fromkeys(("scale", "bias", "mean"), value + 0.3 * noise),
+        }
+        filled[path] = np.asarray(moved.get(path[-1], value), np.float64)
     return unflatten_dict(filled)
 
 

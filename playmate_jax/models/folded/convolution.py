@@ -87,9 +87,7 @@ def folded(layer: Layer, form: str, dtype: DTypeLike, factor: int = 1) -> Convol
     return Convolution(kernel, bias, form, factor, tuple(window))
 
 
-def convolution(
-    x: Float[Array, "b *size i"], layer: Convolution
-) -> Float[Array, "b *size2 o"]:
+def convolution(x: Float[Array, "b *size i"], layer: Convolution) -> Float[Array, "b *size2 o"]:
     """The convolution, bias included."""
     if layer.form == "fourier":
         return fourier.convolution_3d(x, layer.kernel, layer.window[0]) + layer.bias

@@ -11,13 +11,15 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from playmate_jax.models.conv3d import conv3d
+
 Ends = Sequence[tuple[int, int]]  # cells of padding before and behind, of every axis
 
 
 def by_product(
     x: Float[Array, "b *size i"], kernel: Float[Array, "*window i o"], ends: Ends
 ) -> Float[Array, "b *size2 o"]:
-    """The convolution by one product; the padded array is as many times larger as there are taps."""
+    """The convolution by one product, of an array as many times larger as there are taps."""
     *window, i, o = kernel.shape
     padded = jnp.pad(x, ((0, 0), *ends, (0, 0)))
     sizes = [n + sum(end) + 1 - k for n, end, k in zip(x.shape[1:-1], ends, window, strict=True)]
@@ -32,7 +34,12 @@ def by_product(
 def direct(
     x: Float[Array, "b *size i"], kernel: Float[Array, "*window i o"], ends: Ends
 ) -> Float[Array, "b *size2 o"]:
-    """The convolution by XLA's own, images or volumes."""
+    """The convolution by XLA's own, or by what `conv3d` makes of it where padding is even."""
+    window = kernel.shape[:-2]
+    if set(window) == {1}:
+        return x @ kernel.reshape(kernel.shape[-2:])
+    if len(window) == 3 and all(end == (k // 2, k // 2) for end, k in zip(ends, window)):
+        return conv3d(x, kernel)
     letters = "DHW"[-len(ends) :]
     layout = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
     strides = (1,) * len(ends)

@@ -1,8 +1,8 @@
 """W and G folded, one after the other: what `models.renderer.decode` draws, faster.
 
-    folded = fold(config, params, backend)                      # once per set of weights
-    source = source_side(config, folded, features, kp_source)   # once per source image
-    images = frames(config, folded, source, kp_driving)         # per batch of frames
+folded = fold(config, params, backend)                      # once per set of weights
+source = source_side(config, folded, features, kp_source)   # once per source image
+images = frames(config, folded, source, kp_driving)         # per batch of frames
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 

@@ -13,7 +13,6 @@ import functools
 from collections.abc import Sequence
 from fractions import Fraction
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
