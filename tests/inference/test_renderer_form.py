@@ -8,6 +8,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.renderer_form import WORTH_FOLDING, chosen, per_frame
 from playmate_jax.models import renderer
+from playmate_jax.models.folded import convolution
 from tests.models.test_renderer import PAPER, SMALL
 from tests.random_weights import random_params
 
@@ -23,7 +24,10 @@ def drawing():
 
 
 @pytest.mark.usefixtures("little_optimised")
-def test_both_forms_draw_the_same_frames(drawing):
+def test_both_forms_draw_the_same_frames(drawing, monkeypatch):
+    # Winograd's formulations have a test of their own and take long to compile
+    monkeypatch.setattr(convolution, "WINOGRAD", 1000)
+    monkeypatch.setattr(convolution, "WINOGRAD_TAPS", 1000)
     rng = np.random.default_rng(1)
     faces = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
     drawn = []

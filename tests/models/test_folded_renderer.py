@@ -1,7 +1,5 @@
 """W and G folded draw what the plain modules draw, with weights like trained ones."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +10,12 @@ from playmate_jax.models import renderer
 from playmate_jax.models.appearance import AppearanceConfig
 from playmate_jax.models.folded import convolution
 from playmate_jax.models.folded import renderer as folded_renderer
+from playmate_jax.models.folded.layers import Layer
 from playmate_jax.models.folded.renderer import fold, source_side
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.spade import SpadeConfig
-from playmate_jax.models.warping import WarpingConfig, WarpingNetwork
+from playmate_jax.models.warping import WarpingConfig
 from tests.random_weights import random_params
 
 pytestmark = pytest.mark.usefixtures("little_optimised")
@@ -28,7 +27,7 @@ CONFIG = RendererConfig(
         hourglass_max_channels=12, mask_kernel=5, out_channels=6, heat_map_variance=0.05,
     ),
     spade=SpadeConfig(middle_channels=8, middle_blocks=1, up_channels=(6, 4), hidden_channels=5),
-    image_size=64,
+    image_size=32,
 )  # fmt: skip
 FRAMES = 2
 
@@ -52,7 +51,7 @@ def params():
 def inputs():
     """A volume, and keypoints of the source and of every frame."""
     rng = np.random.default_rng(1)
-    volume = rng.standard_normal((1, 5, 16, 16, 3))
+    volume = rng.standard_normal((1, 5, 8, 8, 3))
     source = 0.4 * rng.standard_normal((1, 4, 3))
     return volume, source, source + 0.2 * rng.standard_normal((FRAMES, 4, 3))
 
@@ -74,11 +73,17 @@ def plain(params, inputs):
     return found
 
 
-@pytest.fixture(params=["cpu", "gpu"])
+@pytest.fixture(
+    params=["gpu", "products", pytest.param("cpu", marks=pytest.mark.slow)]  # minutes to compile
+)
 def backend(request, monkeypatch):
-    """Both sets of formulations; the small mask takes Fourier tiles too."""
-    monkeypatch.setattr(convolution, "FOURIER", 16)
-    return request.param
+    """A CPU's formulations at a third of the sides where they pay; without Winograd's (which have a
+    test of their own), "products", they compile in seconds. And those of accelerators."""
+    monkeypatch.setattr(convolution, "FOURIER", 8)
+    monkeypatch.setattr(convolution, "WINOGRAD", 8 if request.param == "cpu" else 1000)
+    monkeypatch.setattr(convolution, "WINOGRAD_TAPS", 4 if request.param == "cpu" else 1000)
+    monkeypatch.setattr(convolution, "WINOGRAD_DEPTH", 8)
+    return "gpu" if request.param == "gpu" else "cpu"
 
 
 def folded_draw(params, inputs, backend, dtype):
@@ -107,30 +112,16 @@ def test_folded_rounds_like_plain_in_float32(params, inputs, plain, backend):
         assert abs(found - wanted).max() <= 1e-4 * wanted.std(), name
 
 
-def test_all_formulations_are_used_on_a_cpu(params, monkeypatch):
-    monkeypatch.setattr(convolution, "FOURIER", 16)
-    used = {}
-    for backend in ("cpu", "gpu"):
-        leaves = jax.tree.leaves(
-            fold(CONFIG, params, backend),
-            is_leaf=lambda x: isinstance(x, convolution.Convolution),
-        )
-        used[backend] = {x.form for x in leaves if isinstance(x, convolution.Convolution)}
-    assert used["cpu"] == {"direct", "winograd", "winograd_taps", "fourier", "dot"}
-    assert used["gpu"] == {"direct"}
-
-
-def test_source_side_has_a_row_for_every_source(params, inputs):
-    volume, kp_source, _ = (jnp.asarray(x, jnp.float32) for x in inputs)
-    weights = fold(CONFIG, jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params), "cpu")
-    one = source_side(CONFIG, weights, {"volume": volume}, kp_source)
-    two = source_side(
-        CONFIG, weights, {"volume": jnp.repeat(volume, 2, 0)}, jnp.repeat(kp_source, 2, 0)
-    )
-    for name, value in one.items():
-        np.testing.assert_array_equal(two[name][1:], value, err_msg=name)
-    mask = WarpingNetwork(CONFIG.warping)  # the plain definition has no such part to compare with
-    assert mask.config.compressed_channels == one["compressed"].shape[-1]
+def test_every_formulation_has_its_place_at_full_size():
+    """W's and G's layers by name: what their shapes and sides ask for, no kernel made."""
+    layer = lambda *window: Layer(np.zeros((*window, 1, 1)), np.zeros(1))  # noqa: E731
+    volume, image, mask = layer(3, 3, 3), layer(3, 3), layer(7, 7, 7)
+    downs = [convolution.form_of(volume, side, "cpu") for side in (64, 32, 16, 8, 4)]
+    assert downs == ["winograd", *["winograd_taps"] * 3, "dot"]
+    ups = [convolution.form_of(volume, side, "cpu", 2) for side in (2, 4, 8, 16, 32)]
+    assert ups == ["dot"] * 3 + ["winograd_taps"] * 2
+    assert convolution.form_of(mask, 64, "cpu") == "fourier"
+    assert {convolution.form_of(image, side, "cpu") for side in (64, 128, 256)} == {"winograd"}
 
 
 def test_small_renderers_are_refused(params):
@@ -138,4 +129,3 @@ def test_small_renderers_are_refused(params):
 
     with pytest.raises(ValueError, match="small renderer"):
         fold(SMALL, params, "cpu")
-    assert dataclasses.replace(CONFIG).small is False

@@ -20,7 +20,7 @@ Folded = dict[str, Any]
 
 
 def fold(config: RendererConfig, params: Mapping[str, Any], backend: str) -> Folded:
-    """Folded parameters of W and G, of the same floating-point type.
+    """Folded parameters of W and G, float32, or float64 where the plain ones are.
 
     Args:
       params: the plain ones; "warping" and "spade" are read.
@@ -33,7 +33,8 @@ def fold(config: RendererConfig, params: Mapping[str, Any], backend: str) -> Fol
     if config.small:
         raise ValueError("expected LivePortrait's W and G, found those of a small renderer")
     side = config.image_size >> config.appearance.halvings
-    dtype = params["warping"]["params"]["fourth"]["kernel"].dtype
+    stored = params["warping"]["params"]["fourth"]["kernel"].dtype
+    dtype = jnp.promote_types(stored, jnp.float32)  # transformed kernels need float32 at least
     return {
         "warping": warping.fold(config.warping, params["warping"], side, backend, dtype),
         "spade": spade.fold(config.spade, params["spade"], side, backend, dtype),

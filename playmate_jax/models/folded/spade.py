@@ -33,7 +33,7 @@ def fold(
     def made(layer: Layer, at: int, factor: int = 1) -> Convolution:
         return folded(layer, form_of(layer, at, backend, factor), dtype, factor)
 
-    found = {}
+    found: dict[str, Any] = {}
     for name, node in params.items():
         if name == "first":
             found[name] = made(plain(node), side)

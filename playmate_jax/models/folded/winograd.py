@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from playmate_jax.models.apart import apart
 from playmate_jax.models.folded.layers import along
 
 TILE, TAPS = 4, 3
@@ -59,21 +60,15 @@ def convolution_3d(
     ins, outs, _ = matrices()
     ends = ((1, tall * TILE + 1 - h), (1, wide * TILE + 1 - w))
     padded = jnp.pad(x.reshape(b * z, h, w, i), ((0, 0), *ends, (0, 0)))
-    rows = _everyone(ins, [_strided(padded, 1, n, tall) for n in range(SIZE)])
+    rows = _row_mixtures(padded, tall)
     halves = []
     for kernel_row, row in zip(kernel, rows, strict=True):
         columns = [_strided(row, 2, n, wide) for n in range(SIZE)]
         mixed = [_mixture(line, columns).reshape(b, z, tall * wide, i) for line in ins]
         products = [_through_depth(v, u) for v, u in zip(mixed, kernel_row, strict=True)]
         halves.append([_mixture(line, products) for line in outs])
-    halves = lax.optimization_barrier(halves)
-    shape = (b * z, tall, wide, kernel.shape[-1])
-    finished = [
-        jnp.stack([_mixture(line, column).reshape(shape) for column in zip(*halves)], 3)
-        for line in outs
-    ]
-    whole = jnp.stack(finished, 2).reshape(b, z, tall * TILE, wide * TILE, -1)
-    return whole[:, :, :h, :w]
+    whole = _finished(halves, (b * z, tall, wide, kernel.shape[-1]))
+    return whole.reshape(b, z, tall * TILE, wide * TILE, -1)[:, :, :h, :w]
 
 
 def _through_depth(x: Array, kernel: Array) -> Array:
@@ -87,14 +82,51 @@ def _through_depth(x: Array, kernel: Array) -> Array:
         shares = [_product(padded[:, tap : tap + z], kernel[tap]) for tap in range(taps)]
         return sum(shares[1:], shares[0]).reshape(b, z, n, -1)
     deep = -(-z // TILE)
-    ins, outs, _ = matrices()
-    padded = jnp.pad(x, ((0, 0), (1, deep * TILE + 1 - z), (0, 0), (0, 0)))
-    padded = lax.optimization_barrier(padded)
-    slices = [_strided(padded, 1, tap, deep) for tap in range(SIZE)]
-    products = [_product(_mixture(line, slices), u) for line, u in zip(ins, kernel, strict=True)]
-    products = lax.optimization_barrier(products)
-    finished = [_mixture(line, products).reshape(b, deep, n, -1) for line in outs]
-    return jnp.stack(finished, 2).reshape(b, deep * TILE, n, -1)[:, :z]
+    mixed = _depth_mixtures(x, deep)
+    products = [_product(v, u) for v, u in zip(mixed, kernel, strict=True)]
+    return _finished_depth(products, (b, deep, n, kernel.shape[-1]))[:, :z]
+
+
+# Each of these is compiled apart, so that what it takes and what it gives are in memory once: fused
+# into their consumers, rows would be mixed again in each of the six columns.
+
+
+@apart(1)
+def _row_mixtures(padded, tall):
+    """(b, h, w, i) to one (b, tall, w, i) for each of a tile's mixed rows."""
+    ins, _, _ = matrices()
+    rows = [_strided(padded, 1, n, tall) for n in range(SIZE)]
+    return [_mixture(line, rows) for line in ins]
+
+
+@apart(1)
+def _finished(halves, shape):
+    """[row][column] of products, columns finished, to images: `shape` is (b, tall, wide, o)."""
+    _, outs, _ = matrices()
+    b, tall, wide, o = shape
+    rows = [
+        jnp.stack([_mixture(line, column).reshape(shape) for column in zip(*halves)], 3)
+        for line in outs
+    ]
+    return jnp.stack(rows, 2).reshape(b, tall * TILE, wide * TILE, o)
+
+
+@apart(1)
+def _depth_mixtures(x, deep):
+    """(b, z, n, i) to one (b, deep, n, i) for each of a tile's mixed slices."""
+    ins, _, _ = matrices()
+    padded = jnp.pad(x, ((0, 0), (1, deep * TILE + 1 - x.shape[1]), (0, 0), (0, 0)))
+    slices = [_strided(padded, 1, n, deep) for n in range(SIZE)]
+    return [_mixture(line, slices) for line in ins]
+
+
+@apart(1)
+def _finished_depth(products, shape):
+    """One product for each mixed slice to whole columns: `shape` is (b, deep, n, o)."""
+    _, outs, _ = matrices()
+    b, deep, n, o = shape
+    slices = [_mixture(line, products).reshape(shape) for line in outs]
+    return jnp.stack(slices, 2).reshape(b, deep * TILE, n, o)
 
 
 def _product(x: Array, kernel: Array) -> Array:
@@ -103,11 +135,6 @@ def _product(x: Array, kernel: Array) -> Array:
 
 def _strided(x: Array, axis: int, start: int, count: int) -> Array:
     return lax.slice_in_dim(x, start, start + (count - 1) * TILE + 1, TILE, axis)
-
-
-def _everyone(matrix: np.ndarray, arrays: Sequence[Array]) -> list[Array]:
-    """All mixtures of the arrays, each in memory once."""
-    return lax.optimization_barrier([_mixture(line, arrays) for line in matrix])
 
 
 def _mixture(weights: Float[np.ndarray, " n"], arrays: Sequence[Array]) -> Array:
