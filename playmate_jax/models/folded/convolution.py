@@ -95,8 +95,12 @@ def convolution(x: Float[Array, "b *size i"], layer: Convolution) -> Float[Array
     if layer.form == "fourier":
         return fourier.convolution_3d(x, layer.kernel, layer.window[0]) + layer.bias
     if layer.form in ("winograd", "winograd_taps"):
-        transform = winograd.convolution_2d if x.ndim == 4 else winograd.convolution_3d
-        y = transform(x, layer.kernel)
+        if layer.form == "winograd_taps":
+            y = winograd.convolution_taps(x, layer.kernel, layer.window[0])
+        elif x.ndim == 4:
+            y = winograd.convolution_2d(x, layer.kernel)
+        else:
+            y = winograd.convolution_3d(x, layer.kernel)
         if layer.factor == 1:
             return y + layer.bias
         n = len(phases(layer.factor))

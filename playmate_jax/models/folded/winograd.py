@@ -2,9 +2,9 @@
 
 Lavin & Gray 2016. A tile of 4 outputs along an axis is a linear map of products of 6 mixtures of
 its 6 inputs and 6 mixtures of the 3 taps, so a tile of 4 x 4 pixels takes 36 matrix products over
-the channels instead of 144. Volumes either add their depth taps among the transformed products, or
-transform depth too (a further half). Products stay separate matrices: stacking them costs more than
-a batched product saves.
+the channels instead of 144. Volumes either have their depth taps as output channels, which are
+added afterwards, or transform depth too (a further half). Products stay separate matrices:
+stacking them costs more than a batched product saves.
 
 The points 0, 1, -1, 1/2, -2 round less than the usual 0, 1, -1, 2, -2: 1e-5 of an output's size.
 """
@@ -19,6 +19,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from playmate_jax.models.apart import apart
+from playmate_jax.models.conv3d import sum_of_depth_taps
 from playmate_jax.models.folded.layers import along
 
 TILE, TAPS = 4, 3
@@ -28,19 +29,25 @@ SIZE = len(POINTS) + 1  # inputs of a tile; the last "point" is infinity
 
 def kernel_2d(kernel: Float[np.ndarray, "3 3 i o"]) -> Float[np.ndarray, "6 6 1 i o"]:
     """A kernel of images, transformed."""
-    return kernel_taps(kernel[None])
+    return _kernel_planes(kernel[None])
 
 
-def kernel_taps(kernel: Float[np.ndarray, "kz 3 3 i o"]) -> Float[np.ndarray, "6 6 kz i o"]:
-    """A kernel of volumes, transformed along height and width."""
-    _, _, mix = matrices()
-    return along(mix, along(mix, kernel, 1), 2).transpose(1, 2, 0, 3, 4)
+def kernel_taps(kernel: Float[np.ndarray, "kz 3 3 i o"]) -> Float[np.ndarray, "6 6 1 i p"]:
+    """A kernel of volumes, transformed along height and width, for `convolution_taps`."""
+    planes = _kernel_planes(kernel).swapaxes(2, 3)
+    return planes.reshape(*planes.shape[:3], -1)[:, :, None]
 
 
 def kernel_3d(kernel: Float[np.ndarray, "3 3 3 i o"]) -> Float[np.ndarray, "6 6 6 i o"]:
     """A kernel of volumes, transformed along all three axes."""
     _, _, mix = matrices()
-    return along(mix, kernel_taps(kernel), 2)
+    return along(mix, _kernel_planes(kernel), 2)
+
+
+def _kernel_planes(kernel: np.ndarray) -> np.ndarray:
+    """(kz, 3, 3, i, o) to (6, 6, kz, i, o)."""
+    _, _, mix = matrices()
+    return along(mix, along(mix, kernel, 1), 2).transpose(1, 2, 0, 3, 4)
 
 
 def convolution_2d(
@@ -50,11 +57,19 @@ def convolution_2d(
     return convolution_3d(x[:, None], kernel)[:, 0]
 
 
+def convolution_taps(
+    x: Float[Array, "b z h w i"], kernel: Float[Array, "6 6 1 i p"], taps: int
+) -> Float[Array, "b z h w o"]:
+    """The convolution of volumes with zero padding; the kernel is `kernel_taps`'s."""
+    shares = convolution_3d(x, kernel)
+    return sum_of_depth_taps(shares.reshape(*shares.shape[:4], taps, -1))
+
+
 def convolution_3d(
     x: Float[Array, "b z h w i"], kernel: Float[Array, "6 6 d i o"]
 ) -> Float[Array, "b z h w o"]:
-    """The convolution of volumes with zero padding; the kernel is `kernel_taps`'s with d taps, or
-    `kernel_3d`'s with 6."""
+    """The convolution of volumes with zero padding; the kernel is `kernel_3d`'s with d = 6, or one
+    of images, d = 1, for every slice."""
     b, z, h, w, i = x.shape
     tall, wide = -(-h // TILE), -(-w // TILE)
     ins, outs, _ = matrices()
@@ -74,13 +89,8 @@ def convolution_3d(
 def _through_depth(x: Array, kernel: Array) -> Array:
     """Products over the channels (b, z, n, i) x (d, i, o), and what depth does to them."""
     b, z, n, i = x.shape
-    taps = kernel.shape[0]
-    if taps == 1:
+    if len(kernel) == 1:
         return _product(x, kernel[0]).reshape(b, z, n, -1)
-    if taps == TAPS:
-        padded = jnp.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)))
-        shares = [_product(padded[:, tap : tap + z], kernel[tap]) for tap in range(taps)]
-        return sum(shares[1:], shares[0]).reshape(b, z, n, -1)
     deep = -(-z // TILE)
     mixed = _depth_mixtures(x, deep)
     products = [_product(v, u) for v, u in zip(mixed, kernel, strict=True)]
