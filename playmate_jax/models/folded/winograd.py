@@ -10,6 +10,7 @@ The points 0, 1, -1, 1/2, -2 round less than the usual 0, 1, -1, 2, -2: 1e-5 of 
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -173,7 +174,7 @@ def matrices() -> tuple[
     for n, point in enumerate(POINTS):
         others = [p for p in POINTS if p != point]
         ins[n, : SIZE - 1] = _coefficients(others)
-        scale = float(np.prod([point - p for p in others]))
+        scale = float(math.prod(point - p for p in others))
         taps[n] = [float(point**k) / scale for k in range(TAPS)]
     ins[-1], taps[-1, -1] = _coefficients(POINTS), 1
     scales = 2.0 ** np.round(np.log2(np.abs(ins).max(1, keepdims=True)))
