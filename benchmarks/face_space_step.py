@@ -3,9 +3,9 @@
     make bench-face-space     (sets the allocator's environment; half an hour, 20 GB of memory)
 
 Gradients: relative error of each network's parameters and statistics after one step, float32, on
-synthetic weights; each side in a process of its own. `--float64` adds what both are off PyTorch in
-float64. Time: the whole step with optimisers and EMA, both sides in one process, in turns and in
-both orders; above 1, ours is faster. Needs torch (extra "convert").
+synthetic weights; each side in a process of its own. `--float64` adds both in float64, and what
+both are off it in float32. Time: the whole step with optimisers and EMA, both sides in one process,
+in turns and in both orders; above 1, ours is faster. Needs torch (extra "convert").
 """
 
 import argparse
@@ -13,6 +13,7 @@ import dataclasses
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -44,14 +45,19 @@ def exact_products(setup: FaceSpaceSetup, dtype: str) -> Step:
 
 def compare_gradients(setup: FaceSpaceSetup, float64: bool) -> dict[str, Any]:
     """Errors by comparison, kind and network; prints a row for each."""
-    sides = {
-        OURS: alone(exact_products, setup, "float32"),
-        "torch": alone(face_space.theirs, setup, "float32"),
-    }
+    calls = {OURS: exact_products, "torch": face_space.theirs}
     pairs = {f"{OURS}, torch": (OURS, "torch")}
     if float64:
-        sides["float64"] = alone(face_space.theirs, setup, "float64")
-        pairs |= {f"{name}, float64": (name, "float64") for name in (OURS, "torch")}
+        exact = {name: f"{name} float64" for name in calls}
+        pairs[f"{OURS}, torch, float64"] = tuple(exact.values())
+        pairs |= {f"{name}, {exact['torch']}": (name, exact["torch"]) for name in calls}
+    sides = {}
+    for dtype in ("float32", "float64") if float64 else ("float32",):
+        for name, call in calls.items():
+            start = time.monotonic()
+            key = exact[name] if dtype == "float64" else name
+            sides[key] = alone(call, setup, dtype)
+            print(f"{key}: {time.monotonic() - start:.0f} s", flush=True)
     found = {name: errors(sides[a], sides[b]) for name, (a, b) in pairs.items()}
     networks = list(found[f"{OURS}, torch"]["gradients"])
     print(f"{'relative error':38}" + "".join(f"{name:>12}" for name in networks))
@@ -91,7 +97,7 @@ def main() -> None:
     parser.add_argument("--regions", nargs="*", default=(), choices=("face", "lips"))
     parser.add_argument("--rounds", type=int, default=3, help="turns in each order (default 3)")
     parser.add_argument("--only", choices=("gradients", "speed"), help="default: both")
-    parser.add_argument("--float64", action="store_true", help="also PyTorch in float64")
+    parser.add_argument("--float64", action="store_true", help="also both in float64")
     parser.add_argument("--json", help="write all figures to this file")
     options = parser.parse_args()
     setup = dataclasses.replace(

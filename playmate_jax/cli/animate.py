@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from playmate_jax.errors import UserError
 from playmate_jax.paths import check_names, shortened
@@ -24,15 +25,10 @@ PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.wav"
 def command(args: argparse.Namespace) -> int:
     """Runs `playmate animate`; returns its exit code."""
     began = time.perf_counter()
-    from playmate_jax.inference.emotion import parse_emotion
-
-    _check_face(args)
     bundled = args.portrait is None
-    portrait, speech, output = _files(args)
-    _check_combination(args, speech)
-    emotion = parse_emotion(args.emotion) if args.emotion is not None else None
     overwrite = args.overwrite or (bundled and args.output is None)
-    _check_places(args, portrait, speech, output, overwrite)
+    files = checked(args, overwrite)
+    output = files.output
 
     from playmate_jax.cli.progress import ProgressBar
     from playmate_jax.inference.animation import no_progress
@@ -47,23 +43,7 @@ def command(args: argparse.Namespace) -> int:
             renderer_form=args.renderer_form,
         )  # fmt: skip
         loaded = time.perf_counter() - began
-        shown = {
-            "face": args.face, "face_box": args.face_box, "crop": not args.no_crop,
-            "paste": not args.no_paste, "max_side": args.max_side,
-        }  # fmt: skip
-        if speech is None:
-            animation = animator.reenact(
-                portrait, args.driving, pose=args.pose, region=args.region or "all",
-                head_motion=args.head_motion, smooth_s=args.smooth or 0.0, retarget=args.retarget,
-                **shown,
-            )  # fmt: skip
-        else:
-            animation = animator.animate(
-                portrait, speech, emotion=emotion, driving=args.driving, pose=args.pose,
-                head_motion=args.head_motion, audio_scale=args.audio_scale,
-                emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
-                seed=args.seed, progress=progress, **shown,
-            )  # fmt: skip
+        animation = animation_of(animator, args, files, progress)
         for notice in animation.notices:
             # The bundled portrait is a drawing, as these weights expect.
             if not (bundled and notice == animator.domain_notice):
@@ -91,6 +71,51 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
+class Files(NamedTuple):
+    """Inputs that are there, and an output that can be written; without speech: reenactment."""
+
+    portrait: Path
+    speech: Path | None
+    output: Path
+
+
+def checked(args: argparse.Namespace, overwrite: bool) -> Files:
+    """The files of `playmate animate`'s options, after all checks that need no networks.
+
+    Raises:
+      UserError: options that contradict each other, an unknown emotion, files that are not there.
+    """
+    from playmate_jax.inference.emotion import parse_emotion
+
+    _check_face(args)
+    files = _files(args)
+    _check_combination(args, files.speech)
+    if args.emotion is not None:
+        args.emotion = parse_emotion(args.emotion)
+    _check_places(args, *files, overwrite)
+    return files
+
+
+def animation_of(animator: Any, args: argparse.Namespace, files: Files, progress: Any) -> Any:
+    """The `Animation` that the options ask for, by an `Animator`; `args` went through `checked`."""
+    shown = {
+        "face": args.face, "face_box": args.face_box, "crop": not args.no_crop,
+        "paste": not args.no_paste, "max_side": args.max_side,
+    }  # fmt: skip
+    if files.speech is None:
+        return animator.reenact(
+            files.portrait, args.driving, pose=args.pose, region=args.region or "all",
+            head_motion=args.head_motion, smooth_s=args.smooth or 0.0, retarget=args.retarget,
+            **shown,
+        )  # fmt: skip
+    return animator.animate(
+        files.portrait, files.speech, emotion=args.emotion, driving=args.driving, pose=args.pose,
+        head_motion=args.head_motion, audio_scale=args.audio_scale,
+        emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
+        seed=args.seed, progress=progress, **shown,
+    )  # fmt: skip
+
+
 def _check_face(args: argparse.Namespace) -> None:
     """Refuses two answers to the question where the face is."""
     other = "--no-crop" if args.no_crop else f"--face {args.face}" if args.face != 1 else None
@@ -106,10 +131,10 @@ def _check_face(args: argparse.Namespace) -> None:
         )
 
 
-def _files(args: argparse.Namespace) -> tuple[Path, Path | None, Path]:
-    """(portrait, speech, output), the bundled ones where none are given; no speech: reenactment."""
+def _files(args: argparse.Namespace) -> Files:
+    """The bundled files where none are given."""
     if args.portrait is None:
-        return PORTRAIT, SPEECH, Path(args.output or DEFAULT_OUTPUT)
+        return Files(PORTRAIT, SPEECH, Path(args.output or DEFAULT_OUTPUT))
     portrait = Path(args.portrait)
     if args.speech is None and args.driving is None:
         raise UserError(
@@ -120,7 +145,7 @@ def _files(args: argparse.Namespace) -> tuple[Path, Path | None, Path]:
     speech = None if args.speech is None else Path(args.speech)
     second = speech or Path(args.driving)
     default = shortened([portrait.stem, second.stem], ".mp4")
-    return portrait, speech, Path(args.output or default)
+    return Files(portrait, speech, Path(args.output or default))
 
 
 def _check_combination(args: argparse.Namespace, speech: Path | None) -> None:

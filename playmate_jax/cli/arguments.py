@@ -5,6 +5,7 @@ import argparse
 import playmate_jax
 from playmate_jax.cli import (
     animate_arguments,
+    batch_arguments,
     benchmark_arguments,
     convert_arguments,
     data_arguments,
@@ -17,6 +18,7 @@ from playmate_jax.cli.parsing import Help, Parser, gain, natural, positive, subc
 
 COMMANDS = {
     "animate": animate_arguments,
+    "batch": batch_arguments,
     "train": train_arguments,
     "convert": convert_arguments,
     "prepare": prepare_arguments,

@@ -10,6 +10,7 @@ import flax.linen as nn
 from einops import rearrange
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.resblocks import ConvBlock2d, ResBlock3d
 
 
@@ -46,7 +47,7 @@ class AppearanceExtractor(nn.Module):
         for i in range(config.halvings):
             features = min(config.max_channels, config.channels * 2 ** (i + 1))
             x = ConvBlock2d(features, pool=True, name=f"down_{i}")(x, train)
-        x = nn.Conv(config.volume_channels * config.volume_depth, (1, 1), name="second")(x)
+        x = Conv(config.volume_channels * config.volume_depth, (1, 1), name="second")(x)
         volume = rearrange(x, "b h w (c z) -> b z h w c", z=config.volume_depth)
         for i in range(config.resblocks):
             volume = ResBlock3d(name=f"resblock_{i}")(volume, train)

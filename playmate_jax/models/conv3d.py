@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import conv2d
+
 
 def conv3d(
     x: Float[Array, "b z h w i"], kernel: Float[Array, "kz kh kw i o"], stride: int = 1
@@ -36,13 +38,8 @@ def conv3d_by_depth_taps(
     """Sums over kz shifted slices of what one 2-D convolution gives for each depth tap."""
     b, z, h, w, i = x.shape
     kz, kh, kw, _, o = kernel.shape
-    shares = jax.lax.conv_general_dilated(
-        x.reshape(b * z, h, w, i),
-        kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, i, kz * o),
-        (1, 1),
-        "SAME",
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    taps = kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, i, kz * o)
+    shares = conv2d(x.reshape(b * z, h, w, i), taps)
     return sum_of_depth_taps(shares.reshape(b, z, h, w, kz, o))
 
 

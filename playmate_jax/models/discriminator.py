@@ -14,6 +14,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from playmate_jax.models.normalization import instance_norm
+from playmate_jax.models.resampling import mean_pool
 from playmate_jax.models.spectral import SpectralConv2d
 
 
@@ -61,7 +62,7 @@ class PatchDiscriminator(nn.Module):
             x = conv(x, train)
             x = AffineInstanceNorm(name=f"block_{i}_norm")(x) if i else x
             x = nn.leaky_relu(x, 0.2)
-            x = _halved(x) if i < c.blocks - 1 else x
+            x = mean_pool(x) if i < c.blocks - 1 else x
             features.append(x)
         return SpectralConv2d(1, 1, name="logits")(x, train), features
 
@@ -77,11 +78,6 @@ class MultiScaleDiscriminator(nn.Module):
     ) -> list[tuple[Float[Array, "b h2 w2 1"], list[Array]]]:
         found = []
         for i in range(self.config.scales):
-            image = _halved(image) if i else image
+            image = mean_pool(image) if i else image
             found.append(PatchDiscriminator(self.config, name=f"scale_{i}")(image, train))
         return found
-
-
-def _halved(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Means over 2x2 cells; an odd last row or column is dropped."""
-    return nn.avg_pool(x, (2, 2), (2, 2))

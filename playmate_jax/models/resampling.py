@@ -1,5 +1,7 @@
 """Changes of resolution: nearest doubling, means over cells, space to channels and back."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -16,10 +18,13 @@ def nearest_up(x: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b
 
 
 def mean_pool(x: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c"]:
-    """Mean over squares of `factor` x `factor` cells."""
-    *lead, h, w, c = x.shape
-    cells = x.reshape(*lead, h // factor, factor, w // factor, factor, c)
-    return cells.mean(axis=(-4, -2))
+    """Mean over squares of `factor` x `factor` cells; an odd last row or column is left out.
+
+    A sum of slices: XLA:CPU reduces over two axes inside an array three times slower.
+    """
+    h, w = (side // factor * factor for side in x.shape[-3:-1])
+    cells = itertools.product(range(factor), repeat=2)
+    return sum(x[..., i:h:factor, j:w:factor, :] for i, j in cells) / factor**2
 
 
 def bilinear_up(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b h2 w2 c"]:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from playmate_jax.models.conv3d import Conv3d
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.normalization import batch_norm
 from playmate_jax.models.resampling import mean_pool, nearest_up
 
@@ -20,7 +21,7 @@ class ConvBlock2d(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w i"], train: bool = False
     ) -> Float[Array, "b h2 w2 o"]:
-        x = nn.Conv(self.features, (3, 3), name="conv")(x)
+        x = Conv(self.features, (3, 3), name="conv")(x)
         x = batch_norm(train, name="norm")(x)
         x = nn.leaky_relu(x, self.negative_slope) if self.negative_slope else nn.relu(x)
         return mean_pool(x) if self.pool else x

@@ -10,6 +10,7 @@ import dataclasses
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.normalization import instance_norm
 from playmate_jax.models.resampling import nearest_up, pixel_shuffle
 from playmate_jax.models.spectral import SpectralConv2d
@@ -50,9 +51,9 @@ class Spade(nn.Module):
         channels, start = x.shape[-1], MODULATION_START
         window = (self.config.modulation_kernel,) * 2
         seg = nearest_up(seg, x.shape[1] // seg.shape[1])
-        hidden = nn.relu(nn.Conv(self.config.hidden_channels, (3, 3), name="shared")(seg))
-        gamma = nn.Conv(channels, window, kernel_init=start, name="gamma")(hidden)
-        beta = nn.Conv(channels, window, kernel_init=start, name="beta")(hidden)
+        hidden = nn.relu(Conv(self.config.hidden_channels, (3, 3), name="shared")(seg))
+        gamma = Conv(channels, window, kernel_init=start, name="gamma")(hidden)
+        beta = Conv(channels, window, kernel_init=start, name="beta")(hidden)
         return instance_norm(x) * (1.0 + gamma) + beta
 
 
@@ -86,10 +87,10 @@ class SpadeDecoder(nn.Module):
         self, feature: Float[Array, "b h w c"], train: bool = False
     ) -> Float[Array, "b H W 3"]:
         config = self.config
-        x = nn.Conv(config.middle_channels, (3, 3), name="first")(feature)
+        x = Conv(config.middle_channels, (3, 3), name="first")(feature)
         for i in range(config.middle_blocks):
             x = SpadeBlock(config, config.middle_channels, name=f"middle_{i}")(x, feature, train)
         for i, features in enumerate(config.up_channels):
             x = SpadeBlock(config, features, name=f"up_{i}")(nearest_up(x), feature, train)
-        head = nn.Conv(3 * config.upscale**2, (3, 3), name="image")
+        head = Conv(3 * config.upscale**2, (3, 3), name="image")
         return nn.sigmoid(pixel_shuffle(head(nn.leaky_relu(x, 0.2)), config.upscale))

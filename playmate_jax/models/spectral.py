@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import conv2d
+
 
 class SpectralConv2d(nn.Module):
     """Convolution of stride 1, divided by its spectral norm; "SAME" wants an odd kernel size."""
@@ -33,10 +35,7 @@ class SpectralConv2d(nn.Module):
             v.value = _normalized(_apply(fixed, u.value))
             u.value = _normalized(_apply_transposed(fixed, v.value))
         sigma = jnp.sum(u.value * _apply_transposed(kernel, v.value))
-        y = jax.lax.conv_general_dilated(
-            x, (kernel / sigma).astype(kernel.dtype), (1, 1), self.padding,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )  # fmt: skip
+        y = conv2d(x, (kernel / sigma).astype(kernel.dtype), self.padding)
         if self.use_bias:
             y = y + self.param("bias", nn.initializers.zeros, (self.features,))
         return y

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from playmate_jax.geometry.grid_sample import grid_sample_3d
 from playmate_jax.models import sparse_motion
 from playmate_jax.models.conv3d import Conv3d
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.normalization import batch_norm
 from playmate_jax.models.resblocks import ConvBlock2d, Hourglass3d
 
@@ -84,11 +85,11 @@ class WarpingNetwork(nn.Module):
         outputs["deformation"] = sparse_motion.mixed_coordinates(outputs["mask"], shifts)
         flat = rearrange(x, "b z h w c -> b h w (c z)")
         window = (config.mask_kernel, config.mask_kernel)
-        outputs["occlusion_map"] = nn.sigmoid(nn.Conv(1, window, name="occlusion")(flat))
+        outputs["occlusion_map"] = nn.sigmoid(Conv(1, window, name="occlusion")(flat))
         warped = grid_sample_3d(_wide(volume), outputs["deformation"]).astype(volume.dtype)
         warped = rearrange(warped, "b z h w c -> b h w (c z)")
         third = ConvBlock2d(config.out_channels, negative_slope=0.01, name="third")
-        out = nn.Conv(config.out_channels, (1, 1), name="fourth")(third(warped, train))
+        out = Conv(config.out_channels, (1, 1), name="fourth")(third(warped, train))
         return outputs | {"out": out * outputs["occlusion_map"]}
 
     def _hourglass_input(

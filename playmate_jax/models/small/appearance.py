@@ -9,6 +9,7 @@ from einops import rearrange
 from jaxtyping import Array, Float
 
 from playmate_jax.models.appearance import AppearanceConfig
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.resampling import pixel_unshuffle
 from playmate_jax.models.small.blocks import GroupBlock2d
 
@@ -24,5 +25,5 @@ class SmallAppearanceExtractor(nn.Module):
     ) -> Float[Array, "b z h2 w2 c"]:
         config = self.config
         x = GroupBlock2d(config.channels, name="first")(pixel_unshuffle(image, config.patch))
-        x = nn.Conv(config.volume_channels * config.volume_depth, (1, 1), name="second")(x)
+        x = Conv(config.volume_channels * config.volume_depth, (1, 1), name="second")(x)
         return rearrange(x, "b h w (c z) -> b z h w c", z=config.volume_depth)

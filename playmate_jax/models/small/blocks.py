@@ -5,6 +5,7 @@ import math
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.normalization import EPSILON
 
 
@@ -16,7 +17,7 @@ class GroupBlock2d(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h w o"]:
-        x = nn.Conv(self.features, (3, 3), name="conv")(x)
+        x = Conv(self.features, (3, 3), name="conv")(x)
         groups = math.gcd(8, self.features)
         x = nn.GroupNorm(groups, epsilon=EPSILON, use_fast_variance=False, name="norm")(x)
         return nn.leaky_relu(x, self.negative_slope) if self.negative_slope else nn.relu(x)

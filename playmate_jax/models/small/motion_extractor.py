@@ -8,6 +8,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from playmate_jax.models.convnext import LayerNorm
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.motion_extractor import MotionConfig, motion_heads
 from playmate_jax.models.resampling import mean_pool, pixel_unshuffle
 from playmate_jax.models.small.blocks import GroupBlock2d
@@ -41,7 +42,7 @@ class SmallMotionExtractor(nn.Module):
     ) -> dict[str, Float[Array, "b _"]]:
         config = self.config
         x = PlainTrunk(config.depths, config.dims, config.patch, name="trunk")(image)
-        x = nn.Conv(config.flat_channels, (1, 1), name="flat")(x)
+        x = Conv(config.flat_channels, (1, 1), name="flat")(x)
         x = nn.Dense(config.dims[-1], name="mix")(x.reshape(x.shape[0], -1))
         x = LayerNorm(name="norm")(nn.gelu(x, approximate=False))
         return motion_heads(x, config.keypoints)

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.normalization import instance_norm
 from playmate_jax.models.resampling import bilinear_up, nearest_up, pixel_shuffle, pixel_unshuffle
 from playmate_jax.models.small.head_motion import image_heat_maps
@@ -23,7 +24,7 @@ class SharedSpade(nn.Module):
         self, x: Float[Array, "b h w c"], hidden: Float[Array, "b h2 w2 s"]
     ) -> Float[Array, "b h w c"]:
         # A 1x1 convolution and a nearest doubling commute: convolve where there are fewer cells.
-        both = nn.Conv(2 * x.shape[-1], (1, 1), kernel_init=MODULATION_START, name="gamma_beta")
+        both = Conv(2 * x.shape[-1], (1, 1), kernel_init=MODULATION_START, name="gamma_beta")
         scale_shift = nearest_up(both(hidden), x.shape[1] // hidden.shape[1])
         gamma, beta = jnp.split(scale_shift, 2, axis=-1)
         return instance_norm(x) * (1.0 + gamma) + beta
@@ -39,10 +40,10 @@ class SharedSpadeBlock(nn.Module):
         self, x: Float[Array, "b h w c"], seg: Float[Array, "b h2 w2 s"]
     ) -> Float[Array, "b h w c"]:
         features, y = x.shape[-1], x
-        hidden = nn.relu(nn.Conv(self.hidden_channels, (3, 3), name="shared")(seg))
+        hidden = nn.relu(Conv(self.hidden_channels, (3, 3), name="shared")(seg))
         for i in (0, 1):
             y = nn.leaky_relu(SharedSpade(name=f"norm_{i}")(y, hidden), 0.2)
-            y = nn.Conv(features, (3, 3), name=f"conv_{i}")(y)
+            y = Conv(features, (3, 3), name=f"conv_{i}")(y)
         return x + y
 
 
@@ -65,18 +66,18 @@ class BlendingDecoder(nn.Module):
         spread = keypoint_code[:, None, None]
         spread = jnp.broadcast_to(spread, (*feature.shape[:-1], spread.shape[-1]))
         seg = jnp.concatenate([feature, spread], axis=-1)
-        x = nn.Conv(config.middle_channels, (3, 3), name="first")(feature)
+        x = Conv(config.middle_channels, (3, 3), name="first")(feature)
         for i in range(config.middle_blocks):
             x = SharedSpadeBlock(config.hidden_channels, name=f"middle_{i}")(x, seg)
         for i, features in enumerate(config.up_channels):
             if x.shape[-1] != features:
                 # Narrowed where there are fewer cells.
-                x = nn.Conv(features, (1, 1), name=f"narrow_{i}")(x)
+                x = Conv(features, (1, 1), name=f"narrow_{i}")(x)
             x = nearest_up(x)
             if i == len(config.up_channels) - 1:
                 x = x + self._copied(warped_image, visibility, kp_driving, x)
             x = SharedSpadeBlock(config.hidden_channels, name=f"up_{i}")(x, seg)
-        head = nn.Conv(4 * config.upscale**2, (3, 3), name="image")
+        head = Conv(4 * config.upscale**2, (3, 3), name="image")
         logits = pixel_shuffle(head(nn.leaky_relu(x, 0.2)), config.upscale)
         drawn, share = nn.sigmoid(logits[..., :3]), logits[..., 3:]
         # Before any learning: copy the warped source, but draw eyes and lips.
@@ -93,7 +94,7 @@ class BlendingDecoder(nn.Module):
         cells.append(bilinear_up(visibility, *x.shape[1:3]))
         cells.append(self._drawn_places(kp_driving, *x.shape[1:3], std=0.05))
         seen = jnp.concatenate(cells, axis=-1)
-        return nn.Conv(x.shape[-1], (1, 1), name="picture")(seen)
+        return Conv(x.shape[-1], (1, 1), name="picture")(seen)
 
     def _drawn_places(
         self, keypoints: Float[Array, "b k 3"], height: int, width: int, std: float

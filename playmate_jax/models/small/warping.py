@@ -13,6 +13,7 @@ from einops import rearrange
 from jaxtyping import Array, Float
 
 from playmate_jax.geometry.grid_sample import cell_centres, grid_sample_3d
+from playmate_jax.models.convolution import Conv
 from playmate_jax.models.resampling import mean_pool, nearest_up
 from playmate_jax.models.small import head_motion
 from playmate_jax.models.small.blocks import GroupBlock2d
@@ -41,7 +42,7 @@ class Hourglass2d(nn.Module):
         x = x + GroupBlock2d(widths[-1], name="bottom")(x)
         for i, width in reversed(list(enumerate(widths[:-1]))):
             # The 1x1 before the doubling costs a quarter of one after it.
-            x = nearest_up(nn.Conv(width, (1, 1), name=f"lift_{i}")(x)) + skips.pop()
+            x = nearest_up(Conv(width, (1, 1), name=f"lift_{i}")(x)) + skips.pop()
             x = GroupBlock2d(width, name=f"up_{i}")(x)
         return x
 
@@ -80,7 +81,7 @@ class HeadWarpingNetwork(nn.Module):
         with_head = head_motion.displacement(affine, cells)
 
         # What the hourglass sees: the volume still and turned, heat maps, the keypoints' code.
-        small = nn.Conv(config.compressed_channels, (1, 1), name="compress")(volume)
+        small = Conv(config.compressed_channels, (1, 1), name="compress")(volume)
         turned = grid_sample_3d(small, cells + with_head)
         flat = [rearrange(v, "b z h w c -> b h w (z c)") for v in (small, turned)]
         heat = head_motion.image_heat_maps(kp_driving, height, width, 0.1)
@@ -88,7 +89,7 @@ class HeadWarpingNetwork(nn.Module):
         code = self._keypoint_code(kp_driving, residual)
         spread = jnp.broadcast_to(code[:, None, None], (b, height, width, code.shape[-1]))
         x = jnp.concatenate([x, spread], axis=-1)
-        x = nn.relu(nn.Conv(config.hourglass_channels, (1, 1), name="narrow")(x))
+        x = nn.relu(Conv(config.hourglass_channels, (1, 1), name="narrow")(x))
         x = Hourglass2d(
             config.hourglass_channels,
             config.hourglass_blocks,
@@ -99,7 +100,7 @@ class HeadWarpingNetwork(nn.Module):
         # Mask, surface, visibility: small corrections to what the keypoints say already.
         motions = config.keypoints + 2
         window = (config.mask_kernel, config.mask_kernel)
-        head = nn.Conv(motions + 5, window, kernel_init=SMALL_START, name="motion_head")(x)
+        head = Conv(motions + 5, window, kernel_init=SMALL_START, name="motion_head")(x)
         squared = head_motion.squared_distances(kp_driving, height, width)
         mask = nn.softmax(head[..., :motions] + head_motion.motion_prior(squared), axis=-1)
         shift = jnp.einsum("bhwk,bkc->bhwc", mask[..., 2:], residual, precision="highest")
@@ -121,7 +122,7 @@ class HeadWarpingNetwork(nn.Module):
         warped = rearrange(warped, "b z h w c -> b h w (z c)") * outputs["occlusion_map"]
         # Unlike LivePortrait's, this feature map also says what to draw where nothing is visible.
         out = jnp.concatenate([warped, x], axis=-1)
-        outputs["out"] = nn.leaky_relu(nn.Conv(config.out_channels, (1, 1), name="third")(out), 0.1)
+        outputs["out"] = nn.leaky_relu(Conv(config.out_channels, (1, 1), name="third")(out), 0.1)
         return outputs
 
     def _keypoint_code(
