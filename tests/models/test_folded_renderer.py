@@ -105,7 +105,9 @@ def test_folded_is_plain_in_float64(params, inputs, plain, backend):
     np.testing.assert_allclose(image, plain["image"], atol=1e-9)
 
 
-@pytest.mark.parametrize("backend", ["products"], indirect=True)
+@pytest.mark.parametrize(
+    "backend", ["gpu", pytest.param("cpu", marks=pytest.mark.slow)], indirect=True
+)
 def test_folded_rounds_like_plain_in_float32(params, inputs, plain, backend):
     feature, image = folded_draw(params, inputs, backend, jnp.float32)
     for found, name in ((feature, "out"), (image, "image")):
