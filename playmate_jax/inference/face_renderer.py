@@ -220,10 +220,14 @@ class FaceRenderer:
         yield from one_ahead(batches())
 
     def decide(self, frames: int) -> str:
-        """ "plain" or "folded": in which form a job of so many frames is drawn from now on."""
-        multiplications = frames * per_frame(self.config, self._params)
-        self._decided = chosen(self._form, self.config, multiplications)
+        """Fixes the form, "plain" or "folded", that everything is drawn in from now on, for a job
+        of so many frames. Where it is never called, every call of `draw` is a job of its own."""
+        self._decided = self._form_for(frames)
         return self._decided
+
+    def _form_for(self, frames: int) -> str:
+        multiplications = frames * per_frame(self.config, self._params)
+        return chosen(self._form, self.config, multiplications)
 
     @cached_property
     def _folded(self) -> FoldedDrawing:
@@ -232,7 +236,7 @@ class FaceRenderer:
     def _drawing(self, frames: int) -> Callable[..., Callable[..., Array]]:
         """What draws: a source's features, x_c and keypoints to a function of motion, offsets and
         how many of their rows are wanted (others may be drawn too)."""
-        if (self._decided or self.decide(frames)) == "plain":
+        if (self._decided or self._form_for(frames)) == "plain":
             return lambda *seen: (
                 lambda motion, offsets, count: self._draw(self._params, *seen, motion, offsets)
             )
