@@ -1,15 +1,21 @@
-"""Times W and G at full size on CPU, against PyTorch references.
+"""Times W and G at full size on CPU: the plain form, the folded form and the PyTorch reference.
 
     make bench        (sets the allocator's environment; takes some minutes)
 
-Both sides run in one process and alternate strictly, in both orders; float32, one frame. Prints the
-median of each side and the ratio of times PyTorch / JAX: above 1, JAX is faster. Needs torch (extra
+All sides run in one process and take turns, in both orders; float32, one frame: W, then G on what
+W gave. Prints each side's medians and how many times as long PyTorch takes, by wall clock and by
+CPU time, which says more on a machine that others use; and how far the folded form is from the
+plain one with random weights, in standard deviations of the plain one's output. Needs torch (extra
 "convert"). The training step has a command: `playmate benchmark train`.
 """
 
 import argparse
 import os
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -17,80 +23,165 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from flax.traverse_util import flatten_dict, unflatten_dict
 
-from playmate_jax.benchmark.machine import usable_cpus
-from playmate_jax.benchmark.sides import Side, alternate, median, ratios, seconds_of
+from playmate_jax.benchmark.machine import cpu_name, host_peak_mib, usable_cpus
 from playmate_jax.converters.liveportrait.reference_renderer import SpadeReference, WarpingReference
 from playmate_jax.models import renderer
+from playmate_jax.models.folded import renderer as folded_renderer
+from playmate_jax.models.folded import spade as folded_spade
 from playmate_jax.models.renderer import RendererConfig
-from playmate_jax.models.spade import SpadeDecoder
-from playmate_jax.models.warping import WarpingNetwork
 
-Call = Callable[[], object]
+Call = Callable[[], np.ndarray]
+PIECES = ("W", "G", "W + G")
 
 
 def noise(*shape: int) -> np.ndarray:
     """Normal noise of the given shape, float32."""
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    return np.random.default_rng(len(shape)).standard_normal(shape, np.float32)
 
 
-def constant(tree):
-    """A tree of constants in the shapes of `tree`: faster to make than random numbers."""
-    return jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.01, leaf.dtype), tree)
+def random_weights(config: RendererConfig) -> dict[str, Any]:
+    """W and G with activations near unit size, norms away from rest, and spectral vectors that
+    three power iterations found."""
+    rng, filled = np.random.default_rng(0), {}
+    shapes = {name: renderer.shapes(config)[name] for name in ("warping", "spade")}
+    for path, leaf in flatten_dict(shapes).items():
+        drawn = rng.standard_normal(leaf.shape, np.float32)
+        if path[-1] == "kernel":
+            drawn *= (2 * leaf.shape[-1] / leaf.size) ** 0.5
+        elif path[-1] == "var":
+            drawn = np.exp(0.3 * drawn)
+        elif path[-1] != "v":
+            drawn = (path[-1] == "scale") + 0.1 * drawn
+        filled[path] = drawn
+    for path in [path for path in filled if path[-1] == "v"]:
+        _, _, *module, _ = path
+        kernel = filled[("spade", "params", *module, "kernel")]
+        matrix, v = kernel.reshape(-1, kernel.shape[-1]), filled[path].reshape(-1)
+        for _ in range(3):
+            u = matrix.T @ (v / np.linalg.norm(v))
+            v = matrix @ (u / np.linalg.norm(u))
+        filled[path] = (v / np.linalg.norm(v)).reshape(filled[path].shape)
+        filled[(*path[:-1], "u")] = u / np.linalg.norm(u)
+    return unflatten_dict(filled)
 
 
-def warping() -> tuple[Call, Call]:
-    """W on one frame: the PyTorch reference, and ours."""
-    config = RendererConfig()
+def sides(config: RendererConfig) -> dict[str, Callable[[], tuple[Call, Call]]]:
+    """By name, what builds W and G of one side: G takes what W gave last."""
     f = config.appearance
-    volume, points = noise(1, f.volume_channels, f.volume_depth, 64, 64), 0.3 * noise(1, 21, 3)
-    reference = WarpingReference(config.warping, f.volume_channels, f.volume_depth).eval()
-    theirs = [torch.from_numpy(x) for x in (volume, points, -points)]
-    variables = constant(renderer.shapes(config)["warping"])
-    ours = [jnp.asarray(x) for x in (np.moveaxis(volume, 1, -1), points, -points)]
-    apply = jax.jit(lambda v, *inputs: WarpingNetwork(config.warping).apply(v, *inputs)["out"])
-    return _no_gradient(reference, theirs), lambda: apply(variables, *ours).block_until_ready()
+    volume = noise(1, f.volume_depth, 64, 64, f.volume_channels)
+    source, driving = 0.3 * noise(1, 21, 3), 0.3 * noise(1, 21, 3)[:, ::-1].copy()
+    weights = random_weights(config)
+    modules = renderer.networks(config)
+
+    def pytorch() -> tuple[Call, Call]:
+        reference = WarpingReference(config.warping, f.volume_channels, f.volume_depth).eval()
+        decoder = SpadeReference(config.spade, config.warping.out_channels).eval()
+        x = np.ascontiguousarray(np.moveaxis(volume, -1, 1))
+        inputs, given = [torch.from_numpy(x) for x in (x, source, driving)], []
+
+        def warp() -> None:
+            with torch.inference_mode():
+                given[:] = [reference(*inputs)["out"]]
+
+        def draw() -> None:
+            with torch.inference_mode():
+                decoder(*given)
+
+        return warp, draw
+
+    def ours(warp: Callable[[], jax.Array], draw: Callable[[jax.Array], jax.Array]):
+        given: list[jax.Array] = []
+
+        def first() -> np.ndarray:
+            given[:] = [warp().block_until_ready()]
+            return np.asarray(given[0])
+
+        return first, lambda: np.asarray(draw(given[0]))
+
+    def plain() -> tuple[Call, Call]:
+        w = jax.jit(lambda p, *x: modules.warping.apply(p, *x)["out"])
+        g = jax.jit(modules.spade.apply)
+        p = jax.device_put(weights)
+        inputs = [jnp.asarray(x) for x in (volume, source, driving)]
+        return ours(lambda: w(p["warping"], *inputs), partial(g, p["spade"]))
+
+    def folded() -> tuple[Call, Call]:
+        began = time.process_time()
+        p = folded_renderer.fold(config, weights, "cpu")
+        print(f"folding took {time.process_time() - began:.1f} s of CPU time", flush=True)
+        features, points = {"volume": jnp.asarray(volume)}, jnp.asarray(driving)
+        seen = folded_renderer.source_side(config, p, features, jnp.asarray(source))
+        return ours(
+            lambda: folded_renderer.warped(config.warping, p["warping"], seen, points),
+            partial(folded_spade.frames, config.spade, p["spade"]),
+        )
+
+    return {"PyTorch": pytorch, "plain": plain, "folded": folded}
 
 
-def spade() -> tuple[Call, Call]:
-    """G on one frame: the PyTorch reference, and ours."""
-    config = RendererConfig()
-    feature = noise(1, config.warping.out_channels, 64, 64)
-    reference = SpadeReference(config.spade, config.warping.out_channels).eval()
-    variables = constant(renderer.shapes(config)["spade"])
-    ours = jnp.asarray(np.moveaxis(feature, 1, -1))
-    apply = jax.jit(SpadeDecoder(config.spade).apply)
-    theirs = _no_gradient(reference, [torch.from_numpy(feature)])
-    return theirs, lambda: apply(variables, ours).block_until_ready()
-
-
-def _no_gradient(module: torch.nn.Module, inputs: list[torch.Tensor]) -> Call:
-    def run() -> object:
-        with torch.no_grad():
-            return module(*inputs)
-
-    return run
+def timed(calls: tuple[Call, Call]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """((wall, CPU) seconds of W, of G, of both: (3, 2)), and what the two gave."""
+    at, given = [(time.perf_counter(), time.process_time())], []
+    for call in calls:
+        given.append(call())
+        at.append((time.perf_counter(), time.process_time()))
+    pieces = np.diff(np.array(at), axis=0)
+    return np.concatenate([pieces, pieces.sum(0, keepdims=True)]), given
 
 
 def main() -> None:
-    """Prints one line for each of the pieces."""
+    """Prints one line for each piece of each side."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3, help="rounds in each order (default 3)")
-    parser.add_argument("--only", default="", help="only pieces whose name contains this text")
+    parser.add_argument("--only", default="", help="PyTorch and this side only: plain or folded")
     options = parser.parse_args()
     torch.set_num_threads(usable_cpus())
-    print(f"{usable_cpus()} CPUs, torch {torch.__version__}, jax {jax.__version__}, float32")
-    print(f"{'piece':28}{'PyTorch s':>10}{'JAX s':>10}{'PyTorch / JAX':>15}{'compile s':>11}")
-    for name, build in {"W, one frame": warping, "G, one frame": spade}.items():
-        if options.only not in name:
+    print(f"{cpu_name()}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}")
+    print(f"torch {torch.__version__}, jax {jax.__version__}, float32, one frame", flush=True)
+    built: dict[str, tuple[Call, Call]] = {}
+    given: dict[str, list[np.ndarray]] = {}
+    for name, build in sides(RendererConfig()).items():
+        if options.only not in ("", name) and name != "PyTorch":
             continue
-        theirs, ours = (Side(side, "", call) for side, call in zip("ab", build(), strict=True))
-        compile_s = seconds_of(ours)
-        seconds_of(theirs)
-        times = alternate([theirs, ours], options.rounds)
-        ratio = ratios(times, "b")["a"][-1]
-        a, b = median(times["a"]), median(times["b"])
-        print(f"{name:28}{a:10.3f}{b:10.3f}{ratio:15.2f}{compile_s:11.1f}", flush=True)
+        built[name] = build()
+        first, given[name] = timed(built[name])
+        wall, cpu = first[-1]
+        print(f"{name}: first call {wall:.1f} s, {cpu:.1f} s of CPU time", flush=True)
+    _print_errors(given)
+    found = alternated(built, options.rounds)
+    print(f"{'':10}{'piece':8}{'wall s':>9}{'CPU s':>9}{'PyTorch / it':>14}{'by CPU time':>13}")
+    for name, times in found.items():
+        for n, piece in enumerate(PIECES):
+            (wall, cpu), (wall_0, cpu_0) = times[n], found["PyTorch"][n]
+            ratios = f"{wall_0 / wall:14.2f}{cpu_0 / cpu:13.2f}"
+            print(f"{name:10}{piece:8}{wall:9.3f}{cpu:9.3f}{ratios}")
+    print(f"largest resident memory {host_peak_mib() or 0:.0f} MiB")
+
+
+def alternated(built: Mapping[str, tuple[Call, Call]], rounds: int) -> dict[str, np.ndarray]:
+    """By side, the median (wall, CPU) seconds of each piece over the rounds of both orders."""
+    times: dict[str, list[np.ndarray]] = {name: [] for name in built}
+    for order in (list(built), list(reversed(built))):
+        for n in range(rounds):
+            for name in order:
+                seconds, _ = timed(built[name])
+                times[name].append(seconds)
+                told = ", ".join(f"{p} {s[1]:.2f}" for p, s in zip(PIECES, seconds, strict=True))
+                print(f"round {n + 1}, {name}: CPU s {told}", flush=True)
+    return {
+        name: np.array([[statistics.median(x) for x in zip(*piece)] for piece in zip(*found)])
+        for name, found in times.items()
+    }
+
+
+def _print_errors(given: Mapping[str, list[np.ndarray]]) -> None:
+    if not {"plain", "folded"} <= given.keys():
+        return
+    for piece, plain, folded in zip(PIECES, given["plain"], given["folded"]):
+        error = abs(plain - folded).max() / plain.std()
+        print(f"{piece}: folded and plain differ by {error:.1e} of the standard deviation at most")
 
 
 if __name__ == "__main__":

@@ -44,3 +44,12 @@ def tiny_weights(tmp_path_factory) -> Path:
     from tests.random_weights import write_random_weights
 
     return write_random_weights(tmp_path_factory.mktemp("weights") / "tiny")
+
+
+@pytest.fixture
+def little_optimised() -> Iterator[None]:
+    """Programs of this test are compiled quickly and run slowly: the folded renderer's are large
+    and run once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

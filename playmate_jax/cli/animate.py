@@ -39,8 +39,9 @@ def command(args: argparse.Namespace) -> int:
     progress = bar or no_progress
     try:
         animator = Animator.from_weights(
-            args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch
-        )
+            args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch,
+            renderer_form=args.renderer_form,
+        )  # fmt: skip
         loaded = time.perf_counter() - began
         animation = animation_of(animator, args, files, progress)
         for notice in animation.notices:

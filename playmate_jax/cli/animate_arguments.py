@@ -183,6 +183,13 @@ def add(p: argparse.ArgumentParser) -> None:
         help="frames rendered at a time (default 8)",
     )
     g.add_argument(
+        "--renderer-form",
+        choices=("auto", "plain", "folded"),
+        default="auto",
+        help="with weights such as LivePortrait's, how the same frames are computed: folded is "
+        "faster per frame and takes longer to start; auto (default) takes plain for short jobs",
+    )
+    g.add_argument(
         "--face-models",
         metavar="DIR",
         help="folder with the two face model files, for machines without network",

@@ -97,8 +97,9 @@ def _made(
     if not jobs:
         return
     animator = Animator.from_weights(
-        args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch
-    )
+        args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch,
+        renderer_form=args.renderer_form,
+    )  # fmt: skip
     bar = None if args.quiet else ProgressBar(unit="jobs", often_s=10.0)
     try:
         for done, job in enumerate(jobs, before):

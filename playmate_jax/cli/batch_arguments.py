@@ -42,4 +42,7 @@ def add(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--batch", type=positive, default=8, metavar="N", help="frames rendered at a time"
     )
+    p.add_argument(
+        "--renderer-form", choices=("auto", "plain", "folded"), default="auto", help="as of animate"
+    )
     p.add_argument("--face-models", metavar="DIR", help="face models, for a machine offline")

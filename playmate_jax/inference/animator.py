@@ -81,6 +81,7 @@ class Animator:
         *,
         face_models: str | Path | None = None,
         batch: int = 8,
+        renderer_form: str = "auto",
     ) -> "Animator":
         """From weights by name, a folder (layout in weights/README.md) or a hub id.
 
@@ -90,6 +91,7 @@ class Animator:
           generator: where the motion generator is, if not in `weights`; the same kinds of place.
           face_models: folder with the face model files, for a machine that is offline.
           batch: frames drawn at a time.
+          renderer_form: "auto", "plain" or "folded": see inference/renderer_form.py.
 
         Raises:
           UserError: no such weights, damaged ones, or those of another model.
@@ -97,7 +99,9 @@ class Animator:
         keep_compiled_programs()
         parts = find_parts(weights, generator)
         config, params, card = load_weights(parts["renderer"])
-        renderer = FaceRenderer.from_weights(config, params, str(parts["renderer"]), batch)
+        renderer = FaceRenderer.from_weights(
+            config, params, str(parts["renderer"]), batch, form=renderer_form
+        )
         cards, motion_generator = {"renderer": card}, None
         if "generator" in parts:
             motion_generator, cards["generator"] = load_generator(parts["generator"])
@@ -285,4 +289,6 @@ class Animator:
         """The animation of a planned scene; the notice about these weights comes last."""
         weights = {part: card.get("name", "") for part, card in self.cards.items()}
         notices = [*planned.notices, *filter(None, (notice, self.domain_notice))]
-        return planned.animation({"weights": weights}, notices, seconds)
+        form = self.renderer.decide(len(planned.motion))
+        facts = {"weights": weights, "renderer_form": form}
+        return planned.animation(facts, notices, seconds)

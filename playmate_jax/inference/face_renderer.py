@@ -12,7 +12,7 @@ program in batches of a fixed size.
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -25,6 +25,8 @@ from jaxtyping import Array, Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree
+from playmate_jax.inference.fixed_batches import one_ahead, padded
+from playmate_jax.inference.renderer_form import FoldedDrawing, as_bytes, chosen, per_frame
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.resampling import mean_pool
@@ -72,14 +74,25 @@ class Openness(NamedTuple):
 class FaceRenderer:
     """Compiled F, M, W, G with one set of weights, for one batch size.
 
+    Args:
+      form: "auto", "plain" or "folded": in which W and G draw (inference/renderer_form.py).
+
     Attributes:
       input_size: side of the faces that F and M take; larger ones are made smaller.
       source_size: side at which a face that is to be drawn is wanted: small renderers carry its
         detail to the image that they draw (models/small/detail.py).
     """
 
-    def __init__(self, config: RendererConfig, params: Mapping[str, Any], batch: int = 8):
+    def __init__(
+        self,
+        config: RendererConfig,
+        params: Mapping[str, Any],
+        batch: int = 8,
+        form: str = "auto",
+    ):
         self.config, self.batch = config, batch
+        self._form, self._decided = form, ""
+        chosen(form, config, 0)  # refuses a form that these networks do not have
         self.input_size = config.image_size
         times = max(1, DETAIL // config.image_size) if config.small else 1
         self.source_size = times * config.image_size
@@ -87,6 +100,7 @@ class FaceRenderer:
         self._look = jax.jit(lambda p, image: _look(config, p, image))
         self._motion = jax.jit(lambda p, images: _motion(config, p, images))
         self._draw = jax.jit(lambda p, *inputs: _draw(config, p, *inputs))
+        self._driving = jax.jit(lambda p, *inputs: _driving(config, p, *inputs))
         self._offsets = jax.jit(lambda p, *inputs: _openness_offsets(config, p, *inputs))
 
     @classmethod
@@ -97,6 +111,7 @@ class FaceRenderer:
         source: str,
         batch: int = 8,
         only: tuple[str, ...] | None = None,
+        form: str = "auto",
     ) -> "FaceRenderer":
         """From a loaded weights directory; `source` names it in errors. `only` these networks are
         kept in memory: ("motion",) where nothing is drawn.
@@ -114,7 +129,7 @@ class FaceRenderer:
         expected = renderer.shapes(sizes) | {n: optional[n] for n in optional if n in params}
         check_tree(params, expected, f"the renderer's weights in {source}")
         kept = params if only is None else {name: params[name] for name in only}
-        return cls(sizes, kept, batch)
+        return cls(sizes, kept, batch, form)
 
     def with_batch(self, batch: int) -> "FaceRenderer":
         """The same networks and programs for batches of another size."""
@@ -164,8 +179,8 @@ class FaceRenderer:
         motion: list[np.ndarray] = []
         keypoints: list[np.ndarray] = []
         while chunk := list(islice(faces, self.batch)):
-            padded, count = next(_padded(np.stack(chunk), self.batch))
-            found = self._motion(self._params, padded)
+            images, count = next(padded(np.stack(chunk), self.batch))
+            found = self._motion(self._params, images)
             for part, rows in zip((motion, keypoints), found, strict=True):
                 part.append(np.asarray(rows)[:count])
         return np.concatenate(motion), np.concatenate(keypoints)
@@ -183,12 +198,11 @@ class FaceRenderer:
         Args:
           openness: opens eyes and lips by the retargeters, which the weights must have.
         """
-        seen = (source_face.features, source_face.x_c, source_face.keypoints)
-        yield from _one_ahead(
-            (
-                self._draw(self._params, *seen, part, self._moved(source_face.keypoints, given)),
-                count,
-            )
+        draw = self._drawing(len(motion))(
+            source_face.features, source_face.x_c, source_face.keypoints
+        )
+        yield from one_ahead(
+            (draw(part, self._moved(source_face.keypoints, given), count), count)
             for part, count, given in self._batches(motion, openness)
         )
 
@@ -201,26 +215,60 @@ class FaceRenderer:
         """As `draw`, of a face that is another image every frame: a source video's, at
         `source_size`."""
         faces = iter(faces)
+        drawing = self._drawing(len(motion))
 
         def batches() -> Iterator[tuple[Array, int]]:
             for part, count, given in self._batches(motion, openness):
-                images, _ = next(_padded(np.stack(list(islice(faces, count))), self.batch))
+                images, _ = next(padded(np.stack(list(islice(faces, count))), self.batch))
                 features, x_c, keypoints, _ = self._look(self._params, images)
                 moved = self._moved(keypoints, given)
-                yield self._draw(self._params, features, x_c, keypoints, part, moved), count
+                yield drawing(features, x_c, keypoints)(part, moved, count), count
 
-        yield from _one_ahead(batches())
+        yield from one_ahead(batches())
+
+    def decide(self, frames: int) -> str:
+        """Fixes the form, "plain" or "folded", that everything is drawn in from now on, for a job
+        of so many frames. Where it is never called, every call of `draw` is a job of its own."""
+        self._decided = self._form_for(frames)
+        return self._decided
+
+    def _form_for(self, frames: int) -> str:
+        multiplications = frames * per_frame(self.config, self._params)
+        return chosen(self._form, self.config, multiplications)
+
+    @cached_property
+    def _folded(self) -> FoldedDrawing:
+        return FoldedDrawing(self.config, self._params)
+
+    def _drawing(self, frames: int) -> Callable[..., Callable[..., Array]]:
+        """What draws: a source's features, x_c and keypoints to a function of motion, offsets and
+        how many of their rows are wanted (others may be drawn too)."""
+        if (self._decided or self._form_for(frames)) == "plain":
+            return lambda *seen: (
+                lambda motion, offsets, count: self._draw(self._params, *seen, motion, offsets)
+            )
+
+        def given(features, x_c, keypoints):
+            source = self._folded.source_side(features, keypoints)
+
+            def draw(motion, offsets, count):
+                driving = self._driving(self._params, x_c, keypoints, motion, offsets)
+                return self._folded.draw(source, driving[:count])
+
+            return draw
+
+        return given
 
     def _batches(
         self, motion: np.ndarray, openness: Openness | None
     ) -> Iterator[tuple[np.ndarray, int, Openness | None]]:
         """Motion and openness of each batch, and how many of its frames are real, not padding."""
         if openness is None:
-            yield from ((part, count, None) for part, count in _padded(motion, self.batch))
+            yield from ((part, count, None) for part, count in padded(motion, self.batch))
             return
         own = np.broadcast_to(openness.own, (len(motion), 3))
         rows = np.concatenate([motion, own, openness.wanted], -1, dtype=np.float32)
-        for row, count in _padded(rows, self.batch):
+        for row, count in padded(rows, self.batch):
             part, own, wanted = np.split(row, [MOTION_SIZE, MOTION_SIZE + 3], -1)
             yield part, count, Openness(own, wanted)
 
@@ -229,24 +277,6 @@ class FaceRenderer:
         if openness is None:
             return np.zeros((self.batch, *keypoints.shape[1:]), np.float32)
         return self._offsets(self._params, keypoints, *openness)
-
-
-def _padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Parts of exactly `size` rows, padded with the last row, and how many of them are real."""
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        yield np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)]), len(part)
-
-
-def _one_ahead(batches: Iterator[tuple[Array, int]]) -> Iterator[np.ndarray]:
-    """Yields each batch once the next one is dispatched, so that the device stays busy."""
-    waiting: tuple[Array, int] | None = None
-    for batch in batches:
-        if waiting is not None:
-            yield np.asarray(waiting[0])[: waiting[1]]
-        waiting = batch
-    if waiting is not None:
-        yield np.asarray(waiting[0])[: waiting[1]]
 
 
 def _look(config: RendererConfig, params, face):
@@ -292,17 +322,22 @@ def _openness_offsets(config: RendererConfig, params, kp_source, own, wanted):
     return total
 
 
-def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offsets):
-    count = motion.shape[0]
-    repeat = lambda x: jnp.broadcast_to(x, (count, *x.shape[1:]))  # noqa: E731
-    kp_source = repeat(kp_source)
+def _driving(config: RendererConfig, params, x_c, kp_source, motion, offsets):
+    """Eq. 1's driving keypoints, moved by the retargeters' offsets and by S."""
     kp_driving = moved_keypoints(x_c, motion) + offsets
-    if "stitching" in params:
-        kp_driving = stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
+    if "stitching" not in params:
+        return kp_driving
+    kp_source = jnp.broadcast_to(kp_source, kp_driving.shape)
+    return stitching.stitch(config.stitching, params["stitching"], kp_source, kp_driving)
+
+
+def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offsets):
+    kp_driving = _driving(config, params, x_c, kp_source, motion, offsets)
+    repeat = lambda x: jnp.broadcast_to(x, (len(motion), *x.shape[1:]))  # noqa: E731
     features = jax.tree.map(repeat, features)
     source = features.pop("source", None)
-    drawn = renderer.decode_with_warp(config, params, features, kp_source, kp_driving)
+    drawn = renderer.decode_with_warp(config, params, features, repeat(kp_source), kp_driving)
     image = drawn["image"]
     if source is not None:
         image = with_detail(image, source, drawn["picture_flow"], drawn["visibility"])
-    return jnp.rint(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)
+    return as_bytes(image)

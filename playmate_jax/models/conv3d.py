@@ -39,7 +39,13 @@ def conv3d_by_depth_taps(
     b, z, h, w, i = x.shape
     kz, kh, kw, _, o = kernel.shape
     taps = kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, i, kz * o)
-    shares = conv2d(x.reshape(b * z, h, w, i), taps).reshape(b, z, h, w, kz, o)
+    shares = conv2d(x.reshape(b * z, h, w, i), taps)
+    return sum_of_depth_taps(shares.reshape(b, z, h, w, kz, o))
+
+
+def sum_of_depth_taps(shares: Float[Array, "b z h w kz o"]) -> Float[Array, "b z h w o"]:
+    """Adds up what every slice gives to itself and its neighbours, zero padding included."""
+    z, kz = shares.shape[1], shares.shape[4]
     padded = jnp.pad(shares, ((0, 0), ((kz - 1) // 2, kz // 2), *((0, 0),) * 4))
     return sum(padded[:, tap : tap + z, ..., tap, :] for tap in range(kz))
 

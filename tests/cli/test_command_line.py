@@ -31,6 +31,7 @@ def test_json_tells_what_was_made_and_nothing_else(inputs, capsys):
     assert facts["frames"] == 10 and facts["fps"] == 25 and facts["seconds"] == 0.4
     assert facts["output"] == str(inputs / "o.mp4") and facts["seed"] == 0
     assert facts["weights"] == {"renderer": "random", "generator": "random"}
+    assert facts["renderer_form"] == "plain"  # so small that folding would not be worth it
     assert facts["emotion"] == "sad=0.5" and facts["faces_found"] == 1
     assert {"load", "read", "look", "generate", "render", "total"} <= set(facts["wall_seconds"])
     assert "frames/s" in err

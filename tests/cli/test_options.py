@@ -41,7 +41,7 @@ def test_the_options_of_animate_reach_the_animator(asked, files):
     options = (
         f"--driving {driving} --pose absolute --head-motion 0.5 --audio-scale 2 --emotion-scale 3 "
         "--sampler dpm++ --steps 12 --seed 7 --face 2 --no-paste --max-side 900 --weights w "
-        "--batch 4 --generator g --face-models m --emotion happy=0.5"
+        "--batch 4 --generator g --face-models m --emotion happy=0.5 --renderer-form folded"
     )
     assert run(["animate", *files, *options.split()]) == 2
     assert asked.pop("emotion").describe() == "happy=0.5"
@@ -50,7 +50,7 @@ def test_the_options_of_animate_reach_the_animator(asked, files):
         portrait=Path(files[0]), speech=Path(files[1]), driving=driving, pose="absolute",
         head_motion=0.5, audio_scale=2.0, emotion_scale=3.0, sampler="dpm++", steps=12, seed=7,
         face=2, face_box=None, crop=True, paste=False, max_side=900, weights="w",
-        generator="g", batch=4, face_models="m",
+        generator="g", batch=4, face_models="m", renderer_form="folded",
     )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def test_without_options_sampling_is_the_generators_own_and_no_emotion_is_asked_
     own = ("audio_scale", "emotion_scale", "sampler", "steps")
     assert [asked[name] for name in own] == [None] * 4
     assert asked["emotion"] is None and asked["driving"] is None and asked["seed"] == 0
+    assert asked["renderer_form"] == "auto"
     assert run(["animate", *files, "--no-crop"]) == 2
     assert asked["crop"] is False
     assert run(["animate", *files, "--face-box", "10,20,300"]) == 2
