@@ -236,7 +236,7 @@ class Animator:
     def stream(
         self,
         portrait: str | Path | RgbImage,
-        chunks: Iterable[Float[np.ndarray, "s"] | None] = (),
+        chunks: Iterable[Float[np.ndarray, "_"] | None] = (),
         *,
         emotion: str | EmotionTrack | None = None,
         head_motion: float = 1.0,

@@ -51,7 +51,7 @@ class StreamOptions:
 def open_stream(
     networks: Networks,
     portrait: str | Path | RgbImage,
-    chunks: Iterable[Float[np.ndarray, "s"] | None],
+    chunks: Iterable[Float[np.ndarray, "_"] | None],
     options: StreamOptions,
     shown: PortraitOptions,
 ) -> PortraitStream:
