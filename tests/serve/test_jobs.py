@@ -231,3 +231,10 @@ def test_old_jobs_and_too_many_are_deleted(tmp_path):
     old, waits = stored(store, "failed", finished=1.0), stored(store, "queued")
     store.expire()
     assert set(store.jobs) == {ids[1], ids[2], waits} and not store.folder(old).exists()
+
+
+def test_folders_of_others_are_left_alone(tmp_path):
+    (tmp_path / "jobs" / "photographs").mkdir(parents=True)
+    (tmp_path / "jobs" / ("0" * 32)).mkdir()  # an upload that was never complete
+    assert JobStore(tmp_path, keep=1, keep_h=1).load() == []
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["photographs"]
