@@ -1,7 +1,5 @@
 """Changes of resolution: nearest doubling, means over cells, space to channels and back."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -18,13 +16,11 @@ def nearest_up(x: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b
 
 
 def mean_pool(x: Float[Array, "*b h w c"], factor: int = 2) -> Float[Array, "*b h2 w2 c"]:
-    """Mean over squares of `factor` x `factor` cells; an odd last row or column is left out.
-
-    A sum of slices: XLA:CPU reduces over two axes inside an array three times slower.
-    """
-    h, w = (side // factor * factor for side in x.shape[-3:-1])
-    cells = itertools.product(range(factor), repeat=2)
-    return sum(x[..., i:h:factor, j:w:factor, :] for i, j in cells) / factor**2
+    """Mean over squares of `factor` x `factor` cells; an odd last row or column is left out."""
+    *lead, h, w, c = x.shape
+    h, w = h // factor, w // factor
+    cells = x[..., : h * factor, : w * factor, :].reshape(*lead, h, factor, w, factor, c)
+    return cells.mean(axis=(-4, -2))
 
 
 def bilinear_up(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b h2 w2 c"]:

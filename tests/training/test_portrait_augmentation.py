@@ -85,5 +85,7 @@ def test_a_row_follows_from_its_key_and_sizes_are_those_asked_for():
     given = batch()
     whole = pairs_of(given, KEYS, 4, 2 * SIDE)
     half = pairs_of({k: v[8:] for k, v in given.items()}, KEYS[8:], 4, 2 * SIDE)
-    np.testing.assert_array_equal(whole.source[8:], half.source)
+    # Two roundings of float32: on some processors the product that resizes adds up in another order
+    # for another number of rows. Other draws differ by a hundredth and more.
+    np.testing.assert_allclose(whole.source[8:], half.source, rtol=0, atol=2.4e-7)
     assert whole.source.shape == (ROWS, 4, 4, 3) and whole.wanted.shape == (ROWS, 16, 16, 3)
