@@ -48,9 +48,9 @@ def _animate_parser() -> Parser:
 def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
     began = time.perf_counter()
     asked = {name: getattr(args, name) for name in ("weights", "generator")}
-    earlier = _earlier(out / RESULTS)
+    earlier, ours = _earlier(out / RESULTS)
     for job in jobs:
-        if job.output not in earlier and (out / job.output).exists():
+        if job.output not in ours and (out / job.output).exists():
             job.error = job.error or (
                 f"expected a new file or an earlier batch's, found '{out / job.output}', which "
                 "is neither: choose another output or folder"
@@ -65,6 +65,10 @@ def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
     missing = [job for job in jobs if job.row not in results]
     with (out / RESULTS).open("a", encoding="utf-8") as file:
         file.write("\n" * (file.tell() > 0))  # a power failure may have cut the last line
+        for job in missing:
+            if not job.error:
+                file.write(json.dumps({"output": job.output, "begun": True}) + "\n")
+        file.flush()
         for job, result in _made(args, missing, before, len(jobs)):
             results[job.row] = result
             line = {"row": job.row, "output": job.output, "key": job.key, "asked": asked, **result}
@@ -73,18 +77,23 @@ def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
     return _report(args, jobs, results, before, time.perf_counter() - began)
 
 
-def _earlier(path: Path) -> dict[str, Result]:
-    """The last result of each output."""
+def _earlier(path: Path) -> tuple[dict[str, Result], set[str]]:
+    """The last result of each output, and the outputs that a batch has begun: a file of such a name
+    is a batch's own, however that ended."""
     found: dict[str, Result] = {}
+    begun: set[str] = set()
     if not path.is_file():
-        return found
+        return found, begun
     for line in path.read_text("utf-8", "replace").splitlines():
         try:
             result = dict(json.loads(line))
         except (ValueError, TypeError):
             continue
-        found[str(result.get("output"))] = result
-    return found
+        if result.get("begun"):
+            begun.add(str(result.get("output")))
+        else:
+            found[str(result.get("output"))] = result
+    return found, begun
 
 
 def _made(

@@ -100,9 +100,20 @@ def test_files_that_no_batch_made_are_kept(tiny, table, batch, inputs):
     (inputs / "videos").mkdir()
     precious = inputs / "videos" / "portrait-speech.mp4"
     precious.write_bytes(b"precious")
-    code, told, err = batch(table(*ROWS[:3]))
-    assert code == 2 and told["failed"] == 1 and "neither" in err
-    assert precious.read_bytes() == b"precious"
+    for _ in range(2):  # nor once the failure is in the results
+        code, told, err = batch(table(*ROWS[:3]))
+        assert code == 2 and told["failed"] == 1 and "neither" in err
+        assert precious.read_bytes() == b"precious"
+
+
+def test_a_video_whose_result_was_lost_with_the_process_is_made_again(tiny, table, batch, inputs):
+    """As after a kill between the video's last byte and its line in the results."""
+    batch(table(*ROWS[:2]))
+    results = inputs / "videos" / "results.jsonl"
+    lines = [line for line in results.read_text().splitlines() if "begun" in line]
+    results.write_text("\n".join(lines))
+    code, told, _ = batch(table(*ROWS[:2]))
+    assert code == 0 and told["before"] == 0
 
 
 @pytest.mark.parametrize(
