@@ -60,7 +60,7 @@ def parse_emotion(text: str | Path) -> EmotionTrack:
 
 
 def parse_emotion_text(text: str) -> EmotionTrack:
-    """The track that `text` describes; no file is looked at, whoever wrote it.
+    """The track that `text` describes, which may come from a stranger: no file is looked at.
 
     Raises:
       UserError: an unknown emotion (with the nearest name), an intensity outside [0, 1], times that

@@ -10,7 +10,7 @@ Instead of iterating, `push`, `make` and `take` may be called from several threa
 
 What has been made and not been taken when `interrupt` is called is dropped, and the motion goes on
 from the last frame that was taken. Every frame has the number of its generation, which
-`interrupt` raises: whoever buffers frames drops those with a lower one.
+`interrupt` raises: a buffer of frames drops those with a lower one.
 """
 
 import threading

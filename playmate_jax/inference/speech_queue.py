@@ -42,7 +42,7 @@ class _Utterance:
         self._parts.append(samples)
 
     def joined(self) -> np.ndarray:
-        """All samples that wait."""
+        """All samples that wait, in order, as one array (s,)."""
         if self._parts:
             self.samples = np.concatenate([self.samples, *self._parts])
             self._parts = []

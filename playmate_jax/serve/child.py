@@ -96,12 +96,12 @@ def _jobs(channel: Channel, settings: dict[str, Any]):
 def _animated(animator: Any, channel: Channel, asked: dict[str, Any], folder: Path) -> dict:
     from playmate_jax.inference.emotion import parse_emotion_text
 
-    told = [0.0]
+    last_sent = [0.0]
 
     def progress(phase: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - told[0] >= _PROGRESS_S or done >= total:
-            told[0] = now
+        if now - last_sent[0] >= _PROGRESS_S or done >= total:
+            last_sent[0] = now
             channel.send({"progress": [phase, done, total]})
 
     options, files = dict(asked["options"]), asked["files"]

@@ -1,4 +1,4 @@
-"""Runs jobs: a bounded queue, a child process for each that runs, progress for whoever asks."""
+"""Runs jobs: a bounded queue, a child process for each that runs, and its progress."""
 
 import asyncio
 import contextlib
