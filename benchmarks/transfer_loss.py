@@ -1,6 +1,8 @@
 """What the pairwise transfer loss does (Eqs. 2 to 4): the same run with and without it.
 
     python benchmarks/transfer_loss.py runs/tiny/faces runs/tiny/unseen --out runs/transfer
+    python benchmarks/transfer_loss.py runs/tiny/faces runs/tiny/unseen --out runs/transfer \\
+        --set start=runs/tiny/face_space/weights --steps 300          from what was trained before
 
 For each seed the configuration is trained twice on the first data, once with --set
 weights.transfer=0, and evaluated on all people of the second. The same command goes on where it
@@ -45,7 +47,7 @@ def measured(options: argparse.Namespace, seed: int, setting: str) -> Figures:
     report = run / "report" / "report.json"
     if not report.exists():
         steps = () if options.steps is None else ("--steps", options.steps)
-        values = (f"seed={seed}", f"clips={options.data}")
+        values = (f"seed={seed}", f"clips={options.data}", *options.set)
         named = [word for value in values for word in ("--set", value)]
         playmate("train", options.config, "--workdir", run, *steps, *named, *SETTINGS[setting])
         playmate(
@@ -92,6 +94,8 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="default: tiny_face_space")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--steps", type=int, help="of a run; default: the configuration's")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
+                        help="of both settings, as of 'playmate train'")  # fmt: skip
     parser.add_argument("--people", type=int, default=60, help="that are judged (default 60)")
     options = parser.parse_args()
     found: dict[str, list[Figures]] = {setting: [] for setting in SETTINGS}
