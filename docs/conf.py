@@ -23,6 +23,7 @@ exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 myst_heading_anchors = 3  # the anchors that a forge gives to headings
 
+highlight_language = "none"
 default_role = "literal"  # docstrings write `code` as Markdown does
 autodoc_mock_imports = ["torch"]
 autodoc_member_order = "bysource"
@@ -37,6 +38,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 # What annotations resolve to, and the names by which the code calls it.
 _NAMES = {
+    "jaxlib._jax.Array": "Array",
     "Key[Array, ''] | UInt32[Array, '2'] | UInt32[Array, '4']": "PRNGKeyArray",
     "Array | ndarray | bool | number | bool | int | float | complex": "ArrayLike",
 }

@@ -1,4 +1,4 @@
-"""`playmate weights get | list | where | remove | card | push`: weights by name, and their cards."""
+"""`playmate weights get | push | list | where | remove | card`: weights by name, their cards."""
 
 import argparse
 import json
