@@ -23,11 +23,12 @@ test: $(VENV)/test.stamp  ## run the tests (SLOW=1: also those that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 	  --jaxtyping-packages=playmate_jax,tests.check $(if $(SLOW),,-m "not slow")
 
-lint: $(VENV)/test.stamp  ## run ruff, mypy and shellcheck
+lint: $(VENV)/test.stamp  ## run ruff, mypy, shellcheck and hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck launch/*.sh launch/slurm/train.sbatch .ci/run
+	$(BIN)/hadolint launch/docker/Dockerfile
 
 parity: $(VENV)/test.stamp  ## compare networks with recorded PyTorch outputs (GOLDEN=dir SEED=n)
 	$(MALLOC) $(BIN)/python -m playmate_jax.converters.parity $(GOLDEN) --seed $(SEED)

@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import playmate_jax
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMES = {
@@ -50,6 +53,31 @@ def test_every_pattern_of_package_data_names_a_file():
     for package, patterns in config["options.package_data"].items():
         for pattern in patterns.split():
             assert any(HOMES[package].glob(pattern)), f"{package}: {pattern}"
+
+
+def test_the_version_is_the_same_everywhere():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert config["metadata"]["version"] == playmate_jax.__version__
+
+
+def test_the_lock_is_of_these_requirements():
+    """Else `uv lock` is due."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    wanted = {("", line) for line in config["options"]["install_requires"].split()} | {
+        (extra, line)
+        for extra, lines in config["options.extras_require"].items()
+        for line in lines.split()
+    }
+    locked = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
+    (own,) = (package for package in locked if package["name"] == "playmate-jax")
+    found = set()
+    for row in own["metadata"]["requires-dist"]:
+        extras = "".join(f"[{name}]" for name in row.get("extras", ()))
+        extra = re.fullmatch(r"(?:extra == '(.*)')?", row.get("marker", ""))[1] or ""
+        found.add((extra, row["name"] + extras + row["specifier"]))
+    assert found == {(extra, re.sub("_", "-", line).lower()) for extra, line in wanted}
 
 
 @pytest.fixture(scope="module")
