@@ -10,7 +10,7 @@ MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help
-.PHONY: help animate test lint parity crossings bench bench-data bench-face-space demo-weights figures clean
+.PHONY: help animate test lint parity crossings bench bench-data bench-face-space demo-weights figures docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -23,11 +23,12 @@ test: $(VENV)/test.stamp  ## run the tests (SLOW=1: also those that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 	  --jaxtyping-packages=playmate_jax,tests.check $(if $(SLOW),,-m "not slow")
 
-lint: $(VENV)/test.stamp  ## run ruff, mypy and shellcheck
+lint: $(VENV)/test.stamp  ## run ruff, mypy, shellcheck and hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck launch/*.sh launch/slurm/train.sbatch .ci/run
+	$(BIN)/hadolint launch/docker/Dockerfile
 
 parity: $(VENV)/test.stamp  ## compare networks with recorded PyTorch outputs (GOLDEN=dir SEED=n)
 	$(MALLOC) $(BIN)/python -m playmate_jax.converters.parity $(GOLDEN) --seed $(SEED)
@@ -54,8 +55,12 @@ demo-weights: $(VENV)/test.stamp  ## train the demo weights from scratch (hours 
 figures: $(VENV)/test.stamp  ## measure the shipped weights; results go into their cards (DATA=dir)
 	$(MALLOC) bash launch/figures.sh
 
+docs: $(VENV)/docs.stamp  ## build the site of docs/ and the API: docs/_build/html/index.html
+	rm -rf docs/api
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+
 clean:  ## remove the private environment
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build docs/_build docs/api *.egg-info
 
 # ---- the private environment ------------------------------------------------------------------
 $(BIN)/python:
@@ -76,5 +81,10 @@ $(VENV)/animate.stamp: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/test.stamp: $(VENV)/animate.stamp
 	$(BIN)/python -m pip install -q -e '.[train,prepare,convert,serve,lint,test]'
+	$(CV2)
+	@touch $@
+
+$(VENV)/docs.stamp: $(VENV)/animate.stamp
+	$(BIN)/python -m pip install -q -e '.[train,prepare,serve,docs]'
 	$(CV2)
 	@touch $@

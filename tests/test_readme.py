@@ -25,7 +25,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced code blocks of a page in a language; "" for those that name none."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+    fenced = re.findall(r"^```([\w{}-]*)\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
     return [text for name, text in fenced if name == language]
 
 

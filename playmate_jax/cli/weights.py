@@ -1,4 +1,4 @@
-"""`playmate weights get | list | where | remove | card`: weights by name, and their cards."""
+"""`playmate weights get | push | list | where | remove | card`: weights by name, their cards."""
 
 import argparse
 import json
@@ -80,6 +80,17 @@ def card(args: argparse.Namespace) -> int:
         print(markdown(cards, args.name), end="")
         return 0
     print(json.dumps(cards, indent=1, ensure_ascii=False))
+    return 0
+
+
+def push(args: argparse.Namespace) -> int:
+    """Runs `playmate weights push`: uploads weights and their model card to the hub."""
+    from playmate_jax.hub import upload
+
+    address = upload.push(
+        args.name, args.repository, public=args.public, endpoint=args.endpoint, say=print
+    )
+    print(f"{args.repository}: sent, {'public' if args.public else 'private'}: {address}")
     return 0
 
 

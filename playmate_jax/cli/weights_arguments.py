@@ -5,7 +5,7 @@ import argparse
 from playmate_jax.cli import weights
 from playmate_jax.cli.parsing import subcommand
 
-SHORT = "fetch, list, describe and remove weights"
+SHORT = "fetch, list, describe, remove and share weights"
 DESCRIPTION = "Weights by name: shipped ones, and published ones, which are fetched and converted."
 EXAMPLES = """\
 examples:
@@ -36,6 +36,16 @@ def add(p: argparse.ArgumentParser) -> None:
     found.add_argument(
         "--offline", action="store_true", help="use the hub's cache only (or set HF_HUB_OFFLINE)"
     )
+    found.add_argument(
+        "--endpoint", metavar="URL", help="server to use instead of the hub (or set HF_ENDPOINT)"
+    )
+    found = action("push", weights.push, "upload weights and their model card to the hub")
+    found.add_argument("name", metavar="NAME|DIR", help="shipped or fetched weights, or a folder")
+    found.add_argument(
+        "repository", metavar="OWNER/NAME", help="repository on the Hugging Face hub; created, and "
+        "private, unless it exists (token: HF_TOKEN, or 'hf auth login')",
+    )  # fmt: skip
+    found.add_argument("--public", action="store_true", help="for everyone to read")
     found.add_argument(
         "--endpoint", metavar="URL", help="server to use instead of the hub (or set HF_ENDPOINT)"
     )

@@ -32,7 +32,8 @@ LAYOUT = re.compile(
 )
 
 
-def _to_stderr(text: str) -> None:
+def to_stderr(text: str) -> None:
+    """Prints a progress message on standard error."""
     print(text, file=sys.stderr)
 
 
@@ -89,7 +90,7 @@ def fetch(
     pinned: bool = True,
     offline: bool = False,
     endpoint: str | None = None,
-    say: Say = _to_stderr,
+    say: Say = to_stderr,
 ) -> Download:
     """Downloads the files that are not in the hub's cache yet, and checks all of them.
 
@@ -113,7 +114,7 @@ def fetch(
 
 
 def fetch_bundle(
-    text: str, *, offline: bool = False, endpoint: str | None = None, say: Say = _to_stderr
+    text: str, *, offline: bool = False, endpoint: str | None = None, say: Say = to_stderr
 ) -> Path:
     """Downloads a repository in this project's layout, and returns its folder.
 
@@ -133,7 +134,7 @@ def fetch_bundle(
             f"expected weights in this project's layout in {commit}, found none among its "
             f"{len(commit.recorded)} files: convert others with 'playmate convert'"
         )
-    cached = _library().try_to_load_from_cache
+    cached = library().try_to_load_from_cache
     if not all(cached(repository, name, revision=commit.revision) for name in names):
         say(f"{commit}: fetching {len(names)} files; licence {commit.licence or 'not stated'}")
     return download(commit, dict.fromkeys(names, ""), endpoint).folder
@@ -147,7 +148,7 @@ def look_up(
     Raises:
       UserError: it does not exist, or there is no connection.
     """
-    hub = _library()
+    hub = library()
     where = f"{repository}@{revision}" if revision else repository
     if offline or hub.constants.HF_HUB_OFFLINE:
         return _cached(Path(hub.constants.HF_HUB_CACHE), repository, revision or "main")
@@ -205,7 +206,7 @@ def download(commit: Commit, wanted: Mapping[str, str], endpoint: str | None = N
             paths[name] = commit.folder / name
             continue
         with _hub_errors(str(commit)):
-            path = _library().hf_hub_download(
+            path = library().hf_hub_download(
                 commit.repository, name, revision=commit.revision, endpoint=endpoint
             )
         paths[name] = Path(path)
@@ -248,13 +249,18 @@ def _checked(path: Path, name: str, known: str, recorded: str) -> str:
     return found
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The module huggingface_hub, imported on first use.
+
+    Raises:
+      UserError: it is not installed.
+    """
     try:
         import huggingface_hub
         import huggingface_hub.constants
     except ImportError:
         raise UserError(
-            "fetching weights needs huggingface_hub: pip install 'playmate-jax[speech]'"
+            "weights on the hub need huggingface_hub: pip install 'playmate-jax[speech]'"
         ) from None
     return huggingface_hub
 
@@ -279,21 +285,22 @@ def _hub_errors(where: str) -> Iterator[None]:
     except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
         raise UserError(
             f"expected {where} on the hub, found no such revision or file "
-            f"({_first_line(error)}): check the revision"
+            f"({first_line(error)}): check the revision"
         ) from None
     except errors.HFValidationError as error:
         raise UserError(
-            f"expected a repository as owner/name, found '{where}' ({_first_line(error)}): check it"
+            f"expected a repository as owner/name, found '{where}' ({first_line(error)}): check it"
         ) from None
     except Exception as error:
         # Errors of the library's transport (httpx) do not derive from OSError.
         if not isinstance(error, OSError) and not type(error).__module__.startswith("httpx"):
             raise
         raise UserError(
-            f"expected to fetch {where}, but that failed ({_first_line(error)}): try again, "
+            f"expected to fetch {where}, but that failed ({first_line(error)}): try again, "
             "complete files are kept; without a connection copy the hub's cache and use --offline"
         ) from None
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, 160 characters at most, or else the error's type."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]

@@ -266,8 +266,8 @@ class Animator:
             of them: together the delay of a frame behind its sound.
           voice: a recording of the voice that will speak; its level and spectrum are assumed,
             instead of following what is heard.
-          head_motion, audio_scale, emotion_scale, sampler, steps, seed, face, face_box, crop,
-          paste, max_side: as in `animate`.
+          head_motion, audio_scale, emotion_scale, sampler, steps, seed: as in `animate`.
+          face, face_box, crop, paste, max_side: as in `animate`.
 
         Raises:
           UserError: whatever is wrong with the inputs, in one sentence; these weights cannot

@@ -9,12 +9,13 @@ import pytest
 
 from playmate_jax.hub.published import PUBLISHED, File, Published
 from playmate_jax.hub.weights import save_weights
-from tests.hub.hub_server import COMMIT, Handler, Hub, sha256
+from tests.hub.hub_server import COMMIT, Hub, sha256
+from tests.hub.hub_uploads import UploadHandler
 
 
 @pytest.fixture(scope="session")
 def _server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), UploadHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -32,6 +33,10 @@ def hub(_server, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # large files by plain HTTP
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
     return _server.hub
 
 
@@ -69,7 +74,7 @@ def command(hub, capsys):
     from playmate_jax.cli import run
 
     def call(*words):
-        endpoint = ["--endpoint", hub.url] if words[0] == "get" else []
+        endpoint = ["--endpoint", hub.url] if words[0] in ("get", "push") else []
         code = run(["weights", *map(str, words), *endpoint])
         return code, *capsys.readouterr()
 

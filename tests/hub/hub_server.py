@@ -24,12 +24,13 @@ class Hub:
       cut_at: the next large file is cut after so many bytes.
       garbled: sha256 of large files whose contents arrive changed.
       asked: (method, path, Range header) of all requests.
+      private: "owner/name" of the repositories that only their owners see.
     """
 
     def __init__(self):
         self.repositories, self.renamed = {}, {}
         self.cut_at, self.garbled, self.asked = None, set(), []
-        self.licence = "mit"
+        self.licence, self.private = "mit", set()
 
     @property
     def ranges(self):
@@ -80,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             siblings.append(found)
         licence = {"license": self.server.hub.licence}
         info = {"id": repository, "sha": COMMIT, "siblings": siblings, "cardData": licence}
+        info["private"] = repository in self.server.hub.private
         body = json.dumps(info).encode()
         return self._answer(200, {"Content-Type": "application/json"}, body)
 
@@ -120,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(size or len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def log_message(self, *_):
