@@ -36,7 +36,7 @@ _FOR_CHILDREN = ("weights", "generator", "face_models", "batch", "speech_s", "si
 def create_app(settings: Settings) -> FastAPI:
     """The server's application.
 
-    A page may be mounted at `/`: no route of this application is there.
+    The page is mounted at `/` where the settings have it: no other route is there.
     """
     metrics, children = Metrics(), _children(settings)
     app = FastAPI(
@@ -81,6 +81,10 @@ def create_app(settings: Settings) -> FastAPI:
         """Counters in Prometheus's text format."""
         return PlainTextResponse(metrics.text(), headers={"content-type": METRICS_TYPE})
 
+    if settings.page:  # after all other routes, which it would hide
+        from playmate_jax.serve.page.mount import mount
+
+        mount(app, settings)
     return app
 
 
