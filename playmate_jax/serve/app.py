@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.settings, app.state.metrics = settings, metrics
     app.state.probes, app.state.stream_children = children["probe"], children["stream"]
+    app.state.edit_children = children["edit"]
     app.state.stream_slots = asyncio.Semaphore(settings.streams)
     store = JobStore(settings.folder, settings.keep, settings.keep_h)
     app.state.runner = Runner(store, children["job"], metrics, settings.queue, settings.job_s)
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _children(settings: Settings) -> dict[str, Children]:
     given = {name: dataclasses.asdict(settings)[name] for name in _FOR_CHILDREN}
     sizes = {"probe": _PROBES, "job": settings.workers, "stream": settings.streams}
+    sizes["edit"] = int(settings.page)
     return {role: Children(role, size, given) for role, size in sizes.items()}
 
 
@@ -108,8 +110,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         warming.cancel()
         await state.runner.close(state.settings.grace_s)
-        state.stream_children.end()
-        state.probes.end()
+        for others in (state.stream_children, state.edit_children, state.probes):
+            others.end()
 
 
 async def _http_error(request: Request, error: Any) -> Response:

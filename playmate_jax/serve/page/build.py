@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.datastructures import State
 
-from playmate_jax.serve.page import speak
+from playmate_jax.serve.page import dub, edit, live, reenact, speak
 from playmate_jax.serve.page.parts import Page
 from playmate_jax.serve.page.weights import about
 from playmate_jax.serve.settings import Settings
@@ -21,7 +21,10 @@ def build(state: State, settings: Settings, folder: Path) -> gr.Blocks:
     with gr.Blocks(title="Playmate", analytics_enabled=False, fill_width=False) as blocks:
         gr.HTML("<h1>Playmate</h1>")
         with gr.Tabs():
-            speak.tab(page)
+            for tab in (speak, reenact, dub, edit):
+                tab.tab(page)
+            if settings.streams:
+                live.tab()
         gr.HTML(about(settings))
     blocks.queue(api_open=False, default_concurrency_limit=None)
     return blocks

@@ -44,6 +44,11 @@ def speech() -> gr.Audio:
     return gr.Audio(label="Speech", type="filepath", buttons=[])
 
 
+def video(label: str) -> gr.Video:
+    """A video: uploaded, or from the camera."""
+    return gr.Video(label=label, height=280, buttons=[])
+
+
 def seed() -> gr.Number:
     """The seed: the same one gives the same frames."""
     return gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1)
@@ -97,11 +102,15 @@ def connect(
     """Lets the buttons run and cancel a job.
 
     Args:
-      asked: the values of `inputs` to files and options of a job.
+      asked: the values of `inputs` to files and options of a job; raises `Refused`.
     """
 
     async def generate(*values: Any) -> AsyncIterator[running.Shown]:
-        files, options = asked(*values)
+        try:
+            files, options = asked(*values)
+        except running.Refused as refused:
+            yield running.Shown(running.problem(str(refused)), "", None)
+            return
         async for now in running.run(page.state, page.folder, files, options):
             yield now
 
