@@ -20,11 +20,10 @@ class PageClient:
         assert answer.status_code == 200, answer.text
         return file_data(answer.json()[0])
 
-    def ask(self, tab, button, data):
-        """The outputs of a button's function, one list each time that it gave some."""
-        index = self._function(tab, button)
-        asked = {"data": data, "fn_index": index, "session_hash": self.session}
-        answer = self.client.post("/gradio_api/queue/join", json=asked)
+    def ask(self, tab, label, data, event="click"):
+        """The outputs of the function of a button or slider, one list each time that it gave
+        some."""
+        answer = self.join(tab, label, data, event)
         if answer.status_code != 200:
             return answer
         where = f"/gradio_api/queue/data?session_hash={self.session}"
@@ -33,18 +32,24 @@ class PageClient:
         found = [message for message in found if message["msg"].startswith("process_")]
         return [m["output"]["data"] for m in found if m.get("output", {}).get("data")]
 
-    def _function(self, tab, button):
-        """The number of the function that a tab's button calls."""
+    def join(self, tab, label, data, event="click"):
+        """Asks alone: a call of `ask` that still waits gets the outputs."""
+        index = self._function(tab, label, event)
+        asked = {"data": data, "fn_index": index, "session_hash": self.session}
+        return self.client.post("/gradio_api/queue/join", json=asked)
+
+    def _function(self, tab, label, event):
+        """The number of the function that a part of a tab calls."""
         names = {c["id"]: (c["type"], c["props"]) for c in self.config["components"]}
         (inside,) = (
             node for node in _nodes(self.config["layout"])
             if names.get(node["id"], ("",))[0] == "tabitem" and names[node["id"]][1]["label"] == tab
         )  # fmt: skip
         ids = {node["id"] for node in _nodes(inside)}
-        (found,) = (
+        found = next(
             number for number, function in enumerate(self.config["dependencies"])
-            for id, event in function["targets"]
-            if id in ids and event == "click" and names[id][1].get("value") == button
+            for id, name in function["targets"]
+            if id in ids and name == event and label in _labels(names[id][1])
         )  # fmt: skip
         return self.config["dependencies"][found]["id"]
 
@@ -52,6 +57,10 @@ class PageClient:
 def file_data(path):
     """A file as the page's JavaScript names it."""
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+
+
+def _labels(props):
+    return (props.get("value"), props.get("label"))
 
 
 def _nodes(node):

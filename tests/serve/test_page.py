@@ -1,19 +1,28 @@
 """The page at `/`: it runs jobs as other clients do, within the same limits."""
 
+import base64
+import io
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio", reason="the page's package is not installed")
 pytest.importorskip("fastapi", reason="the server's packages are not installed")
 
+from playmate_jax.inference.editing import AMOUNTS
 from playmate_jax.media import open_video
+from playmate_jax.serve.gate import cookie_value, is_known
 from playmate_jax.serve.page.mount import tidy
 from playmate_jax.serve.page.routes import names_address
+from playmate_jax.serve.settings import Settings
 from tests.serve.page_client import PageClient, file_data
-from tests.serve.stub_child import DIES, REFUSES
+from tests.serve.stub_child import DIES, REFUSES, WAITS
+from tests.serve.waiting import wait_for
 
 SPOKEN = ["as spoken", 0.8, "", 1.0]  # emotion, intensity, emotions over time, head motion
 
@@ -125,6 +134,90 @@ def test_uploads_are_limited_and_come_from_this_page_alone(served):
         small = {"files": ("x", b"x")}
         assert served.post("/gradio_api/upload", files=small, headers=headers).status_code == status
         assert served.get("/", headers=headers).status_code == status
+
+
+def test_a_portrait_is_reenacted_and_a_video_is_dubbed(visitor, inputs, files):
+    portrait, speech = inputs
+    for tab, data in (
+        ("Reenact", [portrait, portrait, "lips", "relative", 1.0]),
+        ("Dub", [portrait, speech, "happy", 0.5, "", 7]),
+    ):
+        assert "Done" in visitor.ask(tab, "Generate", data)[-1][0]
+        status = visitor.ask(tab, "Generate", [*data[:1], None, *data[2:]])[-1][0]
+        assert "pm-problem" in status and "found n" in status
+    status = visitor.ask("Reenact", "Generate", [portrait, portrait, "nose", "relative", 1.0])
+    assert "region: Input should be" in status[-1][0]
+    options = [job.options for job in visitor.client.app.state.runner.store.jobs.values()][-2:]
+    assert options[0]["region"] == "lips" and options[1]["emotion"] == "happy=0.5"
+
+
+def test_a_job_is_cancelled_and_a_full_queue_is_told(visitor, inputs, served):
+    runner = served.app.state.runner
+    runner._most, most = 0, runner._most
+    try:
+        status = visitor.ask("Speak", "Generate", [*inputs, *SPOKEN, 0])[-1][0]
+        assert "expected fewer jobs, found the queue full" in status
+    finally:
+        runner._most = most
+    known = set(runner.store.jobs)
+    with ThreadPoolExecutor() as pool:
+        shown = pool.submit(visitor.ask, "Speak", "Generate", [*inputs, *SPOKEN, WAITS])
+        try:
+            id = next(id for _ in range(200) for id in later(runner, known))
+            wait_for(served, id, "running")
+            visitor.join("Speak", "Cancel", [None])
+            wait_for(served, id, "cancelled")
+        finally:
+            for id in later(runner, known):
+                served.delete(f"/v1/jobs/{id}")  # or this would wait for ever
+    assert any("Cancelled" in str(outputs) for outputs in shown.result())
+
+
+def later(runner, known):
+    """The ids of jobs that are not among the known ones."""
+    time.sleep(0.05)
+    return set(runner.store.jobs) - known
+
+
+def test_the_picture_follows_the_sliders(visitor, inputs):
+    def drawn(**amounts):
+        values = [amounts.get(name, 0) for name in AMOUNTS]
+        shown = visitor.ask("Edit", "Yaw", [inputs[0], *values], event="input")[-1][0]
+        if "pm-problem" in shown:
+            return shown
+        (data,) = re.findall("<img[^>]*base64,([^']+)'", shown)
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).mean()
+
+    assert abs(drawn() - 100) < 2 and abs(drawn(yaw=20) - 180) < 2
+    assert "expected a face in the image, found none in the portrait" in drawn(roll=REFUSES)
+    wrong = visitor.upload("portrait.png", b"no image")
+    shown = visitor.ask("Edit", "Yaw", [wrong, *AMOUNTS.values()], event="input")[-1][0]
+    assert "pm-problem" in shown and "as portrait" in shown
+
+
+def test_a_token_is_asked_for_and_a_cookie_stands_for_it(serve, tmp_path):
+    token = "0123456789abcdef"
+    with serve(tmp_path, page=True, token=token, host="0.0.0.0") as client:
+        assert client.get("/", follow_redirects=False).headers["location"] == "login"
+        assert "<form" in client.get("/").text
+        for path in ("/config", "/v1/jobs", "/gradio_api/queue/data"):
+            assert client.get(path).status_code == 401
+        assert client.post("/gradio_api/upload", files={"files": ("x", b"x")}).status_code == 401
+        wrong = client.post("/login", data={"token": "wrong"})
+        assert wrong.status_code == 401 and "expected the token" in wrong.text
+        client.cookies.set("playmate", token)  # the token itself is not the cookie
+        assert client.get("/v1/jobs").status_code == 401
+        client.cookies.clear()
+        right = client.post("/login", data={"token": token}, follow_redirects=False)
+        assert right.status_code == 303 and "samesite=strict" in right.headers["set-cookie"].lower()
+        assert (
+            token not in right.headers["set-cookie"] and "HttpOnly" in right.headers["set-cookie"]
+        )
+        assert client.get("/config").status_code == 200 and client.get("/v1/jobs").json() == []
+        elsewhere = {"origin": "https://evil.example"}
+        assert client.get("/v1/jobs", headers=elsewhere).status_code == 403
+    settings = Settings(folder=tmp_path, token=token)
+    assert not is_known(settings, {"cookie": f"playmate={cookie_value(token)}"})  # no page
 
 
 def test_uploads_do_not_stay(tmp_path):

@@ -15,8 +15,8 @@ from playmate_jax.serve.submission import probed
 
 _NAMES = {
     "pitch": "Pitch", "yaw": "Yaw", "roll": "Roll", "x": "Sideways", "y": "Down", "size": "Size",
-    "eyes": "Eyes: shut to wide", "wink": "Wink", "brows": "Brows", "gaze_x": "Gaze sideways",
-    "gaze_y": "Gaze down", "lips": "Lips: open", "smile": "Smile", "pout": "Pout",
+    "eyes": "Eyes", "wink": "Wink", "brows": "Brows", "gaze_x": "Gaze sideways",
+    "gaze_y": "Gaze down", "lips": "Lips", "smile": "Smile", "pout": "Pout",
 }  # fmt: skip
 _LIMIT_S = 60.0
 _KEPT = 1000  # portraits that were looked at

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from playmate_jax.serve.page import login
 from playmate_jax.serve.page.routes import OnlyPageRoutes
 from playmate_jax.serve.settings import Settings
 
@@ -37,6 +38,8 @@ def mount(app: FastAPI, settings: Settings) -> None:
     from playmate_jax.serve.page.build import build
     from playmate_jax.serve.page.parts import ASSETS
 
+    if settings.token:
+        app.include_router(login.router)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     blocks = build(app.state, settings, folder)
