@@ -80,7 +80,7 @@ class Editor:
     retargets: bool
     notices: list[str]
 
-    def draw(self, amounts: Mapping[str, float]) -> RgbImage:
+    def draw(self, amounts: Mapping[str, Any]) -> RgbImage:
         """The finished image, in the portrait's size; the next one may be painted over it.
 
         Args:
@@ -158,7 +158,7 @@ def open_editor(
     return Editor(scene, space, networks.renderer.retargets, list(scene.notices))
 
 
-def checked_amounts(amounts: Mapping[str, float]) -> dict[str, float]:
+def checked_amounts(amounts: Mapping[str, Any]) -> dict[str, float]:
     """The amounts, each within its range; raises `UserError` for others."""
     for name, amount in amounts.items():
         if name not in AMOUNTS:
