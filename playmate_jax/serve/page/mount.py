@@ -49,7 +49,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
         font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
     )  # fmt: skip
     gr.mount_gradio_app(
-        app, blocks, "/", theme=theme, css=_STYLE.read_text("utf-8"), footer_links=[],
+        app, blocks, "/", theme=theme, head=_style(), footer_links=[],
         run_history=False, ssr_mode=False, mcp_server=False, pwa=False, enable_monitoring=False,
         max_file_size=most, allowed_paths=[str(ASSETS)],
     )  # fmt: skip
@@ -69,6 +69,11 @@ def mount(app: FastAPI, settings: Settings) -> None:
     app.router.lifespan_context = lifespan
     mounted = app.router.routes[-1]
     mounted.app = OnlyPageRoutes(mounted.app)
+
+
+def _style() -> str:
+    """The page's own rules, which Gradio would limit to a part of the page if it was given them."""
+    return f"<style>{_STYLE.read_text('utf-8')}</style>"
 
 
 async def _tidy(folder: Path, most: int) -> None:
