@@ -23,7 +23,7 @@ FLAGS = (
 )  # fmt: skip
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 TABS = ("Speak", "Reenact", "Dub", "Edit", "Live")
-WAIT_MS = 120_000
+WAIT_MS = 300_000
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
