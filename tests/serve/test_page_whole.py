@@ -9,6 +9,8 @@ pytest.importorskip("fastapi", reason="the server's packages are not installed")
 
 from fastapi.testclient import TestClient
 
+from playmate_jax.errors import UserError
+from playmate_jax.faces import TfliteLandmarker
 from playmate_jax.media import open_video
 from playmate_jax.serve.app import create_app
 from playmate_jax.serve.page.parts import ASSETS
@@ -18,6 +20,10 @@ from tests.serve.page_client import PageClient
 
 
 def test_a_portrait_speaks_with_networks_of_a_tiny_size(tiny_weights, tmp_path):
+    try:
+        TfliteLandmarker()
+    except UserError as error:
+        pytest.skip(str(error))
     settings = Settings(
         folder=tmp_path / "jobs", weights=str(tiny_weights), streams=0, batch=2, grace_s=0.0,
         page=True,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.routing import Mount
 
 from playmate_jax.serve.page import login
 from playmate_jax.serve.page.routes import OnlyPageRoutes
@@ -68,6 +69,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
 
     app.router.lifespan_context = lifespan
     mounted = app.router.routes[-1]
+    assert isinstance(mounted, Mount)
     mounted.app = OnlyPageRoutes(mounted.app)
 
 
