@@ -1,6 +1,7 @@
 """`playmate serve`: checks the settings, then runs the server."""
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -19,8 +20,9 @@ def command(args: argparse.Namespace) -> int:
     from playmate_jax.serve.settings import Settings
 
     token = _token(args.token_file)
+    has_page = importlib.util.find_spec("gradio") is not None
     settings = Settings(
-        folder=Path(args.folder), token=token, origins=tuple(args.origin),
+        folder=Path(args.folder), token=token, origins=tuple(args.origin), page=has_page,
         **{name: getattr(args, name) for name in PLAIN},
     )  # fmt: skip
     from playmate_jax.hub.bundles import find_parts
@@ -41,6 +43,8 @@ def command(args: argparse.Namespace) -> int:
         f"{settings.folder.resolve()}",
         file=sys.stderr,
     )
+    page = f"page at {where}/" if has_page else "no page: pip install 'playmate-jax[page]' adds it"
+    print(f"playmate: {page}", file=sys.stderr)
     run(settings)
     return 0
 

@@ -9,7 +9,8 @@ SHORT = "serve jobs over HTTP and live portraits over WebSocket"
 DESCRIPTION = f"""\
 Listens until Ctrl-C or SIGTERM. Jobs: POST /v1/jobs with a portrait and speech or a driving video,
 then GET /v1/jobs/ID, /v1/jobs/ID/events and /v1/jobs/ID/video. Live: the WebSocket /v1/stream.
-All routes with examples: /docs. Jobs are kept in a folder and outlive the server.
+All routes with examples: /docs. Jobs are kept in a folder and outlive the server. Where Gradio is
+installed ('playmate-jax[page]') a page for browsers is at /.
 
 Only this machine is served, unless --host says otherwise and a token is given in --token-file or
 {TOKEN}; clients then send it as 'Authorization: Bearer TOKEN'. Put TLS in front of it.

@@ -27,6 +27,7 @@ from playmate_jax.hub.bundles import find_parts
 from playmate_jax.hub.sharing import save_bundle
 from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.animation import Animation, Progress, no_progress
+from playmate_jax.inference.editing import Editor, open_editor
 from playmate_jax.inference.emotion import EmotionTrack
 from playmate_jax.inference.face_renderer import FaceRenderer
 from playmate_jax.inference.generators import load_generator
@@ -279,6 +280,14 @@ class Animator:
         )  # fmt: skip
         shown = PortraitOptions(face, face_box, crop, paste, max_side)
         return open_stream(self._networks(), portrait, chunks, options, shown)
+
+    def editor(
+        self, portrait: str | Path | RgbImage, *, face: int = 0, max_side: int | None = None
+    ) -> Editor:
+        """The portrait, to be drawn with the head turned, eyes closed, a smile; see
+        `inference/editing.py`. Raises `UserError` as `animate` does."""
+        shown = PortraitOptions(face=face, max_side=max_side)
+        return open_editor(self._networks(), portrait, shown, self.cards["renderer"])
 
     def _networks(self) -> Networks:
         return Networks(self.renderer, self.framing, lambda: self.landmarker, self.generator)

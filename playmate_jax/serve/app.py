@@ -36,7 +36,7 @@ _FOR_CHILDREN = ("weights", "generator", "face_models", "batch", "speech_s", "si
 def create_app(settings: Settings) -> FastAPI:
     """The server's application.
 
-    A page may be mounted at `/`: no route of this application is there.
+    The page is mounted at `/` where the settings have it: no other route is there.
     """
     metrics, children = Metrics(), _children(settings)
     app = FastAPI(
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.settings, app.state.metrics = settings, metrics
     app.state.probes, app.state.stream_children = children["probe"], children["stream"]
+    app.state.edit_children = children["edit"]
     app.state.stream_slots = asyncio.Semaphore(settings.streams)
     store = JobStore(settings.folder, settings.keep, settings.keep_h)
     app.state.runner = Runner(store, children["job"], metrics, settings.queue, settings.job_s)
@@ -81,12 +82,17 @@ def create_app(settings: Settings) -> FastAPI:
         """Counters in Prometheus's text format."""
         return PlainTextResponse(metrics.text(), headers={"content-type": METRICS_TYPE})
 
+    if settings.page:  # after all other routes, which it would hide
+        from playmate_jax.serve.page.mount import mount
+
+        mount(app, settings)
     return app
 
 
 def _children(settings: Settings) -> dict[str, Children]:
     given = {name: dataclasses.asdict(settings)[name] for name in _FOR_CHILDREN}
     sizes = {"probe": _PROBES, "job": settings.workers, "stream": settings.streams}
+    sizes["edit"] = int(settings.page)
     return {role: Children(role, size, given) for role, size in sizes.items()}
 
 
@@ -104,8 +110,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         warming.cancel()
         await state.runner.close(state.settings.grace_s)
-        state.stream_children.end()
-        state.probes.end()
+        for others in (state.stream_children, state.edit_children, state.probes):
+            others.end()
 
 
 async def _http_error(request: Request, error: Any) -> Response:

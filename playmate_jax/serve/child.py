@@ -3,6 +3,7 @@
     probe     looks at uploads: their kinds, sizes and lengths
     job       animates, one job after another, with networks that are loaded once
     stream    one live portrait after another (`stream_child.py`)
+    edit      portraits edited by hand (`edit_child.py`)
 
 Each gets its settings as the first message and answers {"ready": true}, or {"refused": sentence}.
 """
@@ -17,7 +18,6 @@ from playmate_jax.errors import UserError
 from playmate_jax.parallel.end_with_parent import end_with_parent
 from playmate_jax.serve.messages import Channel
 
-ROLES = ("probe", "job", "stream")
 _PROBE_BYTES = 4 << 30  # of memory: a look at a file needs less
 _PROGRESS_S = 0.2
 
@@ -30,7 +30,7 @@ def main(role: str, number: int) -> None:
         settings = channel.receive()
         assert isinstance(settings, dict)
         try:
-            work = {"probe": _probes, "job": _jobs, "stream": _streams}[role](channel, settings)
+            work = _ROLES[role](channel, settings)
         except UserError as error:
             return channel.send({"refused": str(error)})
         channel.send({"ready": True})
@@ -129,3 +129,12 @@ def _streams(channel: Channel, settings: dict[str, Any]):
     from playmate_jax.serve.stream_child import Streams
 
     return Streams(_animator(settings), channel)
+
+
+def _edits(channel: Channel, settings: dict[str, Any]):
+    from playmate_jax.serve.edit_child import Edits
+
+    return Edits(_animator(settings | {"batch": 1}), channel)
+
+
+_ROLES = {"probe": _probes, "job": _jobs, "stream": _streams, "edit": _edits}

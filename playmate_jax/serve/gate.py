@@ -6,12 +6,14 @@
 
 Without a token only this machine can connect, and then the host name and the origin decide: a web
 page that the user happens to visit can send requests here too, by its own name for this address.
+With a token, browsers that were given it have a cookie for the server's own page (`page/login.py`).
 """
 
 import asyncio
 import hmac
+import http.cookies
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +28,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = ("/health",)  # without a token
+LOGIN = "/login"  # of the page, which asks for the token
+COOKIE = "playmate"
 _FORM = 1 << 16  # bytes of a form around its files
 _BODIES = ("POST", "PUT", "PATCH")
 
@@ -77,12 +81,19 @@ class Gate:
                 raise _Refused(
                     403, "expected no other web page to use this server: allow it by --origin"
                 )
-        if self._settings.token and scope["type"] == "http" and scope["path"] not in OPEN:
-            if not token_fits(self._settings.token, headers.get("authorization", "")):
-                raise _Refused(
-                    401, "expected the header 'Authorization: Bearer TOKEN', found none that fits",
-                    {"www-authenticate": "Bearer"},
-                )  # fmt: skip
+        if self._settings.token and scope["type"] == "http":
+            self._check_token(scope["path"], headers)
+
+    def _check_token(self, path: str, headers: dict[str, str]) -> None:
+        has_page = self._settings.page
+        if path in OPEN or (has_page and path == LOGIN) or is_known(self._settings, headers):
+            return
+        if has_page and path == "/":
+            raise _Refused(303, "expected the token", {"location": LOGIN.lstrip("/")})
+        raise _Refused(
+            401, "expected the header 'Authorization: Bearer TOKEN', found none that fits",
+            {"www-authenticate": "Bearer"},
+        )  # fmt: skip
 
     async def _with_body(
         self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
@@ -131,6 +142,23 @@ def token_fits(token: str, authorization: str) -> bool:
     kind, _, given = authorization.partition(" ")
     same = hmac.compare_digest(given.strip().encode("latin1", "replace"), token.encode())
     return kind.lower() == "bearer" and same
+
+
+def cookie_value(token: str) -> str:
+    """What the page's cookie holds in place of the token."""
+    return hmac.new(token.encode(), b"the page's cookie", "sha256").hexdigest()
+
+
+def is_known(settings: Settings, headers: Mapping[str, str]) -> bool:
+    """Whether a request's headers hold the token, or the page's cookie where there is a page."""
+    if token_fits(settings.token, headers.get("authorization", "")):
+        return True
+    try:
+        found = http.cookies.SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except http.cookies.CookieError:
+        return False
+    given = found.value.encode("utf-8", "replace") if settings.page and found else b""
+    return hmac.compare_digest(given, cookie_value(settings.token).encode())
 
 
 def _name(host: str) -> str:

@@ -1,18 +1,14 @@
 """Jobs over HTTP: send files, follow the progress, fetch the video."""
 
-import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from fastapi import APIRouter, File, Form, HTTPException, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 
-from playmate_jax.serve.children import Lost
 from playmate_jax.serve.jobs import Job
-from playmate_jax.serve.runner import Full, Runner
+from playmate_jax.serve.runner import Runner
 from playmate_jax.serve.schemas import (
     Created,
     Emotion,
@@ -27,9 +23,8 @@ from playmate_jax.serve.schemas import (
     Scale,
     Seed,
     Steps,
-    check_emotion,
-    job_options,
 )
+from playmate_jax.serve.submission import submit
 
 _HEARTBEAT_S = 15.0
 _PROBLEMS = {
@@ -82,38 +77,14 @@ async def create(
     max_side: MaxSide = None,
 ) -> Created:
     """Animates a portrait: it speaks `speech`, or makes the face of `driving`, or both."""
-    runner, state = _runner(request), request.app.state
     uploads = {"portrait": portrait, "speech": speech, "driving": driving}
-    present = {name: upload for name, upload in uploads.items() if upload is not None}
-    if len(present) == 1:
-        raise HTTPException(422, "expected speech or driving beside the portrait, found neither")
-    options = job_options(
-        speech is not None,
-        {
-            "emotion": check_emotion(emotion), "seed": seed, "head_motion": head_motion,
-            "audio_scale": audio_scale, "emotion_scale": emotion_scale, "sampler": sampler,
-            "steps": steps, "pose": pose, "region": region, "face": face, "paste": paste,
-            "max_side": max_side,
-        },
-    )  # fmt: skip
-    if runner.closing:
-        raise HTTPException(503, "expected a server that goes on, found it shutting down")
-    if runner.is_full:
-        raise _full()
-    id = runner.store.new_id()
-    try:
-        folder = runner.store.folder(id)
-        for name, upload in present.items():
-            await asyncio.to_thread(_write, upload.file, folder / name)
-        await _probed(state, {name: str(folder / name) for name in present})
-        job = Job(id, time.time(), options, {name: name for name in present})
-        await runner.submit(job)
-    except Full:
-        runner.store.discard(id)
-        raise _full() from None
-    except BaseException:
-        runner.store.discard(id)
-        raise
+    options = {
+        "emotion": emotion, "seed": seed, "head_motion": head_motion, "audio_scale": audio_scale,
+        "emotion_scale": emotion_scale, "sampler": sampler, "steps": steps, "pose": pose,
+        "region": region, "face": face, "paste": paste, "max_side": max_side,
+    }  # fmt: skip
+    present = {name: upload.file for name, upload in uploads.items() if upload is not None}
+    id = (await submit(request.app.state, present, options)).id
     response.headers["location"] = f"/v1/jobs/{id}"
     return Created(id=id)
 
@@ -196,31 +167,3 @@ def _job(request: Request, id: str) -> Job:
     if (job := _runner(request).store.jobs.get(id)) is None:
         raise HTTPException(404, "expected the id of a job, found no such job: it may be too old")
     return job
-
-
-def _full() -> HTTPException:
-    return HTTPException(
-        429, "expected fewer jobs, found the queue full: try again later", {"retry-after": "30"}
-    )
-
-
-def _write(upload: BinaryIO, path: Path) -> None:
-    """The name that the client gave is not looked at."""
-    with path.open("xb") as out:
-        shutil.copyfileobj(upload, out)
-
-
-async def _probed(state, files: dict[str, str]) -> None:
-    """Raises HTTPException for files that are not what they should be."""
-    limit_s = state.settings.probe_s
-    try:
-        async with state.probes.lend() as child:
-            await child.send({"files": files})
-            answer = await child.receive(limit_s)
-    except Lost as lost:
-        raise HTTPException(
-            422, f"expected files that can be read within {limit_s:g} s, found that {lost}: give "
-            "others",
-        ) from None  # fmt: skip
-    if "refused" in answer:
-        raise HTTPException(answer["status"], answer["refused"])

@@ -93,6 +93,24 @@ FaceNumber = Annotated[int, Form(ge=0, le=100, description="by size from 1; 0 is
 MaxSide = Annotated[int | None, Form(ge=64, le=8192, description="reduce a larger image")]
 
 
+class JobOptions(BaseModel):
+    """The fields of a job's form that are no files, for clients within the server."""
+
+    model_config = ConfigDict(extra="forbid")
+    emotion: Emotion = None
+    seed: Seed = 0
+    head_motion: Gain = 1.0
+    audio_scale: Scale = None
+    emotion_scale: Scale = None
+    sampler: Sampler = None
+    steps: Steps = None
+    pose: Pose = "relative"
+    region: Region = None
+    face: FaceNumber = 0
+    paste: bool = True
+    max_side: MaxSide = None
+
+
 def check_emotion(text: str | None) -> str | None:
     """An emotion in words, or None; raises `UserError` for one that is not known."""
     if text is None or not text.strip():

@@ -26,6 +26,7 @@ class Settings:
       speech_s: longest recording or driving video. side: of a portrait, larger ones are refused.
       request_s, probe_s, job_s, stream_s, idle_s, grace_s: limits of time for an upload, a look at
         its files, a job, a stream, a stream's silence, and for ending.
+      page: whether the page is at `/`, which needs Gradio.
 
     Raises:
       UserError: a public address without a token, or a token that is too short.
@@ -56,6 +57,7 @@ class Settings:
     stream_s: float = 3600.0
     idle_s: float = 300.0
     grace_s: float = 30.0
+    page: bool = False
 
     def __post_init__(self):
         if self.token and len(self.token) < LEAST_TOKEN:

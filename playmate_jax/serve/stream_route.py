@@ -23,7 +23,7 @@ from starlette.datastructures import State
 
 from playmate_jax.errors import UserError
 from playmate_jax.serve.children import Child, Lost
-from playmate_jax.serve.gate import token_fits
+from playmate_jax.serve.gate import is_known
 from playmate_jax.serve.messages import HEADER, HELD
 from playmate_jax.serve.schemas import check_emotion
 from playmate_jax.serve.stream_messages import Control, Start
@@ -94,8 +94,11 @@ async def _started(socket: WebSocket) -> Start:
         raise _End(_POLICY, f"expected a start message, found another: {_first(error)}") from None
     except TimeoutError:
         raise _End(_POLICY, f"expected a start message within {_START_S:g} s") from None
-    token, given = socket.app.state.settings.token, socket.headers.get("authorization", "")
-    if token and not token_fits(token, given or f"Bearer {start.token}"):
+    settings = socket.app.state.settings
+    given = socket.headers if "authorization" in socket.headers else {
+        **socket.headers, "authorization": f"Bearer {start.token}"
+    }  # fmt: skip
+    if settings.token and not is_known(settings, given):
         raise _End(_POLICY, "expected the token in the start message or a header, found none")
     try:
         check_emotion(start.emotion)

@@ -58,6 +58,21 @@ class Animator:
         scene = Scene(None, np.zeros(70, np.float32), _draw, (SIDE, SIDE))
         return PortraitStream(scene, Motion(hop, lookahead), emotion=emotion)
 
+    def editor(self, portrait, *, max_side):
+        return Editor(portrait)
+
+
+class Editor:
+    """Grey that brightens as the head turns."""
+
+    def __init__(self, portrait):
+        self._portrait = portrait
+
+    def draw(self, amounts):
+        if amounts["roll"] == REFUSES:
+            raise UserError(f"expected a face in the image, found none in '{self._portrait}'")
+        return np.full((SIDE, SIDE, 3), 100 + 4 * amounts["yaw"], np.uint8)
+
 
 class Motion:
     """A motion stream whose first number is the loudness of the hop."""

@@ -1,0 +1,33 @@
+"""The tab Speak: a portrait and speech become a video."""
+
+from typing import Any
+
+import gradio as gr
+
+from playmate_jax.serve.page import parts
+
+
+def tab(page: parts.Page) -> None:
+    """Adds the tab to the page."""
+    with gr.Tab("Speak"), gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            portrait, speech = parts.portrait(), parts.speech()
+            example = gr.Button("Use the example", size="sm")
+            emotion = parts.emotion()
+            with gr.Row():
+                head, seed = parts.head_motion(), parts.seed()
+            buttons = parts.actions()
+        with gr.Column(min_width=320):
+            shown = parts.result()
+    parts.connect(page, buttons, [portrait, speech, *emotion, head, seed], asked, shown)
+    parts.example(example, [portrait, speech], ["portrait.png", "speech.wav"])
+
+
+def asked(
+    portrait: Any, speech: Any, kind: Any, strength: Any, text: Any, head: Any, seed: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Files and options of the job."""
+    options = {
+        "emotion": parts.emotion_text(kind, strength, text), "head_motion": head, "seed": seed
+    }  # fmt: skip
+    return {"portrait": portrait, "speech": speech}, options
