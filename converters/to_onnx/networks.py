@@ -24,6 +24,7 @@ from playmate_jax.hub.bundles import find_bundle
 from playmate_jax.hub.weights import check_tree, load_weights
 from playmate_jax.models import motion_model, renderer, stitching
 from playmate_jax.models.motion_model import Inputs, MotionModelConfig
+from playmate_jax.models.renderer import RendererConfig
 
 NAMES = ("appearance", "motion", "warping_spade", "stitching", "denoiser")
 STEPS = 1000  # of the diffusion: what `step` may be in random inputs
@@ -75,7 +76,7 @@ def of_weights(weights: str, batch: int = 1, only: tuple[str, ...] = ()) -> list
     """
     found: list[Network] = []
     for part, folder in find_bundle(weights).items():
-        if part != "speech" and (not only or _wanted(part, only)):
+        if part in _parts(only):
             config, params, _ = load_weights(folder)
             load = _of_renderer if part == "renderer" else _of_generator
             found += load(config, params, str(folder), batch)
@@ -93,8 +94,9 @@ def of_weights(weights: str, batch: int = 1, only: tuple[str, ...] = ()) -> list
     return [have[name] for name in only or have]
 
 
-def _wanted(part: str, only: tuple[str, ...]) -> bool:
-    return (part == "generator") == ("denoiser" in only) or len(set(only) - {"denoiser"}) > 0
+def _parts(only: tuple[str, ...]) -> set[str]:
+    """Which parts of the weights hold these networks; no names: all."""
+    return {"generator" if name == "denoiser" else "renderer" for name in only or NAMES}
 
 
 def _of_renderer(
@@ -104,14 +106,7 @@ def _of_renderer(
     optional = renderer.retargeting_shapes(config)
     expected = renderer.shapes(config) | {n: optional[n] for n in optional if n in params}
     check_tree(params, expected, f"the renderer's weights in {source}")
-    side = config.image_size
-    image = {"image": jax.ShapeDtypeStruct((batch, side, side, 3), jnp.float32)}
-    points = jax.ShapeDtypeStruct((batch, config.warping.keypoints, 3), jnp.float32)
-    features = jax.eval_shape(lambda p, x: renderer.encode(config, p, x), params, image["image"])
-    pair = {"x_s": points, "x_d": points}
-
-    def drawn(p, x_s, x_d, **seen):
-        return {"drawn": renderer.decode(config, p, seen, x_s, x_d)}
+    image = {"image": _image(config, batch)}
 
     def stitched(p, x_s, x_d):
         return {"x_d_stitched": stitching.stitch(config.stitching, p["stitching"], x_s, x_d)}
@@ -125,15 +120,34 @@ def _of_renderer(
             "motion", lambda p, image: renderer.extract_motion(config, p, image),
             _part(params, "motion"), image, "M: an image to keypoints, pose and expression",
         ),
-        Network(
-            "warping_spade", drawn, _part(params, "warping", "spade"), features | pair,
-            "W and G: a source's features, its keypoints and the driving ones to an image",
-        ),
+        drawing(config, params, batch),
     ]  # fmt: skip
     if "stitching" in params:
-        part = _part(params, "stitching")
+        part, pair = _part(params, "stitching"), _keypoint_pair(config, batch)
         found.append(Network("stitching", stitched, part, pair, "S: driving keypoints, moved"))
     return found
+
+
+def drawing(config: RendererConfig, params: Mapping[str, Any], batch: int) -> Network:
+    """W and G as one network, from the variables of both."""
+    own = _part(params, "warping", "spade")
+    f = {"appearance": renderer.shapes(config)["appearance"]}
+    features = jax.eval_shape(lambda p, x: renderer.encode(config, p, x), f, _image(config, batch))
+
+    def drawn(p, x_s, x_d, **seen):
+        return {"drawn": renderer.decode(config, p, seen, x_s, x_d)}
+
+    meaning = "W and G: a source's features, its keypoints and the driving ones to an image"
+    return Network("warping_spade", drawn, own, features | _keypoint_pair(config, batch), meaning)
+
+
+def _image(config: RendererConfig, batch: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((batch, config.image_size, config.image_size, 3), jnp.float32)
+
+
+def _keypoint_pair(config: RendererConfig, batch: int) -> dict[str, jax.ShapeDtypeStruct]:
+    points = jax.ShapeDtypeStruct((batch, config.warping.keypoints, 3), jnp.float32)
+    return {"x_s": points, "x_d": points}
 
 
 def _of_generator(
