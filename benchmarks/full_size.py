@@ -67,19 +67,35 @@ def random_weights(config: RendererConfig) -> dict[str, Any]:
     return unflatten_dict(filled)
 
 
+def inputs_of(config: RendererConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One source's volume, its keypoints and the driving ones, as W takes them."""
+    f = config.appearance
+    side = config.image_size >> f.halvings
+    volume = noise(1, f.volume_depth, side, side, f.volume_channels)
+    return volume, 0.3 * noise(1, 21, 3), 0.3 * noise(1, 21, 3)[:, ::-1].copy()
+
+
+def references(
+    config: RendererConfig,
+) -> tuple[torch.nn.Module, torch.nn.Module, list[torch.Tensor]]:
+    """PyTorch's W and G, with weights of their own, and W's inputs."""
+    f = config.appearance
+    volume, source, driving = inputs_of(config)
+    warping = WarpingReference(config.warping, f.volume_channels, f.volume_depth).eval()
+    decoder = SpadeReference(config.spade, config.warping.out_channels).eval()
+    channels_first = np.ascontiguousarray(np.moveaxis(volume, -1, 1))
+    return warping, decoder, [torch.from_numpy(x) for x in (channels_first, source, driving)]
+
+
 def sides(config: RendererConfig) -> dict[str, Callable[[], tuple[Call, Call]]]:
     """By name, what builds W and G of one side: G takes what W gave last."""
-    f = config.appearance
-    volume = noise(1, f.volume_depth, 64, 64, f.volume_channels)
-    source, driving = 0.3 * noise(1, 21, 3), 0.3 * noise(1, 21, 3)[:, ::-1].copy()
+    volume, source, driving = inputs_of(config)
     weights = random_weights(config)
     modules = renderer.networks(config)
 
     def pytorch() -> tuple[Call, Call]:
-        reference = WarpingReference(config.warping, f.volume_channels, f.volume_depth).eval()
-        decoder = SpadeReference(config.spade, config.warping.out_channels).eval()
-        x = np.ascontiguousarray(np.moveaxis(volume, -1, 1))
-        inputs, given = [torch.from_numpy(x) for x in (x, source, driving)], []
+        reference, decoder, inputs = references(config)
+        given: list[torch.Tensor] = []
 
         def warp() -> None:
             with torch.inference_mode():

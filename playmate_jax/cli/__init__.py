@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from playmate_jax.errors import UserError
 
 _LAUNCHED = "PLAYMATE_LAUNCHED"
-_HEAVY = ("animate", "batch", "serve", "train", "prepare", "evaluate", "benchmark")
+_HEAVY = ("animate", "batch", "serve", "train", "prepare", "evaluate", "benchmark", "export")
 _LINES = 5  # shown of a message; --debug shows all of it
 _LISTED = 100  # shown differences between two trees of names, a line each
 # XLA:CPU allocates its temporaries anew at each call, and glibc would map and unmap them each time,
