@@ -50,7 +50,7 @@ The paper's Table 2 on the synthetic world: what the scales of guidance towards 
 towards the emotion (w_e) do to motion. Speakers are held out and their true motion is known.
 Nothing is drawn: Frechet's distances are of the motion, of frames and of windows of 16, beside the
 jaw's correlation with the truth, closed lips, the head's spread and emotion accuracy. The paper's
-figures, of images of real people, stand to the right. Five minutes on two cores.
+figures, of images of real people, stand to the right. It takes some minutes.
 """
 TABLE2_EXAMPLES = """\
 examples:
