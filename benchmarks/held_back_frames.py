@@ -1,9 +1,10 @@
 """How well a face space redraws frames of its own people that training was not shown.
 
-    playmate prepare folder ~/videos --out runs/real --size 256 --set frames_per_clip=64 \
+    playmate prepare folder ~/videos --out runs/real --size 256 --set frames_per_clip=64 \\
         --set shortest_s=1 --set longest_s=4
     python benchmarks/held_back_frames.py runs/real --out runs/held_back
-    python benchmarks/held_back_frames.py runs/real --out runs/tuned --set start=runs/face/weights
+    python benchmarks/held_back_frames.py runs/real --out runs/tuned --set steps=600 \\
+        --set start=benchmarks/tiny_face_space
 
 The last quarter of every clip's images is held back; the configuration is trained on the others.
 Then the first image of each clip is driven by those that were held back. Printed are PSNR of the

@@ -20,6 +20,8 @@ def start(python, *arguments, fake="", **variables) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a suite in the background ignores Ctrl-C, and bash cannot trap what it was told to ignore
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
