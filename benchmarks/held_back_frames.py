@@ -98,7 +98,7 @@ def sheet(config: PortraitsConfig, params: Any, batch: PairBatch) -> np.ndarray:
 
 
 def main() -> None:
-    """Trains, evaluates and prints."""
+    """Trains on what is not held back, draws what is, and prints the report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
