@@ -110,11 +110,8 @@ def measured(config: RendererConfig, names: Sequence[str], rounds: int) -> dict[
             try:
                 built[name] = builds[name]()
                 images[name] = np.asarray(built[name]())
-            except (
-                ImportError,
-                RuntimeError,
-                AttributeError,
-            ) as error:  # not installed, or refused
+            # not installed, or refused
+            except (ImportError, RuntimeError, AttributeError) as error:
                 built.pop(name, None)
                 found["left_out"][name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                 continue
