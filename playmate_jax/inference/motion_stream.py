@@ -1,11 +1,12 @@
 """Motion in hops, while speech arrives: the same network and sampler as `generate`, short windows.
 
 A window is one hop and its look-ahead, conditioned on the previous frames as always (Eq. 10); only
-the hop is kept, the look-ahead is made again when more is known. Three things keep hops together:
+the hop is kept, the look-ahead is made again when more is known. Hops are kept together:
 
 - noise belongs to a frame, not to a window, so that both windows that make a frame start alike;
 - a hop is joined to the frames before it (motion/continuity.py) and fed back as it is shown;
-- emotion and the gain of the head change by so much a frame, never at once.
+- emotion and the gain of the head change by so much a frame, never at once;
+- the first frame is the portrait's own, and what it differs by fades out.
 
 Between utterances the network hears silence, and the lips are held: they follow what is generated
 for `CLOSING` more frames and then only slowly. All shapes are fixed: there is one compiled program.
@@ -30,10 +31,9 @@ from playmate_jax.inference.generate import (
 from playmate_jax.inference.motion_history import MotionHistory
 from playmate_jax.models.motion_model import Inputs
 from playmate_jax.models.streaming_speech import HopEncoder
-from playmate_jax.motion.continuity import joined, smoothed
+from playmate_jax.motion.continuity import LIPS, joined, smoothed, starting_weights
 from playmate_jax.motion.layout import (
     EMOTIONS,
-    LIP_KEYPOINTS,
     MOTION_SIZE,
     POSE,
     SAMPLES_PER_FRAME,
@@ -46,7 +46,7 @@ EMOTION_A_FRAME = 0.08  # most change of a weight: half a second from nothing to
 GAIN_A_FRAME = 0.04  # most change of the head's gain: a second
 CLOSING = 5  # frames after the speech in which the lips may still move freely
 STILL = 0.04  # share of what is generated that resting lips follow a frame
-_LIPS = np.array([3 * k + i for k in LIP_KEYPOINTS for i in range(3)])
+_FADE = starting_weights()
 
 
 class PlaymateStream:
@@ -91,6 +91,7 @@ class PlaymateStream:
             name: deque(maxlen=4096) for name in ("features", "generate")
         }
         self._frame = 0  # of the next hop's first
+        self._gap = np.zeros(MOTION_SIZE, np.float32)  # the portrait's own against the first frame
         self._history = self._silent_start(emotion, options.head_motion)
 
     def next(
@@ -162,7 +163,10 @@ class PlaymateStream:
         motion = denormalize(whole[rows], self._model.statistics.motion, self._own[POSE])
         moved, own = np.array(motion, np.float32), self._own[POSE]
         moved[:, POSE] = own + gain[: self.hop, None] * (moved[:, POSE] - own)
-        return moved
+        if self._frame == 0:
+            self._gap = self._own - moved[0]
+        numbers = np.minimum(self._frame + np.arange(self.hop), len(_FADE) - 1)
+        return moved + _FADE[numbers] * self._gap
 
     def _silent_start(self, emotion: np.ndarray, gain: float) -> MotionHistory:
         """A first window of silence, which nobody sees, is what the first hop continues."""
@@ -211,11 +215,11 @@ def _quiet(before: float, speaking: np.ndarray, n: int) -> Float[np.ndarray, " n
 
 def _held(before: np.ndarray, made: np.ndarray, quiet: np.ndarray) -> np.ndarray:
     """The window with lips that come to rest where nobody speaks, and start freely again."""
-    made, last = made.copy(), before[_LIPS]
+    made, last = made.copy(), before[LIPS]
     follow = np.clip(1 - (quiet - CLOSING) / CLOSING, STILL, 1)
     for i, share in enumerate(follow):
-        last = last + share * (made[i, _LIPS] - last)
-        made[i, _LIPS] = last
+        last = last + share * (made[i, LIPS] - last)
+        made[i, LIPS] = last
     return made
 
 

@@ -24,6 +24,7 @@ from playmate_jax.inference.portrait import PortraitOptions, RgbImage
 from playmate_jax.inference.reenactment import reenact
 from playmate_jax.inference.scene import is_source_video, read_scene
 from playmate_jax.inference.sound import read_speech
+from playmate_jax.motion.continuity import starting_from
 from playmate_jax.motion.layout import FPS, POSE, SAMPLES_PER_FRAME
 
 
@@ -98,6 +99,8 @@ def talk(
             )
         )
         motion = _generated(generator, audio[: count * SAMPLES_PER_FRAME], request, progress, count)
+    if not scene.is_video:
+        motion = starting_from(scene.own, motion)
     if followed is not None:
         motion[:, POSE] = followed
     if scene.is_video:

@@ -1,5 +1,5 @@
 """Joining windows: the gap to the previous window is closed over a few frames. The paper does not
-do this; it only conditions on the previous frames.
+do this; it only conditions on the previous frames. A clip starts from the portrait by the same means.
 
 The first frame of a new window should continue the last two frames of the previous one. The gap
 between them is added in full to the first frame and faded out: for expression, which may change
@@ -11,9 +11,11 @@ previous frames, so that the generator is conditioned on the frames that are ren
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.motion.layout import EXPRESSION, POSE
+from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, MOTION_SIZE, POSE
 
 BLEND_FRAMES = 8
+LIP_FRAMES = 4  # in which lips leave the portrait's own: a first syllable must be seen
+LIPS = np.array([3 * k + i for k in LIP_KEYPOINTS for i in range(3)])
 
 
 def raised_cosine(n_frames: int) -> Float[np.ndarray, " t"]:
@@ -76,6 +78,28 @@ def joined(
     expression = close_gap(previous[..., EXPRESSION], current[..., EXPRESSION], n_frames)
     pose = close_gap_and_slope(previous[..., POSE], current[..., POSE], 2 * n_frames)
     return np.concatenate([expression, pose], -1)
+
+
+def starting_weights() -> Float[np.ndarray, "t 70"]:
+    """Weights of the gap between a portrait's own motion and a clip's first frame: all of it, then
+    none of the lips' after `LIP_FRAMES`, of the other expression's after `BLEND_FRAMES`, of the
+    head's after twice as many. The last frame has zeros."""
+    weights = np.zeros((2 * BLEND_FRAMES + 1, MOTION_SIZE), np.float32)
+    for part, count in ((EXPRESSION, BLEND_FRAMES), (LIPS, LIP_FRAMES), (POSE, 2 * BLEND_FRAMES)):
+        weights[:, part] = 0
+        weights[:count, part] = raised_cosine(count)[:, None]
+    return weights
+
+
+def starting_from(
+    own: Float[np.ndarray, "m"], motion: Float[np.ndarray, "t m"]
+) -> Float[np.ndarray, "t m"]:
+    """Motion whose first frame is the portrait's own, so that nothing jumps where a still portrait
+    begins to move: what it differs by fades out (`starting_weights`)."""
+    weights = starting_weights()[: len(motion)]
+    started = motion.copy()
+    started[: len(weights)] += weights * (own - motion[0]).astype(motion.dtype)
+    return started
 
 
 def smoothed(x: Float[np.ndarray, "*b t m"], std_frames: float) -> Float[np.ndarray, "*b t m"]:

@@ -6,11 +6,15 @@ import pytest
 
 from playmate_jax.diffusion.schedule import linear_schedule
 from playmate_jax.motion.continuity import (
+    BLEND_FRAMES,
+    LIP_FRAMES,
+    LIPS,
     close_gap,
     close_gap_and_slope,
     joined,
     raised_cosine,
     smoothed,
+    starting_from,
 )
 from playmate_jax.motion.layout import EXPRESSION, POSE
 from playmate_jax.motion.previous_noise import STEPS, in_front, noise_at
@@ -147,3 +151,24 @@ def test_previous_noise_is_as_large_as_t_from_1_to_49_makes_it():
 def test_the_past_stands_in_front():
     joined = in_front(jnp.zeros((1, 2, 3)), jnp.ones((1, 4, 3)))
     assert joined[0, :, 0].tolist() == [0, 0, 1, 1, 1, 1]
+
+
+def test_motion_starts_from_the_portrait_and_lets_its_lips_go_first():
+    rng = np.random.default_rng(0)
+    own = rng.normal(0, 1, 70).astype(np.float32)
+    motion = rng.normal(0, 1, (40, 70)).astype(np.float32)
+    started = starting_from(own, motion)
+    np.testing.assert_allclose(started[0], own, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(started[LIP_FRAMES:, LIPS], motion[LIP_FRAMES:, LIPS])
+    np.testing.assert_array_equal(started[2 * BLEND_FRAMES :], motion[2 * BLEND_FRAMES :])
+    still = starting_from(own, np.zeros((40, 70), np.float32))
+    largest = np.abs(np.diff(still, axis=0)).max(0) / np.abs(own)
+    assert largest[POSE].max() < 0.1  # the head: no frame takes a tenth of the way
+    assert largest[EXPRESSION].max() < 0.45  # lips: the quickest, in four frames
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_clip_shorter_than_its_start_begins_with_the_portrait_too(count):
+    own = np.ones(70, np.float32)
+    started = starting_from(own, np.zeros((count, 70), np.float32))
+    np.testing.assert_array_equal(started[0], own)
