@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.motion.layout import ANGLES, EXPRESSION, POSE
+from playmate_jax.motion.layout import ANGLES, EXPRESSION, FPS, POSE
 from playmate_jax.synthetic.emotion import PROTOTYPES
 from playmate_jax.synthetic.expression import LIPS, UNIT, units_from_expression
 
+_SHUT, _OPEN = 0.5, 0.3  # closure of both lids at which a blink begins, and ends
 _EMOTION_UNITS = [i for name, i in UNIT.items() if name not in (*LIPS, "gaze_x", "gaze_y")]
 
 
@@ -41,6 +42,18 @@ def compare_head_motion(
     return {f"std_ratio_{name}": float(v) for name, v in zip(names, std, strict=True)} | {
         f"jitter_ratio_{name}": float(v) for name, v in zip(names, shake, strict=True)
     }
+
+
+def blinks_a_minute(units: Float[np.ndarray, "clips n 18"]) -> float:
+    """How often both lids shut by more than half and open again, on average over the clips."""
+    lids = units[..., [UNIT["lid_l"], UNIT["lid_r"]]].min(-1)
+    count = 0
+    for clip in lids:
+        shut = False
+        for closure in clip:
+            count += closure > _SHUT and not shut
+            shut = closure > (_OPEN if shut else _SHUT)
+    return count * 60 * FPS / lids.size
 
 
 def joint_acceleration(

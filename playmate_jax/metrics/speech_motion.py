@@ -4,9 +4,9 @@
         --recordings ../shared/data/speech --json figures.json
 
 Parts (`--only lips,real` picks): lips and head on held-out speakers of two synthesisers; real
-recordings (any folder of audio); emotion; a minute in one piece; speed and memory. Held-out clips
-are made from their seeds. Every figure is measured on generated motion, converted back into the
-units of the synthetic faces.
+recordings (any folder of audio); emotion; a minute in one piece; silence; speed and memory.
+Held-out clips are made from their seeds. Every figure is measured on generated motion, converted
+back into the units of the synthetic faces.
 """
 
 import argparse
@@ -29,10 +29,19 @@ from playmate_jax.metrics.figures import add_arguments, deliver, show
 from playmate_jax.metrics.generated_emotion import emotion
 from playmate_jax.metrics.held_out import generated, held_out
 from playmate_jax.metrics.lips import compare_lips, correlation, lips_against_sound
-from playmate_jax.metrics.motion import compare_head_motion, joint_acceleration, units_of
+from playmate_jax.metrics.motion import (
+    blinks_a_minute,
+    compare_head_motion,
+    joint_acceleration,
+    units_of,
+    within_clip_std,
+)
 from playmate_jax.models.log_mel import log_mel
-from playmate_jax.motion.layout import EMOTIONS, FPS, MOTION_SIZE, POSE
+from playmate_jax.motion.layout import AUDIO_HZ, EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
+from playmate_jax.synthetic.expression import LIPS, UNIT, mouth_openness
+
+GAZE = [UNIT["gaze_x"], UNIT["gaze_y"]]
 
 
 def spoken(
@@ -100,6 +109,26 @@ def minute(model: MotionModel, options: GenerateOptions) -> dict:
         pose_away_in_std={
             key: float(np.abs(away[:, part].mean(1)).mean()) for key, part in quarter.items()
         },
+        blinks_a_minute=blinks_a_minute(units),
+        blinks_a_minute_of_truth=blinks_a_minute(clips["units"]),
+        gaze_std_ratio=float(
+            units[..., GAZE].std(1).mean() / clips["units"][..., GAZE].std(1).mean()
+        ),
+        **compare_head_motion(clips["motion"], motion),
+    )
+
+
+def silence(model: MotionModel, options: GenerateOptions, seconds: int = 60) -> dict:
+    """What a face does while nobody speaks: faint noise is heard, 80 dB under full scale."""
+    audio = 1e-4 * np.random.default_rng(0).standard_normal(seconds * AUDIO_HZ).astype(np.float32)
+    motion = spoken(model, audio, options)[None]
+    units = units_of(motion)
+    names = ("pitch", "yaw", "roll")
+    return dict(
+        mouth_open=float(mouth_openness(units).max()),
+        lips_change_a_frame=float(np.abs(np.diff(units[..., : len(LIPS)], axis=1)).mean()),
+        blinks_a_minute=blinks_a_minute(units),
+        head_std={n: float(v) for n, v in zip(names, within_clip_std(motion), strict=True)},
     )
 
 
@@ -131,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Figures of a motion generator.")
     parser.add_argument("weights", help="a generator's weights directory")
     parser.add_argument("--recordings", type=Path, help="a folder of real speech")
-    parser.add_argument("--only", default="lips,real,emotion,minute,speed")
+    parser.add_argument("--only", default="lips,real,emotion,minute,silence,speed")
     parser.add_argument("--count", type=int, default=24, help="clips of each kind")
     add_arguments(parser)
     for field in dataclasses.fields(GenerateOptions):
@@ -147,6 +176,7 @@ def main() -> None:
         "real": lambda: recordings(model, options, given["recordings"]),
         "emotion": lambda: emotion(model, options, count),
         "minute": lambda: minute(model, options),
+        "silence": lambda: silence(model, options),
         "speed": lambda: speed(model, options),
     }
     figures = {}

@@ -1,5 +1,5 @@
 """Joining windows: the gap to the previous window is closed over a few frames. The paper does not
-do this; it only conditions on the previous frames. A clip starts from the portrait by the same means.
+do this; it only conditions on the previous frames. A clip starts from its portrait in the same way.
 
 The first frame of a new window should continue the last two frames of the previous one. The gap
 between them is added in full to the first frame and faded out: for expression, which may change

@@ -99,3 +99,14 @@ def test_units_are_read_from_motion():
     motion = np.zeros((5, 70), np.float32)
     motion[:, EXPRESSION] = units @ BASIS
     np.testing.assert_allclose(metrics.units_of(motion), units, atol=1e-4)
+
+
+def test_blinks_are_counted_by_both_lids():
+    units = np.zeros((1, 25 * 30, 18), np.float32)
+    lids = [UNIT["lid_l"], UNIT["lid_r"]]
+    for frame in (10, 200, 400):
+        units[0, frame : frame + 4, lids] = np.array([0.6, 1.0, 0.4, 0.35])
+    units[0, 600:604, UNIT["lid_l"]] = 1  # a wink
+    units[0, 700:704, lids] = 0.45  # half shut
+    assert metrics.blinks_a_minute(units) == 6
+    assert metrics.blinks_a_minute(np.concatenate([units, 0 * units])) == 3
