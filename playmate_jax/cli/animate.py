@@ -20,6 +20,7 @@ from playmate_jax.paths import check_names, shortened
 DEFAULT_OUTPUT = "playmate-demo.mp4"
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.wav"
+OTHERS = {"cartoon": ASSETS / "cartoon.png", "painting": ASSETS / "painting.jpg"}
 
 
 def command(args: argparse.Namespace) -> int:
@@ -134,7 +135,13 @@ def _check_face(args: argparse.Namespace) -> None:
 def _files(args: argparse.Namespace) -> Files:
     """The bundled files where none are given."""
     if args.portrait is None:
-        return Files(PORTRAIT, SPEECH, Path(args.output or DEFAULT_OUTPUT))
+        portrait = OTHERS.get(args.example, PORTRAIT)
+        return Files(portrait, SPEECH, Path(args.output or DEFAULT_OUTPUT))
+    if args.example is not None:
+        raise UserError(
+            f"expected a portrait or --example, found '{args.portrait}' and --example "
+            f"{args.example}: leave one of them out"
+        )
     portrait = Path(args.portrait)
     if args.speech is None and args.driving is None:
         raise UserError(

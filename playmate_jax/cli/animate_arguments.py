@@ -2,7 +2,7 @@
 
 import argparse
 
-from playmate_jax.cli.animate import DEFAULT_OUTPUT, command
+from playmate_jax.cli.animate import DEFAULT_OUTPUT, OTHERS, command
 from playmate_jax.cli.parsing import face_box, gain, natural, positive
 from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.motion.layout import EMOTIONS
@@ -18,6 +18,7 @@ replaced if it exists.
 EXAMPLES = """\
 examples:
   playmate animate                                       the bundled demonstration
+  playmate animate --example painting                    another bundled portrait
   playmate animate portrait.jpg speech.wav -o out.mp4
   playmate animate portrait.jpg speech.wav --emotion happy=0.8,surprised=0.2
   playmate animate portrait.jpg speech.wav --emotion 0:neutral,2.5:happy=0.8
@@ -46,6 +47,11 @@ def add(p: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="SPEECH",
         help="audio, or a video with audio; not needed with --driving",
+    )
+    g.add_argument(
+        "--example",
+        choices=sorted(OTHERS),
+        help="without PORTRAIT: another bundled portrait",
     )
     g.add_argument(
         "--face",

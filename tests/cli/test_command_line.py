@@ -67,6 +67,19 @@ def test_without_arguments_the_bundled_inputs_are_used_again_and_again(
     assert (inputs / "mine.mp4").read_bytes() == b"precious"
 
 
+def test_another_bundled_portrait_is_asked_for_by_name(inputs, monkeypatch, capsys):
+    from playmate_jax.cli import animate
+
+    monkeypatch.setattr(animate, "OTHERS", {"cartoon": inputs / "portrait.png"})
+    monkeypatch.setattr(animate, "SPEECH", inputs / "speech.wav")
+    monkeypatch.chdir(inputs)
+    assert run(["animate", "--example", "cartoon"]) == 0
+    assert open_video(inputs / "playmate-demo.mp4").fps == 25
+    capsys.readouterr()
+    assert _animate(inputs, "--example", "cartoon") == 2
+    assert "leave one of them out" in capsys.readouterr().err
+
+
 def test_the_default_name_comes_from_the_inputs(inputs, monkeypatch):
     monkeypatch.chdir(inputs)
     assert run(["animate", "portrait.png", "speech.wav"]) == 0

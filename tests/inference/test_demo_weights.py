@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from playmate_jax.cli.animate import PORTRAIT, SPEECH
+from playmate_jax.cli.animate import OTHERS, PORTRAIT, SPEECH
 from playmate_jax.errors import UserError
 from playmate_jax.faces import TfliteLandmarker
 from playmate_jax.hub import bundles
@@ -51,18 +51,22 @@ def _openness(motion):
 
 
 def test_the_bundled_inputs_are_small_and_made_by_our_own_tools():
-    from playmate_jax.synthetic.demo_inputs import HEIGHT, WIDTH, demo_portrait
+    from playmate_jax.synthetic.demo_inputs import HEIGHT, PORTRAITS, WIDTH
 
-    assert PORTRAIT.stat().st_size + SPEECH.stat().st_size < 600_000
+    files = {path.name: path for path in (PORTRAIT, *OTHERS.values())}
+    assert sum(path.stat().st_size for path in [*files.values(), SPEECH]) < 600_000
     assert len(read_audio(SPEECH)) == 5 * 16_000
-    drawn = demo_portrait()
-    assert drawn.shape == (HEIGHT, WIDTH, 3)
-    # the renderer may be refined later without the image being drawn again
-    assert np.abs(read_image(PORTRAIT).astype(int) - drawn).mean() < 2
+    assert files.keys() == PORTRAITS.keys()
+    for name, draw in PORTRAITS.items():
+        drawn = draw()
+        assert drawn.shape == (HEIGHT, WIDTH, 3)
+        # the renderer may be refined later without the images being drawn again
+        assert np.abs(read_image(files[name]).astype(int) - drawn).mean() < 3
 
 
-def test_one_face_is_found_in_the_bundled_portrait(landmarker):
-    assert len(landmarker.detect(read_image(PORTRAIT))) == 1
+@pytest.mark.parametrize("path", [PORTRAIT, *OTHERS.values()], ids=lambda path: path.stem)
+def test_one_face_is_found_in_the_bundled_portraits(landmarker, path):
+    assert len(landmarker.detect(read_image(path))) == 1
 
 
 def test_the_shipped_weights_are_at_most_15_megabytes(demo):

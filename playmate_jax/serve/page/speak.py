@@ -6,13 +6,18 @@ import gradio as gr
 
 from playmate_jax.serve.page import parts
 
+EXAMPLES = {
+    "Use the example": "portrait.png", "A cartoon": "cartoon.png", "A painting": "painting.jpg",
+}  # fmt: skip
+
 
 def tab(page: parts.Page) -> None:
     """Adds the tab to the page."""
     with gr.Tab("Speak"), gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             portrait, speech = parts.portrait(), parts.speech()
-            example = gr.Button("Use the example", size="sm")
+            with gr.Row():
+                examples = [gr.Button(name, size="sm") for name in EXAMPLES]
             emotion = parts.emotion()
             with gr.Row():
                 head, seed = parts.head_motion(), parts.seed()
@@ -20,7 +25,8 @@ def tab(page: parts.Page) -> None:
         with gr.Column(min_width=320):
             shown = parts.result()
     parts.connect(page, buttons, [portrait, speech, *emotion, head, seed], asked, shown)
-    parts.example(example, [portrait, speech], ["portrait.png", "speech.wav"])
+    for button, name in zip(examples, EXAMPLES.values(), strict=True):
+        parts.example(button, [portrait, speech], [name, "speech.wav"])
 
 
 def asked(
