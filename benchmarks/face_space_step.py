@@ -95,7 +95,6 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="tiny networks: seconds, no result")
     parser.add_argument("--batch", type=int, default=1, help="pairs in a step (default 1)")
     parser.add_argument("--regions", nargs="*", default=(), choices=("face", "lips"))
-    parser.add_argument("--remat", default="none", help="of our step: network, or none (default)")
     parser.add_argument("--rounds", type=int, default=3, help="turns in each order (default 3)")
     parser.add_argument("--only", choices=("gradients", "speed"), help="default: both")
     parser.add_argument("--float64", action="store_true", help="also both in float64")
@@ -103,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     setup = dataclasses.replace(
         TINY if options.tiny else FaceSpaceSetup(),
-        batch=options.batch, regions=tuple(options.regions), remat=options.remat,
+        batch=options.batch, regions=tuple(options.regions),
     )  # fmt: skip
     found: dict[str, Any] = {"batch": options.batch, "regions": list(options.regions)}
     found["machine"] = machine()

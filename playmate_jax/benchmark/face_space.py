@@ -27,7 +27,7 @@ from playmate_jax.losses import keypoints
 from playmate_jax.models.discriminator import DiscriminatorConfig
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import Networks, RendererConfig
-from playmate_jax.models.renderer_training import Execution, split
+from playmate_jax.models.renderer_training import split
 from playmate_jax.models.vgg19 import VGG19Config
 from playmate_jax.parallel.share import ALONE, Terms
 from playmate_jax.training.portrait_augmentation import Pairs
@@ -52,8 +52,6 @@ class FaceSpaceSetup:
     Attributes:
       regions: of the image with a discriminator of their own, "face" and "lips".
       batch: pairs of frames in a step.
-      remat: what our backward pass computes again (models/renderer_training.py); it changes no
-        gradient, and the memory of full size: without it 50 GB in float32.
     """
 
     renderer: RendererConfig = RendererConfig()
@@ -62,14 +60,12 @@ class FaceSpaceSetup:
     regions: tuple[str, ...] = ()
     weights: PortraitWeights = PortraitWeights()
     batch: int = 1
-    remat: str = "none"
 
     @property
     def recipe(self) -> Recipe:
         """What our passes follow from."""
         weights = self.weights.active(with_vgg19=True)
-        how = Execution(remat=self.remat)
-        return Recipe(self.renderer, self.discriminator, weights, self.regions, how)
+        return Recipe(self.renderer, self.discriminator, weights, self.regions)
 
     def tables(self) -> dict[str, tuple[Table, Shapes]]:
         """Rules and leaves of "generator", "discriminators" and "vgg19"."""
