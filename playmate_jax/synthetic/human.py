@@ -69,10 +69,10 @@ class Voice(NamedTuple):
 
 
 VOICES = (
-    Voice("flite", "rms", lag_s=0.005, pitch_hz=95, weight=3),
-    Voice("flite", "slt", lag_s=0.012, pitch_hz=165, weight=3),
-    Voice("flite", "kal16", lag_s=0.005, pitch_hz=105, weight=1.5),
-    Voice("festival", "cmu_us_slt_arctic_hts", lag_s=0.01),
+    Voice("flite", "rms", lag_s=0.005, pitch_hz=95, weight=4),
+    Voice("flite", "slt", lag_s=0.012, pitch_hz=165, weight=4),
+    Voice("flite", "kal16", lag_s=0.005, pitch_hz=105, weight=2),
+    Voice("festival", "cmu_us_slt_arctic_hts", lag_s=0.01, weight=0.4),
     Voice("festival", "lp_diphone", "it"),
     Voice("festival", "suo_fi_lj_diphone", "fi", 0.025),
     Voice("festival", "hy_fi_mv_diphone", "fi", 0.02),
@@ -80,7 +80,7 @@ VOICES = (
     Voice("festival", "czech_krb", "cs"),
     Voice("festival", "czech_machac", "cs"),
     Voice("festival", "czech_ph", "cs", 0.01),
-    Voice("festival", "msu_ru_nsh_clunits", "ru", scaled=True),
+    Voice("festival", "msu_ru_nsh_clunits", "ru", scaled=True, weight=0.5),
 )
 # for tests, never for training
 HELD_OUT_VOICES = (
