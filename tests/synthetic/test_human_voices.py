@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.synthetic import espeak, festival, flite, human, speech
+from playmate_jax.synthetic import background, espeak, festival, flite, human, speech
 from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, VOWELS
 from playmate_jax.synthetic.sentences import LANGUAGES, random_text, spoken_clip
 
@@ -129,3 +129,16 @@ def test_flite_gives_phones_that_end_with_the_audio():
     (audio, hz, phones), *_ = flite.say(["Maybe."], "rms", stretch=1.2)
     assert [name for name, _ in phones if name != "pau"] == ["m", "ey", "b", "iy"]
     assert phones[-1][1] == pytest.approx(len(audio) / hz, abs=0.02)
+
+
+def test_background_sounds_and_compression_keep_level_and_time():
+    rng = np.random.default_rng(0)
+    speech_like = np.zeros(3 * HZ, np.float32)
+    speech_like[HZ : 2 * HZ] = 0.3 * rng.standard_normal(HZ)
+    speech_like[2 * HZ :] = 0.03 * rng.standard_normal(HZ)
+    assert background.music(rng, HZ).std() == pytest.approx(1, rel=1e-3)
+    assert background.other_talker(rng, speech_like).std() == pytest.approx(1, rel=1e-3)
+    pressed = background.compress(rng, speech_like)
+    loud, soft = level_db(pressed, 1.1, 1.9), level_db(pressed, 2.1, 2.9)
+    assert 2 < loud - soft < 15  # 20 dB before compression
+    assert not pressed[:HZ].any() and np.abs(pressed[HZ : HZ + 80]).max() > 0
