@@ -7,8 +7,9 @@
     playmate train configs/demo_stage1.py --workdir runs/demo/stage1
 
 The emotional clips are for stage 2, but statistics are of both: 9 in 10 people of each set are for
-training, and one image a clip is the least that a record has. Without espeak-ng every voice is the
-formant synthesiser's, and lips learned from it follow other voices less well.
+training, and one image a clip is the least that a record has. Without espeak-ng, flite
+and festival every voice is the formant synthesiser's, and lips learned from it follow other voices
+less well.
 Departs from the paper: width 128 x 4 layers; log-mel features for wav2vec2; the network predicts
 the clean motion with weight 1 (DESIGN §5: noise prediction learns no lips at this size), helped by
 the error of velocities and of the units that viewers watch (lips, gaze), and by counting windows

@@ -7,8 +7,10 @@ PYTHON=${PYTHON:-.venv/bin/python}
 PLAYMATE=${PLAYMATE:-.venv/bin/playmate}
 WEIGHTS=runs/demo/weights
 
-command -v espeak-ng > /dev/null || echo "espeak-ng is not installed: every voice is the formant synthesiser's," \
-  "and lips learned from it follow other voices less well" >&2
+for program in espeak-ng flite festival; do
+  command -v "$program" > /dev/null || echo "$program is not installed: formant voices take the place of its" \
+    "voices, and lips learned from them follow other voices less well" >&2
+done
 "$PYTHON" -m playmate_jax.synthetic.pool runs/pool/train --seed 1 --identities 3600 --processes 2
 "$PYTHON" -m playmate_jax.synthetic.pool runs/pool/test --seed 2 --identities 48
 clips=(--size 64 --set seconds=12 --set frames=1 --set voice=mix)

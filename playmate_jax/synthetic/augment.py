@@ -1,4 +1,5 @@
-"""Augmentation of speech by recording conditions: reverb, equalisation, noise, codecs, level.
+"""Augmentation of speech by recording conditions: reverb, equalisation, noise, music, other
+talkers, compression, codecs, level.
 
 The largest single factor in the transfer of lip motion from synthetic to real speech: without it,
 correlations fall by 0.06-0.20 and mouths open in noisy pauses. No effect introduces a delay.
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from scipy.fft import irfft, next_fast_len, rfft
 
 from playmate_jax.motion.layout import AUDIO_HZ
+from playmate_jax.synthetic.background import compress, music, other_talker
 
 
 def reverberate(rng: np.random.Generator, spectrum: np.ndarray, n_fft: int) -> np.ndarray:
@@ -84,6 +86,7 @@ def augment(
     if strength <= 0:
         return audio
     n = len(audio)
+    (broadcast,) = rng.spawn(1)  # effects of their own draws: the other effects stay what they were
     n_fft = next_fast_len(n + int(0.6 * AUDIO_HZ), real=True)
     hz = np.fft.rfftfreq(n_fft, 1 / AUDIO_HZ).astype(np.float32)
     spectrum = rfft(audio.astype(np.float32), n_fft)
@@ -97,6 +100,14 @@ def augment(
     if rng.random() < 0.9 * strength:
         gain = out.std() * 10 ** (-rng.uniform(6, 45) / 20)
         out = out + np.float32(gain) * noise_like(rng, n, n_fft, hz)
+    if broadcast.random() < 0.15 * strength:
+        faint = out.std() * 10 ** (-broadcast.uniform(20, 30) / 20)
+        out = out + np.float32(faint) * other_talker(broadcast, out)
+    if broadcast.random() < 0.2 * strength:
+        out = compress(broadcast, out)
+    if broadcast.random() < 0.2 * strength:
+        under = out.std() * 10 ** (-broadcast.uniform(5, 25) / 20)
+        out = out + np.float32(under) * music(broadcast, n)
     if rng.random() < 0.15 * strength:
         out = codec(rng, out)
     if rng.random() < 0.1 * strength:  # clipping

@@ -12,12 +12,11 @@ import subprocess
 import sys
 
 import numpy as np
-from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.motion.layout import AUDIO_HZ
 from playmate_jax.synthetic.espeak_worker import receive, send
-from playmate_jax.synthetic.phonemes import SILENCE, Segment
+from playmate_jax.synthetic.phonemes import Segment
+from playmate_jax.synthetic.sentences import Spoken, random_text, spoken_clip
 
 LANGUAGES = (
     "en-us", "en", "en-gb-scotland", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "cs", "tr",
@@ -27,21 +26,6 @@ LANGUAGES = (
 HELD_OUT_LANGUAGES = ("en-029", "da", "ro", "af", "id", "en-gb-x-rp")
 VARIANTS = ("", *(f"+m{i}" for i in range(1, 8)), *(f"+f{i}" for i in range(1, 5)))
 HELD_OUT_VARIANTS = ("+m8", "+f5", "+croak", "+klatt4")
-_WORDS = (
-    "the of and a to in is you that it he was for on are as with his they at be this have from "
-    "or one had by word but not what all were we when your can said there use each which she do "
-    "how their if will up other about out many then them these so some her would make like him "
-    "into time has look two more write go see number no way could people my than first water "
-    "been call who oil its now find long down day did get come made may part please maybe "
-    "bubble poem mama papa bob pepper map open member simple brown blue big happy"
-).split()
-_ONSETS = "p b t d k g m n f v s z l r w sh ch h br st pl".split()
-_NUCLEI = "a e i o u ai ou ee oo".split()
-_CODAS = ["", "", "n", "m", "l", "t", "s", "p", "b", "r"]
-
-
-# Audio at 16 kHz, and its phonemes.
-Spoken = tuple[Float[np.ndarray, " s"], list[Segment]]
 
 
 class _Worker:
@@ -113,22 +97,6 @@ def say(
     return spoken
 
 
-def random_text(rng: np.random.Generator) -> str:
-    """A sentence of common and invented words; espeak's letter-to-sound rules read any text."""
-    words = []
-    for _ in range(rng.integers(4, 14)):
-        if rng.random() < 0.5:
-            word = _WORDS[rng.integers(len(_WORDS))]
-        else:
-            word = "".join(
-                part[rng.integers(len(part))]
-                for _ in range(rng.integers(1, 4))
-                for part in (_ONSETS, _NUCLEI, _CODAS)
-            )
-        words.append(word + ("," if rng.random() < 0.1 else ""))
-    return " ".join(words) + ".?!"[rng.integers(3)]
-
-
 def _pick(rng, options):
     return options[rng.integers(len(options))]
 
@@ -146,28 +114,9 @@ def speak(rng: np.random.Generator, seconds: float, held_out: bool = False) -> S
         languages = LANGUAGES if rng.random() < 0.6 else LANGUAGES[:2]
         voice = _pick(rng, languages) + _pick(rng, VARIANTS)
     rate, pitch, pitch_range = rng.uniform(115, 290), rng.uniform(15, 90), rng.uniform(20, 90)
-    pieces: list[np.ndarray] = []
-    phonemes: list[Segment] = []
-    clock = 0.0
 
-    def pause(length: float):
-        nonlocal clock
-        pieces.append(np.zeros(int(length * AUDIO_HZ), np.float32))
-        end = clock + len(pieces[-1]) / AUDIO_HZ
-        phonemes.append(Segment(SILENCE, clock, end))
-        clock = end
+    def some(count: int) -> list[Spoken]:
+        texts = [random_text(rng) for _ in range(count)]
+        return say(texts, voice, rate, pitch, pitch_range)
 
-    pause(rng.uniform(0.02, 0.6))
-    while clock < seconds:  # a sentence lasts about 3 s: one request for more than enough
-        texts = [random_text(rng) for _ in range(int((seconds - clock) / 2.5) + 1)]
-        for audio, spoken in say(texts, voice, rate, pitch, pitch_range):
-            if spoken and clock < seconds:
-                phonemes.append(Segment(SILENCE, clock, clock + spoken[0].start))
-                phonemes += [p._replace(start=p.start + clock, end=p.end + clock) for p in spoken]
-                pieces.append(audio)
-                clock += len(audio) / AUDIO_HZ
-            pause(rng.uniform(2, 5) if rng.random() < 0.02 else rng.uniform(0.05, 0.9))
-    audio = np.concatenate(pieces)[: int(seconds * AUDIO_HZ)]
-    audio *= np.float32(0.1 / (np.sqrt(np.mean(audio**2)) + 1e-9))
-    within = [p for p in phonemes if p.start < min(p.end, seconds)]
-    return audio, [p._replace(end=min(p.end, seconds)) for p in within]
+    return spoken_clip(rng, seconds, some, sentence_s=2.5)

@@ -23,7 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from playmate_jax.motion.layout import AUDIO_HZ
-from playmate_jax.synthetic.phonemes import SILENCE, VOWELS, Segment
+from playmate_jax.synthetic.phonemes import SILENCE, Segment
+from playmate_jax.synthetic.sentences import with_stress
 
 # IPA symbol:phoneme
 _IPA = dict(
@@ -102,28 +103,16 @@ def _say(library: _Library, text: str, voice: str, rate: float, pitch: float, pi
 
 
 def _segments(events: list[tuple[float, str]], audio: np.ndarray) -> list[Segment]:
-    """Phonemes from IPA events. The events have no stress: long and loud vowels count as
-    accented."""
+    """Phonemes from IPA events. The events have no stress: it is estimated."""
     ends = [start for start, _ in events[1:]] + [len(audio) / AUDIO_HZ]
-    phonemes, levels = [], []
+    phonemes = []
     for (start, ipa), end in zip(events, ends, strict=True):
         names = ([_IPA[c] for c in ipa if c in _IPA] or [SILENCE])[:2]
         for i, name in enumerate(names):
             a, b = (start + (end - start) * k / len(names) for k in (i, i + 1))
             if b > a:
                 phonemes.append(Segment(name, a, b))
-                piece = audio[int(a * AUDIO_HZ) : int(b * AUDIO_HZ)]
-                levels.append(10 * np.log10(np.mean(piece**2) + 1e-9) if len(piece) else -90.0)
-    vowels = [level for p, level in zip(phonemes, levels, strict=True) if p.name in VOWELS]
-    middle = np.median(vowels) if vowels else 0.0
-    return [
-        p._replace(
-            stress=float(np.clip((p.end - p.start) / 0.12 - 0.5 + (level - middle) / 8, 0, 1))
-        )
-        if p.name in VOWELS
-        else p
-        for p, level in zip(phonemes, levels, strict=True)
-    ]
+    return with_stress(phonemes, audio)
 
 
 def send(stream: BinaryIO, header: dict[str, Any], audio: Sequence[np.ndarray] = ()) -> None:

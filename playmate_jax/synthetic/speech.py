@@ -1,9 +1,11 @@
 """Speech with known timing: `utterance(seed, index, seconds, voice)`.
 
-There are two synthesisers: our formant synthesiser (`formant`, always available) and espeak-ng
-(`espeak`, where installed; `espeak_held_out` uses languages and voice variants that are never used
-for training). `mix` is 60 % formant and 40 % espeak: a model trained on one synthesiser only loses
-0.1 of lip correlation on the other.
+There are three kinds of voices: our formant synthesiser's (`formant`, always available),
+espeak-ng's (`espeak`), and those built from recordings of real speakers (`human`: flite and
+festival); the last two where installed. `espeak_held_out` and `human_held_out` use voices that are
+never used for training. `mix` is 35 % formant, 25 % espeak and 40 % human, with formant voices for
+those that are not installed: a model trained on one synthesiser only loses 0.1 of lip correlation
+on another. Clips depend on what is installed.
 """
 
 import dataclasses
@@ -14,13 +16,13 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.motion.layout import AUDIO_HZ
-from playmate_jax.synthetic import espeak, formant
+from playmate_jax.synthetic import espeak, formant, human
 from playmate_jax.synthetic.babble import babble
 from playmate_jax.synthetic.effort import with_effort
 from playmate_jax.synthetic.phonemes import PHONEMES, SILENCE, Segment, merge_silence
 
-VOICES = ("formant", "espeak", "espeak_held_out", "mix")
-_ESPEAK_SHARE = 0.4
+VOICES = ("formant", "espeak", "espeak_held_out", "human", "human_held_out", "mix")
+_ESPEAK_SHARE, _HUMAN_SHARE = 0.25, 0.4
 _WORDLESS_SHARE = 0.03  # share of clips without speech
 
 
@@ -31,19 +33,30 @@ class Utterance(NamedTuple):
     phonemes: list[Segment]
 
 
+def _kind(drawn: float) -> str:
+    """The kind of voice of `mix` for a number drawn from [0, 1)."""
+    if drawn < _ESPEAK_SHARE:
+        return "espeak" if espeak.available() else "formant"
+    if drawn < _ESPEAK_SHARE + _HUMAN_SHARE:
+        return "human" if human.available() else "formant"
+    return "formant"
+
+
 def utterance(seed: int, index: int, seconds: float, voice: str = "mix") -> Utterance:
     """Speech number `index` of the stream `seed`; the same arguments give the same samples.
 
     Raises:
-      UserError: `voice` is not one of `VOICES`, or espeak-ng is needed and not installed.
+      UserError: `voice` is not one of `VOICES`, or what it needs is not installed.
     """
     if voice not in VOICES:
         raise UserError(f"expected a voice among {', '.join(VOICES)}, found {voice!r}: choose one")
     rng = np.random.default_rng((seed, index, 1))
     if voice == "mix":
-        voice = "espeak" if rng.random() < _ESPEAK_SHARE and espeak.available() else "formant"
+        voice = _kind(rng.random())
     if voice.startswith("espeak"):
         audio, phonemes = espeak.speak(rng, seconds, held_out=voice == "espeak_held_out")
+    elif voice.startswith("human"):
+        audio, phonemes = human.speak(rng, seconds, held_out=voice == "human_held_out")
     else:
         speaker = formant.sample_speaker(rng)
         if rng.random() < _WORDLESS_SHARE:
