@@ -8,7 +8,7 @@ the name is the file's without suffix.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +21,14 @@ SILENCE = "SIL"
 STEPS_HZ = 100
 TRANSCRIPTS = "transcription"  # the file's name in a folder of recordings
 DECODER: Mapping[str, Any] = dict(lm=None, loglevel="FATAL")
-# Wide beams: the narrow ones lose the phones of noisy recordings. The weight of the phone model is
-# the one that PocketSphinx' documentation recommends for decoding phones.
+# The search loses its path where a word is spoken unclearly, with some beams and not with others:
+# tried in this order.
+ALIGNERS: Sequence[Mapping[str, Any]] = (
+    DECODER,
+    dict(DECODER, beam=1e-60, pbeam=1e-60, wbeam=1e-40),
+    dict(DECODER, beam=1e-60, pbeam=1e-60, wbeam=1e-40, bestpath=False),
+)
+# The weight of the phone model is the one that PocketSphinx' documentation recommends.
 PHONE_DECODER: Mapping[str, Any] = dict(DECODER, lw=2.0, beam=1e-20, pbeam=1e-20)
 _LINE = re.compile(r"^(?:<s>)?\s*(.*?)\s*(?:</s>)?\s*\(([^()]+)\)$")
 
@@ -67,24 +73,37 @@ def align(audio: Float[np.ndarray, " s"], words: str) -> list[Phone]:
       UserError: a word is not in the dictionary, or the words do not fit the sound.
     """
     sphinx, samples = _pocketsphinx(), _samples(audio)
-    decoder = sphinx.Decoder(dict=sphinx.get_model_path("en-us/cmudict-en-us.dict"), **DECODER)
-    spoken = re.findall(r"[\w']+", words.lower())
-    if unknown := sorted({word for word in spoken if decoder.lookup_word(word) is None}):
-        raise UserError(
-            f"expected words of the CMU dictionary, found {', '.join(unknown)}: write each as words"
-            " that sound the same, or take the line out of the transcription"
-        )
-    decoder.set_align_text(" ".join(spoken))
-    _decode(decoder, samples)
-    if decoder.hyp() is None:
-        raise _does_not_fit(words)
-    decoder.set_alignment()  # a second pass splits the words into phones
-    _decode(decoder, samples)
+    dictionary = sphinx.get_model_path("en-us/cmudict-en-us.dict")
+    spoken = [found.strip("'") for found in re.findall(r"\w[\w']*", words.lower())]
+    for options in ALIGNERS:
+        decoder = sphinx.Decoder(dict=dictionary, **options)
+        if unknown := sorted({word for word in spoken if decoder.lookup_word(word) is None}):
+            raise UserError(
+                f"expected words of the CMU dictionary, found {', '.join(unknown)}: write each as "
+                "words that sound the same, or take the line out of the transcription"
+            )
+        if spoken and (phones := _aligned(decoder, samples, " ".join(spoken))):
+            return phones
+    raise UserError(
+        f"expected the words that are spoken, found a transcript that does not fit the sound: "
+        f"'{words[:60]}'; write what is said from the first word to the last, and cut recordings "
+        "of more than half a minute"
+    )
+
+
+def _aligned(decoder: Any, samples: bytes, words: str) -> list[Phone]:
+    """Phones of words; empty where no path through the words reaches the end of the sound."""
+    decoder.set_align_text(words)
     try:
+        _decode(decoder, samples)
+        if decoder.hyp() is None:
+            return []
+        decoder.set_alignment()  # a second pass splits the words into phones
+        _decode(decoder, samples)
         alignment = decoder.get_alignment()
     except RuntimeError:
-        alignment = None
-    phones = []
+        return []
+    phones: list[Phone] = []
     for word in alignment or ():  # entries are read at once: they point into the decoder's memory
         first = len(phones)
         for part in word:
@@ -93,8 +112,6 @@ def align(audio: Float[np.ndarray, " s"], words: str) -> list[Phone]:
             phones.append(Phone(name, begin, end, word.name, len(phones) - first))
         count = len(phones) - first
         phones[first:] = [phone._replace(count=count) for phone in phones[first:]]
-    if not phones:
-        raise _does_not_fit(words)
     return phones
 
 
@@ -130,10 +147,3 @@ def _decode(decoder: Any, samples: bytes) -> None:
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()
-
-
-def _does_not_fit(words: str) -> UserError:
-    return UserError(
-        f"expected the words that are spoken, found a transcript that does not fit the sound: "
-        f"'{words[:60]}'; write what is said, from the first word to the last"
-    )

@@ -64,7 +64,7 @@ ROUNDED = {"UW", "OW", "W", "AO", "UH", "OY"}
 SPREAD = {"IY", "EH", "AE", "EY", "IH", "S", "Z"}
 
 OF_FRAMES = ("false_closures", "silence_shut", "silence_still")  # groups of frames, not of phones
-Groups = dict[str, Float[np.ndarray, "draws items"]]
+Groups = dict[str, Float[np.ndarray, "draws _"]]
 
 
 class Spoken(NamedTuple):
