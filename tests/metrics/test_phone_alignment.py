@@ -11,7 +11,7 @@ from playmate_jax.synthetic import espeak
 
 HZ = 16000
 LEAD_S = 0.3
-WORDS = "maybe people bring more"
+WORDS = "she said maybe people bring more"
 
 
 def test_transcripts_are_read_by_name(tmp_path):
