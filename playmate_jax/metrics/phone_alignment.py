@@ -112,7 +112,7 @@ def _aligned(decoder: Any, samples: bytes, words: str) -> list[Phone]:
             phones.append(Phone(name, begin, end, word.name, len(phones) - first))
         count = len(phones) - first
         phones[first:] = [phone._replace(count=count) for phone in phones[first:]]
-    return phones
+    return phones if any(phone.name != SILENCE for phone in phones) else []
 
 
 def decode_phones(audio: Float[np.ndarray, " s"]) -> list[Phone]:
