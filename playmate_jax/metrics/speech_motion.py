@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from playmate_jax.errors import UserError
 from playmate_jax.inference.generate import (
     GenerateOptions,
     MotionModel,
@@ -43,6 +44,8 @@ from playmate_jax.synthetic.expression import LIPS, UNIT, mouth_openness
 
 GAZE = [UNIT["gaze_x"], UNIT["gaze_y"]]
 
+SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")
+
 
 def spoken(
     model: MotionModel, audio: Float[np.ndarray, " s"], options: GenerateOptions
@@ -51,6 +54,31 @@ def spoken(
     identity = np.asarray(model.statistics.identity_mean)
     own = np.zeros(MOTION_SIZE, np.float32)
     return generate(model, log_mel(audio), identity, own, None, options)
+
+
+def drawn_units(
+    model: MotionModel, audio: Float[np.ndarray, " s"], options: GenerateOptions, draws: int
+) -> Float[np.ndarray, "draws t 18"]:
+    """Facial units of `spoken` with `draws` seeds, from that of the options on."""
+    seeds = range(options.seed, options.seed + draws)
+    made = [spoken(model, audio, dataclasses.replace(options, seed=seed)) for seed in seeds]
+    return units_of(np.stack(made))
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """The sound files of a folder, by name.
+
+    Raises:
+      UserError: there are none, or no such folder.
+    """
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    paths = [path for path in found if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        raise UserError(
+            f"expected a folder of recordings, found none of {', '.join(SUFFIXES)} in '{folder}': "
+            "give a folder that holds some"
+        )
+    return paths
 
 
 def lips_and_head(model: MotionModel, options: GenerateOptions, count: int) -> dict:
@@ -69,16 +97,13 @@ def recordings(model: MotionModel, options: GenerateOptions, folder: Path, draws
 
     Each figure is a mean over `draws` seeds: on a few seconds of speech one draw scatters by 0.05.
     """
-    paths = sorted(p for p in folder.iterdir() if p.suffix in (".wav", ".flac", ".mp3", ".m4a"))
+    paths = recordings_in(folder)
     sounds = [np.asarray(read_audio(path), np.float32) for path in paths]
     result = {}
     for i, (path, audio) in enumerate(zip(paths, sounds)):
         others = [sound for j, sound in enumerate(sounds) if j != i]
-        found = []
-        for draw in range(draws):
-            drawn = dataclasses.replace(options, seed=options.seed + draw)
-            units = units_of(spoken(model, audio, drawn))
-            found.append(lips_against_sound(units, audio, others))
+        drawn = drawn_units(model, audio, options, draws)
+        found = [lips_against_sound(units, audio, others) for units in drawn]
         result[path.name] = {key: float(np.mean([f[key] for f in found])) for key in found[0]}
     keys = result[paths[0].name]
     result["mean"] = {key: float(np.nanmean([r[key] for r in result.values()])) for key in keys}
@@ -155,6 +180,19 @@ def speed(model: MotionModel, options: GenerateOptions) -> dict:
     return result
 
 
+def add_generate_options(parser: argparse.ArgumentParser) -> None:
+    """An option of the command line for each generation option."""
+    for field in dataclasses.fields(GenerateOptions):
+        kind = {"steps": int, "audio_scale": float}.get(field.name, type(field.default))
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+
+
+def generate_options(given: argparse.Namespace) -> GenerateOptions:
+    """The generation options of a command line with `add_generate_options`."""
+    names = [field.name for field in dataclasses.fields(GenerateOptions)]
+    return GenerateOptions(**{name: getattr(given, name) for name in names})
+
+
 def main() -> None:
     """Command line: the parts that are asked for, shown, and kept where asked for."""
     parser = argparse.ArgumentParser(description="Figures of a motion generator.")
@@ -163,13 +201,9 @@ def main() -> None:
     parser.add_argument("--only", default="lips,real,emotion,minute,silence,speed")
     parser.add_argument("--count", type=int, default=24, help="clips of each kind")
     add_arguments(parser)
-    for field in dataclasses.fields(GenerateOptions):
-        kind = {"steps": int, "audio_scale": float}.get(field.name, type(field.default))
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
-    given = vars(parser.parse_args())
-    options = GenerateOptions(
-        **{field.name: given[field.name] for field in dataclasses.fields(GenerateOptions)}
-    )
+    add_generate_options(parser)
+    parsed = parser.parse_args()
+    given, options = vars(parsed), generate_options(parsed)
     model, count = load_motion_model(given["weights"]), given["count"]
     parts = {
         "lips": lambda: lips_and_head(model, options, count),
