@@ -27,11 +27,12 @@ from playmate_jax.training.optimizer import OptimizerConfig
 from playmate_jax.training.stage1 import Stage1Config
 
 # Lips that meet for two frames and almost shut on an m are what viewers notice first; next, eyes
-# that never move. The rest is small in a neutral face, and must be learned for emotions to use it.
+# that never move or never blink. The rest is small in a neutral face, and must be learned for
+# emotions to use it.
 UNITS = {
     **dict.fromkeys(LIPS, 1.0),
     "close": 1.7,
-    **dict.fromkeys(("gaze_x", "gaze_y"), 0.5),
+    **dict.fromkeys(("gaze_x", "gaze_y", "lid_l", "lid_r"), 0.5),
     **dict.fromkeys(("brow_tilt", "frown", "smile", "lip_up", "lip_lo", "cheek"), 0.3),
 }
 

@@ -14,6 +14,7 @@ from playmate_jax.synthetic.clips import clip
 HELD_OUT: dict[str, dict[str, Any]] = {
     "test_formant": dict(seed=1001, count=24, voice="formant", seconds=12),
     "test_espeak": dict(seed=1002, count=24, voice="espeak_held_out", seconds=12),
+    "test_human": dict(seed=1005, count=24, voice="human_held_out", seconds=12),
     "test_emotional": dict(
         seed=1003, count=64, voice="formant", seconds=12, emotional=True, varied=False
     ),

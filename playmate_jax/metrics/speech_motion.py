@@ -3,7 +3,7 @@
     python -m playmate_jax.metrics.speech_motion playmate_jax/weights/demo/generator \
         --recordings ../shared/data/speech --json figures.json
 
-Parts (`--only lips,real` picks): lips and head on held-out speakers of two synthesisers; real
+Parts (`--only lips,real` picks): lips and head on held-out speakers of the synthesisers; real
 recordings (any folder of audio); emotion; a minute in one piece; silence; speed and memory.
 Held-out clips are made from their seeds. Every figure is measured on generated motion, converted
 back into the units of the synthetic faces.
@@ -40,6 +40,7 @@ from playmate_jax.metrics.motion import (
 from playmate_jax.models.log_mel import log_mel
 from playmate_jax.motion.layout import AUDIO_HZ, EMOTIONS, FPS, MOTION_SIZE, POSE
 from playmate_jax.motion.windows import window_starts
+from playmate_jax.synthetic import human
 from playmate_jax.synthetic.expression import LIPS, UNIT, mouth_openness
 
 GAZE = [UNIT["gaze_x"], UNIT["gaze_y"]]
@@ -84,7 +85,8 @@ def recordings_in(folder: Path) -> list[Path]:
 def lips_and_head(model: MotionModel, options: GenerateOptions, count: int) -> dict:
     """Lips and head motion against the truth of held-out clips."""
     result = {}
-    for name in ("test_formant", "test_espeak"):
+    recorded = ("test_human",) if human.available(held_out=True) else ()
+    for name in ("test_formant", "test_espeak", *recorded):
         clips = held_out(name, count)
         motion = generated(model, clips, options)
         lips = compare_lips(clips["units"], units_of(motion), clips["phonemes"])
