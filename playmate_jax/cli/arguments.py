@@ -14,6 +14,7 @@ from playmate_jax.cli import (
     prepare_arguments,
     serve_arguments,
     train_arguments,
+    warmup_arguments,
     weights_arguments,
 )
 from playmate_jax.cli.parsing import Help, Parser, gain, natural, positive, subcommand
@@ -22,6 +23,7 @@ COMMANDS = {
     "animate": animate_arguments,
     "batch": batch_arguments,
     "serve": serve_arguments,
+    "warmup": warmup_arguments,
     "train": train_arguments,
     "convert": convert_arguments,
     "export": export_arguments,
