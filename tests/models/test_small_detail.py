@@ -65,6 +65,18 @@ def test_what_the_source_does_not_show_stays_as_it_is_drawn():
     assert float(jnp.abs(found - image[:, :4, :4]).mean()) > 0.4
 
 
+def test_a_shut_lid_of_the_same_mean_colour_does_not_show_what_it_hides():
+    image = source()
+    lid = enlarged(mean_pool(image, SIDE // CELLS), DRAWN // CELLS)  # no contrast within cells
+    found = with_detail(lid, read_coefficients(image), STILL, SEEN)
+    carried = with_detail(mean_pool(image, 2), read_coefficients(image), STILL, SEEN)
+
+    def contrast(x):
+        return float(jnp.square(x - enlarged(mean_pool(x, 4), 4)).mean())
+
+    assert contrast(found) < 0.05 * contrast(carried)
+
+
 def test_one_source_for_all_images_is_that_source_for_each():
     images = source(3)
     drawn = mean_pool(images, 2)
