@@ -1,5 +1,6 @@
 """The demo renderer's faces of 512 x 512: sharper than its networks draw, from one program."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -34,7 +35,7 @@ def gradient_energy(images):
 
 
 def small(face):
-    return np.rint(mean_pool(face.astype(np.float32), 4)).astype(np.uint8)
+    return np.rint(mean_pool(jnp.asarray(face, jnp.float32), 4)).astype(np.uint8)
 
 
 def test_a_drawn_person_is_sharper_than_g_alone(renderer, person):
