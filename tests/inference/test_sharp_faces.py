@@ -1,5 +1,6 @@
 """The demo renderer's faces of 512 x 512: sharper than its networks draw, from one program."""
 
+import cv2
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -45,9 +46,9 @@ def test_a_drawn_person_is_sharper_than_g_alone(renderer, person):
         for face in (person[0], small(person[0]))
     )
     assert sharp.shape == (2, 512, 512, 3) and plain.shape == (2, 128, 128, 3)
-    enlarged = plain.repeat(4, 1).repeat(4, 2)  # with steps: sharper than any smooth enlarging
     for n in range(2):
-        assert gradient_energy(sharp[n]) > 1.2 * gradient_energy(enlarged[n])
+        enlarged = cv2.resize(plain[n], (512, 512), interpolation=cv2.INTER_CUBIC)
+        assert gradient_energy(sharp[n]) > 1.5 * gradient_energy(enlarged)
     # its own pose: what it shows is the source's, but for eyes and lips
     assert gradient_energy(sharp[0]) > 0.6 * gradient_energy(person[0])
 
