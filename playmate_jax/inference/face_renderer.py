@@ -30,7 +30,7 @@ from playmate_jax.inference.renderer_form import FoldedDrawing, as_bytes, chosen
 from playmate_jax.models import renderer, stitching
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.resampling import mean_pool
-from playmate_jax.models.small.detail import with_detail
+from playmate_jax.models.small.detail import read_coefficients, with_detail
 from playmate_jax.motion.keypoints import moved_keypoints
 from playmate_jax.motion.layout import MOTION_SIZE, pack
 
@@ -284,7 +284,7 @@ def _look(config: RendererConfig, params, face):
     motion, x_c = _motion(config, params, face)
     features = renderer.encode(config, params, _reduced(image, config.image_size))
     if config.small:
-        features["source"] = image
+        features["detail"] = read_coefficients(image)
     return features, x_c, moved_keypoints(x_c, motion), motion
 
 
@@ -334,10 +334,11 @@ def _driving(config: RendererConfig, params, x_c, kp_source, motion, offsets):
 def _draw(config: RendererConfig, params, features, x_c, kp_source, motion, offsets):
     kp_driving = _driving(config, params, x_c, kp_source, motion, offsets)
     repeat = lambda x: jnp.broadcast_to(x, (len(motion), *x.shape[1:]))  # noqa: E731
+    features = dict(features)
+    detail = features.pop("detail", None)  # read where it is: large, and one for all frames
     features = jax.tree.map(repeat, features)
-    source = features.pop("source", None)
     drawn = renderer.decode_with_warp(config, params, features, repeat(kp_source), kp_driving)
     image = drawn["image"]
-    if source is not None:
-        image = with_detail(image, source, drawn["picture_flow"], drawn["visibility"])
+    if detail is not None:
+        image = with_detail(image, detail, drawn["picture_flow"], drawn["visibility"])
     return as_bytes(image)
