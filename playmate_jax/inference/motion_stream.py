@@ -6,7 +6,7 @@ the hop is kept, the look-ahead is made again when more is known. Hops are kept 
 - noise belongs to a frame, not to a window, so that both windows that make a frame start alike;
 - a hop is joined to the frames before it (motion/continuity.py) and fed back as it is shown;
 - emotion and the gain of the head change by so much a frame, never at once;
-- the first frame is the portrait's own, and what it differs by fades out.
+- the head starts where the portrait holds it, and what the first frame differs by fades out.
 
 Between utterances the network hears silence, and the lips are held: they follow what is generated
 for `CLOSING` more frames and then only slowly. All shapes are fixed: there is one compiled program.

@@ -14,7 +14,6 @@ from jaxtyping import Float
 from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, MOTION_SIZE, POSE
 
 BLEND_FRAMES = 8
-LIP_FRAMES = 4  # in which lips leave the portrait's own: a first syllable must be seen
 LIPS = np.array([3 * k + i for k in LIP_KEYPOINTS for i in range(3)])
 
 
@@ -81,21 +80,19 @@ def joined(
 
 
 def starting_weights() -> Float[np.ndarray, "t 70"]:
-    """Weights of the gap between a portrait's own motion and a clip's first frame: all of it, then
-    none of the lips' after `LIP_FRAMES`, of the other expression's after `BLEND_FRAMES`, of the
-    head's after twice as many. The last frame has zeros."""
+    """Weights of the gap between a portrait's own motion and a clip's first frame: all of the
+    head's, fading over twice `BLEND_FRAMES`; the last frame has zeros. Of the expression none: M
+    reads narrow eyes of a foreign face as shut, and a video must not begin with a blink."""
     weights = np.zeros((2 * BLEND_FRAMES + 1, MOTION_SIZE), np.float32)
-    for part, count in ((EXPRESSION, BLEND_FRAMES), (LIPS, LIP_FRAMES), (POSE, 2 * BLEND_FRAMES)):
-        weights[:, part] = 0
-        weights[:count, part] = raised_cosine(count)[:, None]
+    weights[:-1, POSE] = raised_cosine(2 * BLEND_FRAMES)[:, None]
     return weights
 
 
 def starting_from(
     own: Float[np.ndarray, "m"], motion: Float[np.ndarray, "t m"]
 ) -> Float[np.ndarray, "t m"]:
-    """Motion whose first frame is the portrait's own, so that nothing jumps where a still portrait
-    begins to move: what it differs by fades out (`starting_weights`)."""
+    """Motion whose head starts where the portrait holds it, so that it does not jump where a still
+    portrait begins to move: what the first frame differs by fades out (`starting_weights`)."""
     weights = starting_weights()[: len(motion)]
     started = motion.copy()
     started[: len(weights)] += weights * (own - motion[0]).astype(motion.dtype)
