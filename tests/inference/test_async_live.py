@@ -10,22 +10,16 @@ import pytest
 from playmate_jax.errors import UserError
 from playmate_jax.inference import Animator
 from playmate_jax.inference.async_live import AsyncLiveStream, LiveFrame, UtteranceEnd
-
-IMAGE = np.random.default_rng(5).integers(0, 255, (64, 64, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def animator(tiny_weights):
-    return Animator.from_weights(tiny_weights, batch=4)
+from tests.plain_streams import plain_animator, tone
 
 
 @pytest.fixture
-def listen(animator):
+def listen():
     """Runs `act(live)` beside a receiver; returns what was received, with its times."""
 
     def run(act, limit_s=60.0, **options):
         async def both():
-            live = await AsyncLiveStream.open(animator, IMAGE, crop=False, **options)
+            live = await AsyncLiveStream.open(plain_animator(), "portrait", **options)
             received = []
 
             async def receive():
@@ -43,11 +37,6 @@ def listen(animator):
         return asyncio.run(both())
 
     return run
-
-
-def tone(seconds, hz):
-    wave = 0.3 * np.sin(np.arange(round(seconds * hz)) * 2 * np.pi * 220 / hz)
-    return (wave * 32767).astype("<i2").tobytes()
 
 
 def spoken(received):
@@ -102,9 +91,9 @@ def test_an_interruption_silences_within_two_hundred_milliseconds(listen):
     assert all(x.frame.generation == 1 for x in after)
 
 
-def test_a_slow_receiver_slows_the_clock_and_the_close_leaves_no_thread(animator):
+def test_a_slow_receiver_slows_the_clock_and_the_close_leaves_no_thread():
     async def run():
-        live = await AsyncLiveStream.open(animator, IMAGE, crop=False)
+        live = await AsyncLiveStream.open(plain_animator(), "portrait")
         await asyncio.sleep(0.5)
         waiting = live._items.qsize()
         await live.close()
@@ -122,3 +111,22 @@ def test_half_a_sample_is_refused(listen):
             live.push(b"\0\0\0")
 
     listen(act)
+
+
+def test_a_portrait_of_networks_speaks(tiny_weights):
+    image = np.random.default_rng(5).integers(0, 255, (64, 64, 3), np.uint8)
+
+    async def run():
+        animator = Animator.from_weights(tiny_weights, batch=4)
+        live = await AsyncLiveStream.open(animator, image, crop=False)
+        live.push(tone(0.4, 16_000))
+        live.end_utterance()
+        shapes = set()
+        async for item in live:
+            if isinstance(item, UtteranceEnd):
+                break
+            shapes.add(item.frame.image.shape)
+        await live.close()
+        return shapes
+
+    assert asyncio.run(asyncio.wait_for(run(), 300)) == {(64, 64, 3)}
