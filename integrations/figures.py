@@ -65,6 +65,7 @@ async def speak(worker: PipelineWorker, samples: np.ndarray) -> None:
 async def main() -> None:
     """Speaks, interrupts, and prints what was seen."""
     service, receiver, lags = PlaymateVideoService(None, PORTRAIT), Receiver(), []
+    await service.load()
     worker = PipelineWorker(Pipeline([service, receiver]), cancel_on_idle_timeout=False)
     begun = asyncio.Event()
 

@@ -45,7 +45,7 @@ class PlaymateVideoService(AIService):
       options: of `Animator.stream` (emotion, head_motion, seed, hop, lookahead, max_side, ...).
 
     Attributes:
-      live: the stream, once the pipeline was set up.
+      live: the stream, from `load` to the end of the pipeline.
     """
 
     def __init__(self, animator: Animator | None, portrait: Any, *, name=None, **options: Any):
@@ -57,8 +57,17 @@ class PlaymateVideoService(AIService):
         self._ends: deque[Frame | None] = deque()  # what follows each utterance that is being said
 
     async def setup(self, setup: FrameProcessorSetup) -> None:
-        """Loads and compiles what streams; raises `UserError` where that cannot be."""
+        """Loads what `load` has not loaded before."""
         await super().setup(setup)
+        await self.load()
+
+    async def load(self) -> None:
+        """Loads and compiles what streams. Call it before the pipeline is run: the first time may
+        take longer than the 20 s that pipecat gives a pipeline to be set up.
+
+        Raises:
+          UserError: what is wrong with weights, portrait or options, in one sentence.
+        """
         if self.live is None:
             if self._animator is None:
                 self._animator = await asyncio.to_thread(Animator.from_weights, "demo")

@@ -85,7 +85,12 @@ class AsyncLiveStream:
           UserError: whatever is wrong with the portrait or the options, in one sentence.
         """
         live = cls(await asyncio.to_thread(animator.stream, portrait, **options))
-        await asyncio.to_thread(live._live.start)
+        try:
+            await asyncio.to_thread(live._live.start)
+        except BaseException:  # also a cancellation, while the threads are being started
+            live._closed = True
+            live._live.stop()
+            raise
         return live
 
     def push(self, pcm: bytes, hz: int = AUDIO_HZ, channels: int = 1) -> None:

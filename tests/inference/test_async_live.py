@@ -10,6 +10,7 @@ import pytest
 from playmate_jax.errors import UserError
 from playmate_jax.inference import Animator
 from playmate_jax.inference.async_live import AsyncLiveStream, LiveFrame, UtteranceEnd
+from playmate_jax.inference.live import LiveStream
 from tests.plain_streams import plain_animator, tone
 
 
@@ -103,6 +104,23 @@ def test_a_slow_receiver_slows_the_clock_and_the_close_leaves_no_thread():
     before = threading.active_count()
     assert asyncio.run(run()) == 2
     assert threading.active_count() <= before
+
+
+def test_a_clock_goes_on_that_was_interrupted_before_its_first_frame():
+    stream, given, made = plain_animator().stream("portrait"), threading.Event(), []
+    make = stream.make
+
+    def make_then_interrupt(idle=False):
+        made.append(make(idle))
+        if len(made) == 1:
+            stream.interrupt()
+        return made[-1]
+
+    stream.make = make_then_interrupt
+    live = LiveStream(stream, lambda frame, held: given.set())
+    live.start()
+    assert given.wait(10)
+    live.stop()
 
 
 def test_half_a_sample_is_refused(listen):
