@@ -98,3 +98,16 @@ def test_torch_lives_in_converters_alone():
     assert not [
         path for path in others if {"torch"} & {n.split(".")[0] for n in imported_modules(path)}
     ]
+
+
+def test_integrations_use_inference_alone_and_the_package_knows_none_of_them():
+    used = {
+        ".".join(name.split(".")[:2])
+        for path in (ROOT / "integrations").rglob("*.py")
+        for name in imported_modules(path)
+        if name.split(".")[0] == "playmate_jax"
+    }
+    assert used == {"playmate_jax.inference"}
+    frameworks = {"pipecat", "livekit", "pipecat_playmate", "livekit_playmate"}
+    others = [*MODULES.values(), *(ROOT / "launch").rglob("*.py")]
+    assert not [p for p in others if frameworks & {n.split(".")[0] for n in imported_modules(p)}]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("playmate_jax", "converters", "configs")
+FOLDERS = ("playmate_jax", "converters", "configs", "integrations")
 LEAST_SHARE, LEAST_WORDS = 0.95, 5
 # Like `__call__`, these are the frameworks' own methods (linen's, PyTorch's): the class's docstring
 # says what the module computes.

@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("playmate_jax", "converters", "configs", "launch", "benchmarks", "tests")
+FOLDERS = ("playmate_jax", "converters", "configs", "launch", "benchmarks", "integrations", "tests")
 MEDIAN, NINTH_DECILE, LARGEST = 120, 220, 350
 
 

@@ -87,7 +87,7 @@ def built(tmp_path_factory) -> Path:
     if int(found.split(".")[0]) < 77:
         pytest.skip(f"needs setuptools 77 or newer, found {found}: pip install -U setuptools")
     copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
-    for name in ("playmate_jax", "configs", "converters", "tests", "docs"):
+    for name in ("playmate_jax", "configs", "converters", "integrations", "tests", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", "_build", "api")
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     for path in ROOT.iterdir():
@@ -124,4 +124,8 @@ def test_the_source_distribution_builds_what_the_wheel_holds(built):
         names = {member.name.partition("/")[2] for member in archive if member.isfile()}
     assert {"LICENSE", "README.md", "CHANGELOG.md", "setup.cfg", "pyproject.toml"} <= names
     assert {str(path.relative_to(ROOT)) for path in data_files()} <= names
-    assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]
+    assert not [
+        name
+        for name in names
+        if name.startswith(("tests/", "benchmarks/", "docs/", "integrations/"))
+    ]

@@ -16,10 +16,11 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "playmate_jax" / "weights" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "integrations").glob("*/README.md")),
 ]
 README_LINES = 170
 BEAM = ("-- ", "--flink", "--spark")  # options of Apache Beam, which we only pass on
-FOLDERS = "configs|launch|benchmarks|docs|playmate_jax|converters|tests"
+FOLDERS = "configs|launch|integrations|benchmarks|docs|playmate_jax|converters|tests"
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -112,6 +113,9 @@ def test_modules_that_are_run_exist(page):
 
 @each_page
 def test_names_in_python_examples_can_be_imported(page):
+    if page.parent.parent.name == "integrations":
+        framework = page.parent.name
+        pytest.importorskip(framework, reason=f"{framework} is not installed")
     for text in blocks(page, "python"):
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom):

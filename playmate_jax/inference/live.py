@@ -95,8 +95,11 @@ class LiveStream:
             frame = self.stream.take()
             held = frame is None
             if frame is None:
-                if all_made or last is None:
+                if all_made:
                     return
+                if last is None:  # interrupted before the first tick
+                    due += TICK_S
+                    continue
                 frame = _again(last, self.stream.generation)
             self.late_s.append(time.perf_counter() - due)
             self.ticks, self.held, last = self.ticks + 1, self.held + held, frame
