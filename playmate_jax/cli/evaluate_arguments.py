@@ -37,6 +37,7 @@ protocols:
   face-512 face-256     the square around the face, each side by its own
   torch-fidelity clean-fid lpips-vgg csim-first   whole-512 with another convention
   quick                 256 pixels, images compared in every fifth frame
+  all                   each of these in a folder of its own, and how far apart their numbers are
 """
 CLIPS_EXAMPLES = """\
 examples:
@@ -142,6 +143,11 @@ def _add_clips(actions) -> None:
     found.add_argument(
         "--baseline", action="store_true", help="also measure each reference's first frame, still"
     )
+    found.add_argument(
+        "--loudness", nargs="?", const="demo", metavar="WEIGHTS",
+        help="also measure that frame with lips that open with the level of the speech, drawn by a "
+        "renderer (demo)",
+    )  # fmt: skip
     found.add_argument("--fresh", action="store_true", help="measure all again")
     found.add_argument("--json", action="store_true", help="print the report as JSON, no tables")
     found.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -1,30 +1,43 @@
 """`playmate evaluate clips`: generated videos of any systems against real ones."""
 
+from __future__ import annotations
+
 import argparse
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playmate_jax.cli.progress import ProgressBar
 from playmate_jax.paths import check_names
+
+if TYPE_CHECKING:
+    from playmate_jax.metrics.videos.evaluation import Progress
+    from playmate_jax.metrics.videos.request import Request
 
 
 def clips(args: argparse.Namespace) -> int:
     """Measures videos, writes the report and prints its tables, or all of it as JSON."""
     check_names(args.out)
     from playmate_jax.faces import TfliteLandmarker
+    from playmate_jax.metrics.videos.baseline import lips_of
     from playmate_jax.metrics.videos.evaluation import Evaluation
     from playmate_jax.metrics.videos.pairs import read_labels
     from playmate_jax.metrics.videos.report import PAGE, check_place, plain_values, write
     from playmate_jax.metrics.videos.request import Request
+    from playmate_jax.metrics.videos.spread import ALL
     from playmate_jax.metrics.videos.tables import plain, tables
     from playmate_jax.parallel.compilation import keep_compiled_programs
 
     keep_compiled_programs()
     labels = read_labels(Path(args.labels)) if args.labels else {}
+    lips = lips_of(args.loudness, args.face_models) if args.loudness else None
     request = Request(
         args.generated, Path(args.reference), Path(args.out), args.metrics, args.protocol,
-        args.networks, labels, args.clips, args.seconds, args.baseline, args.fresh,
+        args.networks, labels, args.clips, args.seconds, args.baseline, args.fresh, lips,
     )  # fmt: skip
+    if args.protocol == ALL:
+        return _under_all(request, args)
     evaluation = Evaluation(request)
     landmarker = TfliteLandmarker(args.face_models) if evaluation.needs_faces else None
     check_place(request.out)
@@ -43,6 +56,40 @@ def clips(args: argparse.Namespace) -> int:
     for fault in found["faults"]:
         print(f"{fault['system']}, {fault['clip']}: {fault['sentence']}")
     print(f"report: {request.out / PAGE}")
+    return 0
+
+
+def _under_all(request: Request, args: argparse.Namespace) -> int:
+    """Measures under every protocol, each with a report of its own, and shows how far apart they
+    are."""
+    from playmate_jax.faces import TfliteLandmarker
+    from playmate_jax.metrics.videos import report, spread
+
+    runs, left_out = spread.evaluations(request)
+    seen = any(evaluation.needs_faces for evaluation in runs.values())
+    landmarker = TfliteLandmarker(args.face_models) if seen else None
+    report.check_place(request.out, (*spread.PROTOCOLS, spread.NAME, spread.TEXT))
+    for evaluation in runs.values():
+        report.check_place(evaluation.request.out)
+    bars: list[ProgressBar] = []
+
+    def progress(protocol: str) -> Progress:
+        if args.quiet:
+            return _no_progress
+        print(f"protocol {protocol}", file=sys.stderr)
+        bars.append(ProgressBar(unit="videos", often_s=30))
+        return bars[-1]
+
+    try:
+        found = spread.run(runs, left_out, landmarker, progress)
+    finally:
+        for bar in bars:
+            bar.close()
+    if args.json:
+        print(json.dumps(report.plain_values(found), indent=1, ensure_ascii=False))
+        return 0
+    print(spread.as_text(found))
+    print(f"report: {request.out / spread.TEXT}")
     return 0
 
 

@@ -6,6 +6,7 @@ import pytest
 
 import playmate_jax.faces
 from playmate_jax.cli import run
+from playmate_jax.metrics.videos.protocol import PROTOCOLS
 from tests.metrics.made_up_videos import PatchFaces, frames_of, opening_and_sound, write_clip
 
 
@@ -57,6 +58,20 @@ def test_without_weights_and_without_an_action(evaluated, tmp_path, capsys, monk
     assert again["systems"]["made"]["scores"]["ssim"] == ssim
 
 
+def test_all_protocols_in_one_run(evaluated, tmp_path, capsys, monkeypatch):
+    for name in PROTOCOLS.keys() - {"quick", "whole-256"}:
+        monkeypatch.delitem(PROTOCOLS, name)
+    assert evaluated("--protocol", "all", "--metrics", "psnr", "fid") == 0
+    out, err = capsys.readouterr()
+    assert "made, by protocol" in out and "Spread" in out and "fid left out" in out
+    assert "protocol whole-256" in err and "protocol quick" in err
+    folders = {path.name for path in (tmp_path / "out").iterdir()}
+    assert folders == {"quick", "whole-256", "protocols.json", "protocols.md"}
+    assert evaluated("--protocol", "all", "--metrics", "psnr", "--json", "--quiet") == 0
+    again, err = capsys.readouterr()
+    assert err == "" and json.loads(again)["spread"]["made"]["psnr"]["spread"] >= 0
+
+
 @pytest.mark.parametrize(
     ("options", "folders", "told"),
     [
@@ -68,6 +83,7 @@ def test_without_weights_and_without_an_action(evaluated, tmp_path, capsys, monk
         (["--metrics", "fid"], {}, "fid left out, found no weights of fid-inception"),
         (["--metrics", "emotion"], {}, "found no weights of emotion-efficientnet"),
         (["--protocol", "whole-521"], {}, "did you mean 'whole-512'"),
+        (["--loudness", "nowhere"], {}, "found no 'nowhere'"),
         (["--networks", "nowhere"], {}, "expected weights of networks"),
         (["--labels", "nowhere.csv"], {}, "expected labels"),
         (["--clips", "0"], {}, "from 1"),

@@ -84,3 +84,12 @@ def test_blur_of_a_distribution_and_lost_modes_raise_it():
     assert distance(true, 0.7 * again) > 10 * least
     modes = np.where(np.arange(3000)[:, None] % 2, 5.0, -5.0)
     assert distance(true + modes, again + np.abs(modes)) > 100 * least
+
+
+def test_sets_of_one_subset_are_compared_once(monkeypatch):
+    one, other = normal(40), normal(40, 1)
+    whole = kernel_distance(one, other)
+    assert whole[1] == 0
+    assert kernel_distance(one[::-1], other) == pytest.approx(whole, rel=1e-9)  # order is nothing
+    larger = kernel_distance(one, normal(60, 1))  # subsets of 40 of 60 differ
+    assert larger[1] > 0

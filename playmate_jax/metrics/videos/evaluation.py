@@ -43,8 +43,15 @@ class Evaluation:
         self.systems, self.references = find_systems(
             request.generated, request.reference, request.clips
         )
+        self._writers: dict[str, Callable[[Video, Path], Path]] = {}  # of baselines, by system
         if request.baseline:
-            self.systems.append(self._still())
+            self._add_baseline(baseline.NAME, baseline.write_still)
+        if (lips := request.loudness) is not None:
+            self._add_baseline(
+                lips.system,
+                functools.partial(baseline.write_loudness, lips=lips),
+                f"{lips.system}, ",
+            )
         self.folders = find_networks(request.networks, self.protocol.lpips)
         self.metrics, self.left_out = possible(asked, self.folders, request.labels)
         if not self.metrics:
@@ -116,14 +123,18 @@ class Evaluation:
             f"{len(alone)} of {len(clips)} clips have no label ('{alone[0]}'): no Emo-A of them"
         ]
 
-    def _still(self) -> System:
-        """The baseline as a system of its own; its videos are written when they are measured."""
-        if any(system.name == baseline.NAME for system in self.systems):
-            raise UserError(f"expected no system '{baseline.NAME}' with --baseline: rename it")
+    def _add_baseline(
+        self, name: str, write: Callable[[Video, Path], Path], folder: str = ""
+    ) -> None:
+        """A baseline as a system of its own; its videos are written when they are measured."""
+        if any(system.name == name for system in self.systems):
+            raise UserError(f"expected no system '{name}' beside the baseline: rename it")
         seconds = self.request.seconds
-        folder = self.request.out / BASELINE / ("whole" if seconds is None else f"{seconds:g} s")
-        videos = {name: folder / f"{name}.mp4" for name in self.references}
-        return System(baseline.NAME, folder, videos, [])
+        length = "whole" if seconds is None else f"{seconds:g} s"
+        place = self.request.out / BASELINE / f"{folder}{length}"
+        videos = {clip: place / f"{clip}.mp4" for clip in self.references}
+        self._writers[name] = write
+        self.systems.append(System(name, place, videos, []))
 
     def _measure_all(
         self, landmarker: Landmarker | None, progress: Progress
@@ -160,8 +171,9 @@ class Evaluation:
         path, reference = system.videos[name], self.references[name]
 
         def measure(kept: store.Record) -> store.Record:
-            if system.name == baseline.NAME:
-                baseline.write_still(Video(reference, self.protocol, self.request.seconds), path)
+            if system.name in self._writers:
+                video = Video(reference, self.protocol, self.request.seconds)
+                self._writers[system.name](video, path)
             return meter.measure(path, kept)
 
         made = self._kept(system.name, name, measure, meter.groups)

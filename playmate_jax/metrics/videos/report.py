@@ -11,7 +11,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,14 +34,18 @@ SHOWN = 24  # clips of each system that the page shows, the worst
 _QUALITY = 85
 
 
-def check_place(out: Path) -> None:
+def check_place(
+    out: Path, known: Collection[str] = (NAME, TEXT, PAGE, STRIPS, MEASURED, BASELINE, THEVAL)
+) -> None:
     """Before hours of work: that the report can be written here, beside nothing but an earlier one.
+
+    Args:
+      known: names of what an earlier one may consist of.
 
     Raises:
       UserError: something else is there, or no folder can be made.
     """
-    known = {NAME, TEXT, PAGE, STRIPS, MEASURED, BASELINE, THEVAL}
-    others = sorted({path.name for path in out.iterdir()} - known) if out.is_dir() else []
+    others = sorted({path.name for path in out.iterdir()} - set(known)) if out.is_dir() else []
     if others or (out.exists() and not out.is_dir()):
         raise UserError(
             f"expected a new folder for the report or an earlier one of this command, found "
@@ -61,9 +65,9 @@ def write(evaluation: Evaluation, found: Mapping[str, Any]) -> None:
     out = evaluation.request.out
     shown = {name: _clips(evaluation, name, one) for name, one in found["systems"].items()}
     told = json.dumps(plain_values(found), indent=1, ensure_ascii=False, allow_nan=False)
-    _replace(out / NAME, told + "\n")
-    _replace(out / TEXT, as_markdown(found))
-    _replace(out / PAGE, page(found, shown))
+    replace_text(out / NAME, told + "\n")
+    replace_text(out / TEXT, as_markdown(found))
+    replace_text(out / PAGE, page(found, shown))
     _write_lists(evaluation, found)
 
 
@@ -84,10 +88,10 @@ def _write_lists(evaluation: Evaluation, found: Mapping[str, Any]) -> None:
         if reference not in lists[REFERENCE]:
             lists[REFERENCE].append(reference)
     for name, paths in lists.items():
-        _replace(folder / f"{name}.txt", "\n".join(paths) + "\n")
+        replace_text(folder / f"{name}.txt", "\n".join(paths) + "\n")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
-    _replace(folder / TABLE, text.getvalue())
+    replace_text(folder / TABLE, text.getvalue())
 
 
 def plain_values(value: Any) -> Any:
@@ -214,7 +218,8 @@ def _fault(fault: Mapping[str, str]) -> str:
     return f"{fault['system']}, {fault['clip']}: {fault['sentence']}"
 
 
-def _replace(path: Path, content: str) -> None:
+def replace_text(path: Path, content: str) -> None:
+    """Writes a text file under a temporary name and renames it."""
     part = unfinished(path)
     try:
         part.write_text(content, "utf-8")

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from playmate_jax.metrics.videos.baseline import Lips
 from playmate_jax.metrics.videos.networks import HOW
 from playmate_jax.metrics.videos.protocol import DEFAULT
 from playmate_jax.metrics.videos.scores import Metric
@@ -21,6 +22,7 @@ class Request:
       labels: the emotion that was asked for, by clip; without it there is no Emo-A.
       clips, seconds: at most so many of each system, and of each video.
       baseline: also measures the first frame of each reference, still.
+      loudness: draws lips; also measures that frame with a mouth that opens with the speech.
       fresh: nothing that an earlier run measured is used.
     """
 
@@ -35,6 +37,7 @@ class Request:
     seconds: float | None = None
     baseline: bool = False
     fresh: bool = False
+    loudness: Lips | None = None
 
 
 def possible(
