@@ -34,14 +34,12 @@ _LINE = re.compile(r"^(?:<s>)?\s*(.*?)\s*(?:</s>)?\s*\(([^()]+)\)$")
 
 
 class Phone(NamedTuple):
-    """One phone from `start` to `end` in seconds, its word ("" if unknown), and its place there."""
+    """One phone from `start` to `end` in seconds, and its word ("" if unknown)."""
 
     name: str
     start: float
     end: float
     word: str = ""
-    index: int = 0  # in the word, from 0
-    count: int = 1  # phones in the word
 
 
 def read_transcripts(folder: Path) -> dict[str, str]:
@@ -105,13 +103,10 @@ def _aligned(decoder: Any, samples: bytes, words: str) -> list[Phone]:
         return []
     phones: list[Phone] = []
     for word in alignment or ():  # entries are read at once: they point into the decoder's memory
-        first = len(phones)
         for part in word:
             begin, end = part.start / STEPS_HZ, (part.start + part.duration) / STEPS_HZ
             name = SILENCE if part.name.startswith("+") else part.name
-            phones.append(Phone(name, begin, end, word.name, len(phones) - first))
-        count = len(phones) - first
-        phones[first:] = [phone._replace(count=count) for phone in phones[first:]]
+            phones.append(Phone(name, begin, end, word.name))
     return phones if any(phone.name != SILENCE for phone in phones) else []
 
 

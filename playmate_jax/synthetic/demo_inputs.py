@@ -61,7 +61,8 @@ def demo_painting() -> UInt8[np.ndarray, "h w 3"]:
 
 def _moved(image: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """The image at the points (h, w, 2) of a grid in pixels."""
-    return cv2.remap(image, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    x, y = grid[..., 0], grid[..., 1]
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 PORTRAITS = {
