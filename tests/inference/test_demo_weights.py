@@ -106,7 +106,7 @@ def test_an_animated_face_keeps_the_portraits_own_detail(demo):
     animation = demo.animate(PORTRAIT, SPEECH, paste=False)
     assert animation.size == (512, 512)
     renderer, own = demo.renderer, animation.source_face
-    features = {name: value for name, value in own.features.items() if name != "source"}
+    features = {name: value for name, value in own.features.items() if name != "detail"}
     plain = dataclasses.replace(own, features=features)  # what G draws alone
     energy = []
     for source in (own, plain):

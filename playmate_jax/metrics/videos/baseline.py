@@ -35,7 +35,7 @@ class Lips(NamedTuple):
 
     @property
     def system(self) -> str:
-        """The name in tables."""
+        """The name of this baseline in tables."""
         return f"{LOUDNESS} ({self.weights})"
 
 
