@@ -31,9 +31,10 @@ from playmate_jax.inference.generate import (
 from playmate_jax.inference.motion_history import MotionHistory
 from playmate_jax.models.motion_model import Inputs
 from playmate_jax.models.streaming_speech import HopEncoder
-from playmate_jax.motion.continuity import LIPS, joined, smoothed, starting_weights
+from playmate_jax.motion.continuity import joined, smoothed, starting_weights
 from playmate_jax.motion.layout import (
     EMOTIONS,
+    LIP_KEYPOINTS,
     MOTION_SIZE,
     POSE,
     SAMPLES_PER_FRAME,
@@ -46,6 +47,7 @@ EMOTION_A_FRAME = 0.08  # most change of a weight: half a second from nothing to
 GAIN_A_FRAME = 0.04  # most change of the head's gain: a second
 CLOSING = 5  # frames after the speech in which the lips may still move freely
 STILL = 0.04  # share of what is generated that resting lips follow a frame
+_LIPS = np.array([3 * k + i for k in LIP_KEYPOINTS for i in range(3)])
 _FADE = starting_weights()
 
 
@@ -215,11 +217,11 @@ def _quiet(before: float, speaking: np.ndarray, n: int) -> Float[np.ndarray, " n
 
 def _held(before: np.ndarray, made: np.ndarray, quiet: np.ndarray) -> np.ndarray:
     """The window with lips that come to rest where nobody speaks, and start freely again."""
-    made, last = made.copy(), before[LIPS]
+    made, last = made.copy(), before[_LIPS]
     follow = np.clip(1 - (quiet - CLOSING) / CLOSING, STILL, 1)
     for i, share in enumerate(follow):
-        last = last + share * (made[i, LIPS] - last)
-        made[i, LIPS] = last
+        last = last + share * (made[i, _LIPS] - last)
+        made[i, _LIPS] = last
     return made
 
 

@@ -11,10 +11,9 @@ previous frames, so that the generator is conditioned on the frames that are ren
 import numpy as np
 from jaxtyping import Float
 
-from playmate_jax.motion.layout import EXPRESSION, LIP_KEYPOINTS, MOTION_SIZE, POSE
+from playmate_jax.motion.layout import EXPRESSION, MOTION_SIZE, POSE
 
 BLEND_FRAMES = 8
-LIPS = np.array([3 * k + i for k in LIP_KEYPOINTS for i in range(3)])
 
 
 def raised_cosine(n_frames: int) -> Float[np.ndarray, " t"]:
