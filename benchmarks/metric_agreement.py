@@ -246,7 +246,7 @@ def resize_by_clean_fid() -> Iterator[Row]:
 
 
 def resize_by_torch_fidelity() -> Iterator[Row]:
-    """TensorFlow 1's bilinear resize."""
+    """The bilinear resize of TensorFlow 1."""
     import torch
     from torch_fidelity.interpolate_compat_tensorflow import (
         interpolate_bilinear_2d_like_tensorflow1x as theirs,
