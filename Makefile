@@ -46,8 +46,9 @@ bench-data: $(VENV)/test.stamp  ## time records, renderer and input pipeline; pr
 	$(MALLOC) $(BIN)/python benchmarks/input_pipeline.py
 	$(BIN)/python benchmarks/fuzz_media.py
 
-bench-face-space: $(VENV)/test.stamp  ## gradients and time of the face space's step against PyTorch (20 GB)
-	$(MALLOC) $(BIN)/python benchmarks/face_space_step.py
+bench-face-space: $(VENV)/test.stamp  ## gradients and time of the face space's step against PyTorch (24 GB)
+	$(BIN)/python benchmarks/face_space_step.py --only gradients
+	$(MALLOC) $(BIN)/python benchmarks/face_space_step.py --only speed
 
 demo-weights: $(VENV)/test.stamp  ## train the demo weights from scratch (hours on a CPU)
 	$(MALLOC) bash launch/demo_weights.sh

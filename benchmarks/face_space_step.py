@@ -1,11 +1,12 @@
 """The face space's training step beside its PyTorch reference at full size: gradients and time.
 
-    make bench-face-space     (sets the allocator's environment; half an hour, 20 GB of memory)
+    make bench-face-space     (half an hour, 24 GB of memory)
 
 Gradients: relative error of each network's parameters and statistics after one step, float32, on
-synthetic weights; each side in a process of its own. `--float64` adds both in float64, and what
-both are off it in float32. Time: the whole step with optimisers and EMA, both sides in one process,
-in turns and in both orders; above 1, ours is faster. Needs torch (extra "convert").
+synthetic weights; each side in a process of its own. `--float64` adds both in float64 (ours as a
+program for each network, for memory's sake), and what both are off it in float32. Time: the whole
+step with optimisers and EMA, both sides in one process, in turns and in both orders; above 1, ours
+is faster. Needs torch (extra "convert").
 """
 
 import argparse
@@ -56,7 +57,8 @@ def compare_gradients(setup: FaceSpaceSetup, float64: bool) -> dict[str, Any]:
         for name, call in calls.items():
             start = time.monotonic()
             key = exact[name] if dtype == "float64" else name
-            sides[key] = alone(call, setup, dtype)
+            own = dataclasses.replace(setup, one_program=dtype == "float32")
+            sides[key] = alone(call, own, dtype)
             print(f"{key}: {time.monotonic() - start:.0f} s", flush=True)
     found = {name: errors(sides[a], sides[b]) for name, (a, b) in pairs.items()}
     networks = list(found[f"{OURS}, torch"]["gradients"])

@@ -72,19 +72,25 @@ def _backward(pads: Any, saved: tuple[Array, Array], g: Array) -> tuple[Array, A
 
 
 def _kernel_gradient(x: Array, kernel: Array, g: Array, pads: Any) -> Array:
-    """Of every cell of the kernel: what it saw, times what came of it, summed over pixels."""
+    """Of every cell of the kernel: what it saw, times what came of it, summed over pixels.
+
+    A loop, so that one slice of the image is in memory at a time: unrolled, the gradient of G takes
+    16.6 GB in place of 6.1, and that of W 16.7 in place of 4.4 (full size, three images).
+    """
     kh, kw, i, o = kernel.shape
-    h, w = g.shape[1:3]
+    b, h, w, _ = g.shape
     padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     rows, wide = g.reshape(-1, o), jnp.promote_types(g.dtype, jnp.float32)
-    cells = []
-    for a in range(kh):
-        for c in range(kw):
-            # A barrier, or the slice is read cell by cell inside the product.
-            seen = lax.optimization_barrier(padded[:, a : a + h, c : c + w].reshape(-1, i))
-            over_pixels = (((0,), (0,)), ((), ()))
-            cells.append(lax.dot_general(seen, rows, over_pixels, preferred_element_type=wide))
-    return jnp.stack(cells).reshape(kernel.shape).astype(kernel.dtype)
+
+    def cell(number: Array) -> Array:
+        zero = jnp.int32(0)
+        corner = (zero, number // kw, number % kw, zero)
+        seen = lax.dynamic_slice(padded, corner, (b, h, w, i)).reshape(-1, i)
+        over_pixels = (((0,), (0,)), ((), ()))
+        return lax.dot_general(seen, rows, over_pixels, preferred_element_type=wide)
+
+    cells = lax.map(cell, jnp.arange(kh * kw, dtype=jnp.int32))
+    return cells.reshape(kernel.shape).astype(kernel.dtype)
 
 
 _conv2d.defvjp(_forward, _backward)
