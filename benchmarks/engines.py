@@ -29,6 +29,7 @@ import torch
 
 from benchmarks import full_size
 from playmate_jax.benchmark.machine import cpu_name, host_peak_mib, usable_cpus
+from playmate_jax.benchmark.recorded import fallen, read_ratios, verdict
 from playmate_jax.converters.to_onnx import check, files
 from playmate_jax.converters.to_onnx.networks import drawing
 from playmate_jax.converters.to_onnx.translation import translate
@@ -36,6 +37,7 @@ from playmate_jax.models.renderer import RendererConfig
 
 Draw = Callable[[], Any]
 SIDES = ("folded", "plain", "PyTorch", "compiled", "onnxruntime", "OpenVINO")
+CHECKED = "engines, W and G in a row, float32, folded"
 OWN_WEIGHTS = ("PyTorch", "compiled")
 
 
@@ -157,7 +159,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds in each order (default 3)")
     parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES, help="these engines")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument(
+        "--check", type=Path, metavar="FILE", help="fail where a ratio fell: benchmarks/ratios.json"
+    )
     options = parser.parse_args()
+    before = read_ratios(options.check) if options.check else None
+    if before is not None and "folded" not in options.only:
+        parser.error("expected folded among --only with --check, which compares others with it")
     torch.set_num_threads(usable_cpus())
     machine = {
         "cpu": cpu_name(), "cpus": usable_cpus(), "load": os.getloadavg()[0],
@@ -169,6 +177,12 @@ def main() -> None:
     print(f"largest resident memory {host_peak_mib() or 0:.0f} MiB")
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, **found}, indent=1) + "\n")
+    if before is not None:
+        ours = found["sides"]["folded"]["wall_s"]
+        ratios = {name: row["wall_s"] / ours for name, row in found["sides"].items()}
+        print(verdict(before, CHECKED, ratios, cpu_name(), usable_cpus()))
+        if fallen(before, CHECKED, ratios):
+            raise SystemExit(1)
 
 
 if __name__ == "__main__":

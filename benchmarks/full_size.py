@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -26,6 +27,7 @@ import torch
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from playmate_jax.benchmark.machine import cpu_name, host_peak_mib, usable_cpus
+from playmate_jax.benchmark.recorded import Recorded, fallen, read_ratios, verdict
 from playmate_jax.converters.liveportrait.reference_renderer import SpadeReference, WarpingReference
 from playmate_jax.models import renderer
 from playmate_jax.models.folded import renderer as folded_renderer
@@ -152,7 +154,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3, help="rounds in each order (default 3)")
     parser.add_argument("--only", default="", help="PyTorch and this side only: plain or folded")
+    parser.add_argument(
+        "--check", type=Path, metavar="FILE", help="fail where a ratio fell: benchmarks/ratios.json"
+    )
     options = parser.parse_args()
+    before = read_ratios(options.check) if options.check else None
     torch.set_num_threads(usable_cpus())
     print(f"{cpu_name()}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"torch {torch.__version__}, jax {jax.__version__}, float32, one frame", flush=True)
@@ -174,6 +180,23 @@ def main() -> None:
             ratios = f"{wall_0 / wall:14.2f}{cpu_0 / cpu:13.2f}"
             print(f"{name:10}{piece:8}{wall:9.3f}{cpu:9.3f}{ratios}")
     print(f"largest resident memory {host_peak_mib() or 0:.0f} MiB")
+    if before is not None:
+        check(before, found)
+
+
+def check(before: Recorded, found: Mapping[str, np.ndarray]) -> None:
+    """Compares ratios by wall clock with recorded ones; ends the program where one has fallen."""
+    fell: list[str] = []
+    for name in found.keys() - {"PyTorch"}:
+        title = f"W and G, one frame, float32, {name}"
+        ratios = {
+            f"PyTorch, {piece}": float(found["PyTorch"][n, 0] / found[name][n, 0])
+            for n, piece in enumerate(PIECES)
+        }
+        print(verdict(before, title, ratios, cpu_name(), usable_cpus()))
+        fell += fallen(before, title, ratios)
+    if fell:
+        raise SystemExit(1)
 
 
 def alternated(built: Mapping[str, tuple[Call, Call]], rounds: int) -> dict[str, np.ndarray]:

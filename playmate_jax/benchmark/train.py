@@ -60,7 +60,7 @@ def compare(
     ]
     flops = setup.flops()
     return Comparison(
-        title=f"training step of stage {setup.stage}, batch {setup.batch}, {setup.precision}",
+        title=setup.title,
         work={
             "stage": setup.stage, "batch": setup.batch, "precision": setup.precision,
             "parallel": setup.parallel, "overrides": dict(setup.overrides), "rounds": rounds,

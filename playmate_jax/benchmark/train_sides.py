@@ -54,6 +54,11 @@ class TrainSetup:
     parallel: str = "mesh"
     overrides: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The work in words; recorded ratios are found by it."""
+        return f"training step of stage {self.stage}, batch {self.batch}, {self.precision}"
+
     def model(self) -> MotionModelConfig:
         """The motion model; with the emotion controller in stage 2."""
         of_model = {k: v for k, v in self.overrides if k.startswith("model.")}

@@ -3,8 +3,9 @@
     0    success
     1    a defect of the program or of the machine (one sentence; `--debug` shows the traceback)
     2    bad input: `UserError` (one sentence)
-    130  stopped by Ctrl-C; 143 stopped by SIGTERM. Incomplete files are removed. Training saves a
-         checkpoint first and returns 130 in both cases
+    130  stopped by Ctrl-C; 143 stopped by SIGTERM. Incomplete files are removed; `animate` keeps
+         what was written before a Ctrl-C under another name. Training saves a checkpoint first
+         and returns 130 in both cases
 
 Heavy packages are imported only after the arguments were parsed: `playmate --help` is instant.
 """
@@ -58,8 +59,8 @@ def run(argv: Sequence[str]) -> int:
         if debug:
             raise
         return _say(error, 2)
-    except KeyboardInterrupt:
-        return _say("stopped; no incomplete file was left", 130)
+    except KeyboardInterrupt as stop:
+        return _say(str(stop) or "stopped; no incomplete file was left", 130)
     except BrokenPipeError:  # `playmate ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

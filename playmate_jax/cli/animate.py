@@ -49,7 +49,7 @@ def command(args: argparse.Namespace) -> int:
             # The bundled portrait is a drawing, as these weights expect.
             if not (bundled and notice == animator.domain_notice):
                 say(notice)
-        animation.write(output, overwrite=overwrite, progress=progress)
+        animation.write(output, overwrite=overwrite, progress=progress, keep_stopped=True)
         if args.save_motion:
             animation.save_motion(args.save_motion)
     finally:

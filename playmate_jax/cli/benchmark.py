@@ -2,17 +2,32 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playmate_jax.cli.train import overridden
 from playmate_jax.errors import UserError
 from playmate_jax.paths import check_names
+
+if TYPE_CHECKING:
+    from playmate_jax.benchmark.recorded import Recorded
+    from playmate_jax.benchmark.report import Comparison
 
 
 def train(args: argparse.Namespace) -> int:
     """Times the training step; prints the table and writes what else was asked for."""
     if args.compile and not args.against:
         raise UserError("expected --against torch with --compile, found none: add it")
+    if args.check and not args.against:
+        raise UserError(
+            "expected --against torch with --check, found none, and no ratio without it: add it"
+        )
+    if args.check and args.set:
+        raise UserError(
+            "expected --check or --set, found both: ratios are recorded of the paper's size, leave "
+            "one of them out"
+        )
     for file in filter(None, (args.json, args.plot)):
         _check_output(Path(file))
     # Two systems share one GPU: JAX must not take nearly all of its memory at its start.
@@ -30,16 +45,33 @@ def train(args: argparse.Namespace) -> int:
             "pip install 'playmate-jax[train]'"
         ) from None
 
+    from playmate_jax.benchmark import recorded
+
+    before = recorded.read_ratios(args.check) if args.check else None
     setup = TrainSetup(
         args.stage, args.batch, args.precision, args.parallel, tuple(overridden(args.set).items())
     )
+    if before is not None:  # not after minutes of measuring
+        recorded.known(before, setup.title)
     found = compare(setup, sides_of(args.against, args.compile), args.rounds)
     print(found.table())
     if args.json:
         write_text(args.json, found.to_json())
     if args.plot:
         write_text(args.plot, svg(found))
-    return 0
+    return _checked(found, before) if before is not None else 0
+
+
+def _checked(found: "Comparison", before: "Recorded") -> int:
+    """Says what has fallen; 1 where something has."""
+    from playmate_jax.benchmark import recorded
+
+    ratios = {row["side"]: row["ratio"] for row in found.figures()}
+    cpu, cpus = found.machine["cpu"], found.machine["cpus"]
+    text = recorded.verdict(before, found.title, ratios, cpu, cpus)
+    fell = bool(recorded.fallen(before, found.title, ratios))
+    print("\n".join(f"playmate: {line}" for line in text.splitlines()), file=sys.stderr)
+    return int(fell)
 
 
 def stream(args: argparse.Namespace) -> int:

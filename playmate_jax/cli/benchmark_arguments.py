@@ -15,6 +15,7 @@ examples:
   playmate benchmark train --stage 1 --against torch
   playmate benchmark train --stage 1 --against torch --compile --json speed.json --plot speed.svg
   playmate benchmark train --stage 2 --batch 256 --precision bfloat16
+  playmate benchmark train --stage 1 --against torch --check benchmarks/ratios.json
   playmate benchmark stream --live 600
 """
 TRAIN = """\
@@ -59,6 +60,11 @@ def add(p: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     found.add_argument("--json", metavar="FILE", help="write all figures to this file")
     found.add_argument("--plot", metavar="FILE", help="draw the times into this SVG")
+    found.add_argument(
+        "--check", metavar="FILE",
+        help="fail (code 1) where a ratio fell below those recorded in FILE, less its tolerance: "
+        "benchmarks/ratios.json",
+    )  # fmt: skip
     _add_stream(subcommand(actions, "stream", "time a live portrait", STREAM, ""))
 
 

@@ -69,22 +69,30 @@ class Paster:
         self._onto(out, frame, self._under if image is None else self._below(image))
         return out
 
-    def paint(self, frame: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "h w 3"]:
-        """The image with the frame in place, in an array that the next call paints over: of a large
-        image only `box` is touched."""
+    def blend(self, frame: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "bh bw 3"]:
+        """What `box` shows with the frame in place; `paint` puts it there."""
+        return self._blended(frame, self._under)
+
+    def paint(self, blended: UInt8[np.ndarray, "bh bw 3"]) -> UInt8[np.ndarray, "h w 3"]:
+        """The image with what `blend` gave in `box`, in an array that the next call paints over: of
+        a large image nothing else is touched."""
         if self._painted is None:
             self._painted = self._image.copy()
-        self._onto(self._painted, frame, self._under)
+        left, top, right, bottom = self.box
+        self._painted[top:bottom, left:right] = blended
         return self._painted
 
     def _onto(self, out: np.ndarray, frame: np.ndarray, under: np.ndarray) -> None:
         left, top, right, bottom = self.box
+        out[top:bottom, left:right] = self._blended(frame, under)
+
+    def _blended(self, frame: np.ndarray, under: np.ndarray) -> np.ndarray:
+        left, top, right, bottom = self.box
         if right <= left or bottom <= top:
-            return
+            return np.zeros((bottom - top, right - left, 3), np.uint8)
         over = cv2.multiply(self._placed(frame, frame.shape[0]), self._weight, dtype=cv2.CV_32F)
         # adding in OpenCV rounds to the nearest and keeps to 0..255
-        blended = cv2.add(over, under.astype(np.float32, copy=False), dtype=cv2.CV_8U)
-        out[top:bottom, left:right] = blended
+        return cv2.add(over, under.astype(np.float32, copy=False), dtype=cv2.CV_8U)
 
     def _below(self, image: np.ndarray) -> np.ndarray:
         return self._part(image) * (1 - self._weight)

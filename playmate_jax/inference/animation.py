@@ -3,13 +3,14 @@
     animation = animator.animate("portrait.jpg", "speech.wav")
     animation.write("out.mp4")             # or: for frame in animation: ...  uint8 (h, w, 3)
 
-Frames are drawn, pasted and encoded batch by batch, so memory does not grow with the length.
+Frames are drawn, pasted and encoded at the same time, batch by batch, a bounded number ahead
+(inference/ahead.py), so memory does not grow with the length.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +65,7 @@ class Animation:
     motion: Float[np.ndarray, "t m"]
     sound: Sound | None
     size: tuple[int, int]
-    draw: Callable[[Float[np.ndarray, "t m"]], Iterator[Frame]]
+    draw: Callable[[Float[np.ndarray, "t m"]], Generator[Frame]]
     source_face: SourceFace
     notices: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -87,20 +88,26 @@ class Animation:
         *,
         overwrite: bool = False,
         progress: Progress = no_progress,
+        keep_stopped: bool = False,
     ) -> Path:
         """Writes the video with its sound; it appears under its name when it is complete.
 
+        Args:
+          keep_stopped: at Ctrl-C, completes what was written as NAME.stopped.mp4 beside its place.
+
         Raises:
           UserError: the place cannot be written, or the file exists and `overwrite` is False.
+          Stopped: Ctrl-C, where `keep_stopped` kept a file.
         """
         began = time.perf_counter()
         samples, hz = self.sound or (None, 0)
         writer = VideoWriter(
-            path, self.fps, self.size, samples, hz, overwrite=overwrite, times_s=self.times_s
-        )
+            path, self.fps, self.size, samples, hz, overwrite=overwrite, times_s=self.times_s,
+            keep_stopped=keep_stopped,
+        )  # fmt: skip
         progress("render", 0, len(self))
-        with writer as out:
-            for done, frame in enumerate(self.draw(self.motion), 1):
+        with writer as out, closing(self.draw(self.motion)) as frames:
+            for done, frame in enumerate(frames, 1):
                 out.write(frame, self.changing)
                 progress("render", done, len(self))
         self.seconds["render"] = time.perf_counter() - began

@@ -67,7 +67,8 @@ class Portrait:
     Attributes:
       face: the crop, square, at the size that the renderer takes.
       size: (width, height) of the frames that `finish` returns.
-      finish: an animated face to a frame of the video; the next call may overwrite it.
+      blend: an animated face to the part of the frame that changes; may run ahead in a thread.
+      finish: what `blend` gave to a frame of the video; the next call may overwrite it.
       box: (left, top, right, bottom) of the crop in the image, in pixels.
       changing: (left, top, right, bottom) of what differs between frames; None: all of it.
       faces_found: 0 where nothing was looked for.
@@ -78,6 +79,7 @@ class Portrait:
 
     face: RgbImage
     size: tuple[int, int]
+    blend: Callable[[RgbImage], RgbImage]
     finish: Callable[[RgbImage], RgbImage]
     box: tuple[int, int, int, int]
     changing: tuple[int, int, int, int] | None = None
@@ -119,10 +121,12 @@ def read_portrait(
         notice = choice_note(found, options.face or None)
     if not (options.crop and options.paste):
         size = (networks.renderer.output_size,) * 2
-        return Portrait(cut.image, size, _as_it_is, cut.box, None, faces, notice, known)
+        return Portrait(cut.image, size, _as_it_is, _as_it_is, cut.box, None, faces, notice, known)
     paster = Paster(image, cut.matrix, side)
     size = image.shape[1::-1]
-    return Portrait(cut.image, size, paster.paint, cut.box, paster.box, faces, notice, known)
+    return Portrait(
+        cut.image, size, paster.blend, paster.paint, cut.box, paster.box, faces, notice, known
+    )
 
 
 def _reduced(image: RgbImage, max_side: int | None) -> UInt8[np.ndarray, "height width 3"]:

@@ -1,6 +1,6 @@
 """What is animated: a portrait, encoded once by F and M, or a source video, frame by frame."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from playmate_jax.errors import UserError
 from playmate_jax.faces.openness import openness_of
 from playmate_jax.inference import notices
+from playmate_jax.inference.ahead import ahead
 from playmate_jax.inference.face_renderer import Openness, SourceFace
 from playmate_jax.inference.networks import Networks
 from playmate_jax.inference.portrait import PortraitOptions, RgbImage, read_portrait
@@ -41,7 +42,7 @@ class Scene:
 
     source_face: SourceFace
     own: Float[np.ndarray, "*t m"]
-    draw: Callable[..., Iterator[RgbImage]]
+    draw: Callable[..., Generator[RgbImage]]
     size: tuple[int, int]
     openness: Float[np.ndarray, "*t 3"] | None = None
     box: tuple[int, ...] = ()
@@ -108,9 +109,17 @@ def read_scene(
     seen, renderer = read_portrait(portrait, networks, options), networks.renderer
     source_face = renderer.encode_source(seen.face)
 
+    def blended(motion, openness):
+        overlap = len(motion) > renderer.batch  # a stream's hops would only wait for threads
+        with ahead(renderer.draw(source_face, motion, openness), 1, overlap) as batches:
+            for faces in batches:
+                yield from map(seen.blend, faces)
+
     def draw(motion, openness=None):
-        for faces in renderer.draw(source_face, motion, openness):
-            yield from map(seen.finish, faces)
+        with ahead(
+            blended(motion, openness), renderer.batch, len(motion) > renderer.batch
+        ) as parts:
+            yield from map(seen.finish, parts)
 
     remarks = tuple(filter(None, (seen.notice, notices.large(seen.size))))
     return Scene(

@@ -7,11 +7,11 @@ and towards such a gap, where no cut hides it, the new motion fades into the vid
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.faces import FaceTrack, paste_back, track_video
 from playmate_jax.faces.warp import sample
+from playmate_jax.inference.ahead import ahead
 from playmate_jax.inference.face_renderer import FaceRenderer, Openness
 from playmate_jax.inference.networks import Networks
-from playmate_jax.inference.video_frames import VideoPrefix, steady_rate
+from playmate_jax.inference.video_frames import DECODED, VideoPrefix, steady_rate
 from playmate_jax.motion.gaps import EASE_S, held_and_eased, spans, strength, unwrapped
 from playmate_jax.motion.layout import FPS
 
@@ -102,8 +103,15 @@ class SourceVideo:
         motion: Float[np.ndarray, "t m"],
         openness: Openness | None = None,
         paste: bool = True,
+    ) -> Generator[Frame]:
+        """Every frame with its face in another motion; without `paste` the face alone. Decoding,
+        drawing and pasting run ahead, in threads."""
+        with ahead(self._finished(motion, openness, paste), DECODED) as frames:
+            yield from frames
+
+    def _finished(
+        self, motion: Float[np.ndarray, "t m"], openness: Openness | None, paste: bool
     ) -> Iterator[Frame]:
-        """Every frame with its face in another motion; without `paste` the face alone."""
         frames = (frame.image for frame in self.reader.frames())
         begun = 0
         for start, stop in spans(self.track.seen[: len(motion)]):
@@ -135,7 +143,7 @@ class SourceVideo:
         paste: bool,
     ) -> Iterator[Frame]:
         """Frames that all show the face."""
-        waiting: deque[tuple[Frame, Any]] = deque()  # a batch or two of whole frames
+        waiting: deque[tuple[Frame, Any]] = deque()  # three batches of whole frames at most
         size = self.renderer.source_size
 
         def crops() -> Iterator[Frame]:
@@ -144,8 +152,8 @@ class SourceVideo:
                 waiting.append((frame, square))
                 yield sample(frame, square.matrix(size), (size, size), "edge")
 
-        for faces in self.renderer.draw_each(crops(), motion, openness):
-            for face in faces:
+        with ahead(self.renderer.draw_each(crops(), motion, openness), 1) as batches:
+            for face in chain.from_iterable(batches):
                 frame, square = waiting.popleft()
                 yield paste_back(frame, face, square.matrix(face.shape[0])) if paste else face
 

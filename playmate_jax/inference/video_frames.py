@@ -9,8 +9,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 
+from playmate_jax.inference.ahead import ahead
 from playmate_jax.media import VideoFrame, VideoReader
 from playmate_jax.motion.layout import FPS
+
+DECODED = 3  # frames, which may be large, wait to be used
 
 
 class VideoPrefix(VideoReader):
@@ -30,7 +33,11 @@ class VideoPrefix(VideoReader):
         self.goes_on = False
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Every frame with its own time."""
+        """Every frame with its own time; a thread decodes ahead."""
+        with ahead(self._cut(), DECODED) as frames:
+            yield from frames
+
+    def _cut(self) -> Iterator[VideoFrame]:
         frames = self._checked(super().frames())
         for frame in self._repeated(frames) if self._lively else frames:
             if self._until_s is not None and frame.time_s >= self._until_s:

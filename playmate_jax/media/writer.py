@@ -1,14 +1,17 @@
 """Videos out: frames and sound -> an mp4 that plays in a browser, whole or not at all.
 
-H.264 yuv420p, tagged as BT.709, AAC, the index in front (faststart). The file
-grows under a temporary name beside its place and is renamed when it is complete; whatever stops the
-writing (an error, Ctrl-C) removes it. The same frames and sound give the same bytes: no times of
-day or names of encoders are stored, and the number of encoder threads is fixed.
+H.264 yuv420p, tagged as BT.709, AAC, the index in front (faststart). The file grows under a
+temporary name beside its place and is renamed when it is complete; whatever stops the writing (an
+error, Ctrl-C) removes it, unless what was written before a Ctrl-C is to be kept. The same frames
+and sound give the same bytes: no times of day or names of encoders are stored, and the number of
+encoder threads is fixed.
 """
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +23,18 @@ from jaxtyping import Float, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.media.frame_converter import FrameConverter
+from playmate_jax.media.undisturbed import undisturbed
 from playmate_jax.motion.layout import AUDIO_HZ
-from playmate_jax.paths import check_names, unfinished
+from playmate_jax.paths import check_names, shortened, unfinished
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _TICK = Fraction(1, 90_000)  # s, of frames whose rate varies
 _THREADS = 4  # fixed: x264's output depends on how many there are
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, after which what was written was kept; says where."""
 
 
 class VideoWriter:
@@ -46,6 +54,8 @@ class VideoWriter:
         quality: x264's constant rate factor, 0 (lossless) to 51; 17 hardly differs from the source.
         overwrite: whether a file of that name may be replaced.
         times_s: when each frame is shown, for a video whose rate varies around `fps`.
+        keep_stopped: at Ctrl-C what was written is completed under the name of `stopped_name`, and
+            `Stopped` is raised.
     """
 
     def __init__(
@@ -59,12 +69,13 @@ class VideoWriter:
         preset: str = "veryfast",
         overwrite: bool = True,
         times_s: Sequence[Fraction] | None = None,
+        keep_stopped: bool = False,
     ):
         self.path = Path(path)
         check_writable(self.path, overwrite)
         self.fps, self.size = Fraction(fps), tuple(size)
         self.frames_written = 0
-        self._times_s = times_s
+        self._times_s, self._keep_stopped = times_s, keep_stopped
         self._yuv = FrameConverter(self.size)
         self._partial = unfinished(self.path)
         self._audio = _as_columns(np.zeros((0, 1)) if audio is None else audio)
@@ -103,9 +114,10 @@ class VideoWriter:
         frame.pts, frame.time_base = self.frames_written, 1 / self.fps
         if self._times_s is not None:
             frame.pts, frame.time_base = round(self._times_s[self.frames_written] / _TICK), _TICK
-        self._mux(self._video_stream, frame)
-        self.frames_written += 1
-        self._write_audio()
+        with undisturbed() if self._keep_stopped else nullcontext():
+            self._mux(self._video_stream, frame)
+            self.frames_written += 1
+            self._write_audio()
 
     def close(self) -> Path:
         """Completes the file and gives it its name."""
@@ -132,6 +144,10 @@ class VideoWriter:
     ) -> None:
         if kind is None:
             self.close()
+        elif self._keep_stopped and issubclass(kind, KeyboardInterrupt) and self.frames_written:
+            self.path = stopped_name(self.path)
+            kept = f"'{self.close()}' holds the first {self.frames_written} frames"
+            raise Stopped(f"stopped; {kept}") from None
         else:
             self._remove()
 
@@ -240,6 +256,16 @@ def check_writable(path: str | os.PathLike, overwrite: bool = True) -> None:
             f"expected an output folder that can be written, found '{folder}' "
             f"({error.strerror}): choose another"
         ) from None
+
+
+def stopped_name(path: Path) -> Path:
+    """A new name beside `path` for what was written of it: out.stopped.mp4, out.stopped2.mp4 ..."""
+    for n in itertools.count(1):
+        number = str(n) if n > 1 else ""
+        found = path.with_name(shortened([path.stem], f".stopped{number}{path.suffix}"))
+        if not found.exists():
+            return found
+    raise AssertionError
 
 
 def _as_columns(audio: np.ndarray) -> np.ndarray:

@@ -1,13 +1,15 @@
-"""Where the output goes is checked before the work, and a run cut short leaves nothing there."""
+"""Where the output goes is checked before the work, and a run cut short leaves nothing there: after
+Ctrl-C what was done lies beside it."""
 
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
 
 from playmate_jax.cli import run
-from playmate_jax.media import VideoWriter
+from playmate_jax.media import VideoWriter, open_video
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,9 @@ def test_the_motion_file_is_checked_too(no_work, inputs, name, animate, refused)
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_leaves_nothing(tiny, capsys, monkeypatch, sent, code, animate, files):
+def test_an_interrupted_run_leaves_what_was_done_after_ctrl_c_and_nothing_else(
+    tiny, inputs, capsys, monkeypatch, sent, code, animate, files
+):
     write, written = VideoWriter.write, []
 
     def interrupted(self, *frame):
@@ -79,6 +83,7 @@ def test_an_interrupted_run_leaves_nothing(tiny, capsys, monkeypatch, sent, code
 
     monkeypatch.setattr(VideoWriter, "write", interrupted)
     monkeypatch.setattr(signal, "signal", signal.signal)
+    threads = threading.active_count()
     before, handler = files(), signal.getsignal(signal.SIGTERM)
     # Shells start background jobs with SIGINT ignored.
     interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -87,5 +92,13 @@ def test_an_interrupted_run_leaves_nothing(tiny, capsys, monkeypatch, sent, code
     finally:
         signal.signal(signal.SIGTERM, handler)
         signal.signal(signal.SIGINT, interrupt)
-    assert "Traceback" not in capsys.readouterr().err
-    assert files() == before
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert threading.active_count() == threads, "stages of the pipeline go on"
+    if sent == signal.SIGTERM:
+        assert files() == before
+        return
+    kept = inputs / "out.stopped.mp4"
+    assert told.splitlines()[-1] == f"playmate: stopped; '{kept}' holds the first 3 frames"
+    assert len(list(open_video(kept))) == 3 and open_video(kept).has_audio
+    assert files() == {**before, kept: kept.read_bytes()}

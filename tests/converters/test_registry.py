@@ -14,7 +14,7 @@ from playmate_jax.converters.family import Family
 from playmate_jax.converters.registry import FAMILIES, by_name
 
 HOME = Path(converters.__path__[0])
-OTHERS = {"to_onnx"}  # takes any network of ours, in one direction
+OTHERS = {"to_jax", "to_onnx"}  # takes any network of ours, in one direction
 FOLDERS = sorted({path.parent.name for path in HOME.glob("*/__init__.py")} - OTHERS)
 
 

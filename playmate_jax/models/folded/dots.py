@@ -26,9 +26,9 @@ def by_product(
     taps = []
     for start in itertools.product(*map(range, window)):
         stop = (at + size for at, size in zip(start, sizes, strict=True))
-        taps.append(lax.slice(padded, (0, *start, 0), (len(x), *stop, i)))
+        taps.append(lax.slice(padded, (0, *start, 0), (x.shape[0], *stop, i)))
     columns = lax.optimization_barrier(jnp.concatenate(taps, -1).reshape(-1, len(taps) * i))
-    return (columns @ kernel.reshape(-1, o)).reshape(len(x), *sizes, o)
+    return (columns @ kernel.reshape(-1, o)).reshape(x.shape[0], *sizes, o)
 
 
 def direct(

@@ -55,7 +55,7 @@ def frames(
     config: RendererConfig, folded: Folded, source: Source, kp_driving: Float[Array, "b k 3"]
 ) -> Float[Array, "b H W 3"]:
     """Images in [0, 1] for a batch of driving keypoints; `source` has as many rows, or one."""
-    rows = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(kp_driving), *x.shape[1:])), source)
+    rows = jax.tree.map(lambda x: jnp.broadcast_to(x, (kp_driving.shape[0], *x.shape[1:])), source)
     feature = warped(config.warping, folded["warping"], rows, kp_driving)
     return spade.frames(config.spade, folded["spade"], feature)
 
