@@ -29,7 +29,7 @@ def command(args: argparse.Namespace) -> int:
     bundled = args.portrait is None
     overwrite = args.overwrite or (bundled and args.output is None)
     files = checked(args, overwrite)
-    output = files.output
+    output, credentials = files.output, credentials_of(args)
 
     from playmate_jax.cli.progress import ProgressBar
     from playmate_jax.inference.animation import no_progress
@@ -49,7 +49,9 @@ def command(args: argparse.Namespace) -> int:
             # The bundled portrait is a drawing, as these weights expect.
             if not (bundled and notice == animator.domain_notice):
                 say(notice)
-        animation.write(output, overwrite=overwrite, progress=progress)
+        animation.write(
+            output, overwrite=overwrite, progress=progress, mark=args.mark, credentials=credentials
+        )
         if args.save_motion:
             animation.save_motion(args.save_motion)
     finally:
@@ -95,6 +97,13 @@ def checked(args: argparse.Namespace, overwrite: bool) -> Files:
         args.emotion = parse_emotion(args.emotion)
     _check_places(args, *files, overwrite)
     return files
+
+
+def credentials_of(args: argparse.Namespace) -> Any:
+    """What videos are signed with, tried already; None without --c2pa."""
+    from playmate_jax.media.credentials import Credentials
+
+    return None if args.c2pa is None else Credentials(*args.c2pa)
 
 
 def animation_of(animator: Any, args: argparse.Namespace, files: Files, progress: Any) -> Any:

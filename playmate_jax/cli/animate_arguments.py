@@ -90,6 +90,17 @@ def add(p: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write the motion (.npz), which --driving can read",
     )
+    g.add_argument(
+        "--mark",
+        action="store_true",
+        help='put a small label "AI-generated" into a corner of every frame',
+    )
+    g.add_argument(
+        "--c2pa",
+        nargs=2,
+        metavar=("CERT", "KEY"),
+        help="sign a C2PA manifest in the video with this certificate and key (PEM)",
+    )
     g.add_argument("--json", action="store_true", help="print a summary as JSON on standard output")
     g.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 

@@ -19,7 +19,7 @@ OPTIONS = (
     "emotion", "pose", "region", "retarget", "smooth", "head-motion", "seed", "face", "face-box",
     "max-side", "sampler", "steps", "audio-scale", "emotion-scale",
 )  # fmt: skip
-SWITCHES = ("no-crop", "no-paste")
+SWITCHES = ("no-crop", "no-paste", "mark")
 COLUMNS = (*FILES, "output", *OPTIONS, *SWITCHES)
 _SWITCHED = {
     "": False,

@@ -9,7 +9,7 @@ Frames are drawn, pasted and encoded batch by batch, so memory does not grow wit
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,8 @@ from jaxtyping import Float, UInt8
 from playmate_jax.inference.face_renderer import SourceFace
 from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.media.audio import Sound
+from playmate_jax.media.credentials import Credentials
+from playmate_jax.media.mark import Mark
 from playmate_jax.media.writer import VideoWriter
 from playmate_jax.motion.gaps import unwrapped
 from playmate_jax.motion.layout import FPS
@@ -87,8 +89,14 @@ class Animation:
         *,
         overwrite: bool = False,
         progress: Progress = no_progress,
+        mark: bool = False,
+        credentials: Credentials | None = None,
     ) -> Path:
         """Writes the video with its sound; it appears under its name when it is complete.
+
+        Args:
+          mark: puts the label "AI-generated" into a corner of every frame.
+          credentials: sign a C2PA manifest in the file.
 
         Raises:
           UserError: the place cannot be written, or the file exists and `overwrite` is False.
@@ -96,12 +104,15 @@ class Animation:
         began = time.perf_counter()
         samples, hz = self.sound or (None, 0)
         writer = VideoWriter(
-            path, self.fps, self.size, samples, hz, overwrite=overwrite, times_s=self.times_s
-        )
+            path, self.fps, self.size, samples, hz, overwrite=overwrite, times_s=self.times_s,
+            seal=None if credentials is None else credentials.sign,
+        )  # fmt: skip
+        marked = Mark(self.size).on if mark else nullcontext
         progress("render", 0, len(self))
         with writer as out:
             for done, frame in enumerate(self.draw(self.motion), 1):
-                out.write(frame, self.changing)
+                with marked(frame) as shown:
+                    out.write(shown, self.changing)
                 progress("render", done, len(self))
         self.seconds["render"] = time.perf_counter() - began
         return Path(path)

@@ -8,7 +8,7 @@ day or names of encoders are stored, and the number of encoder threads is fixed.
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +46,7 @@ class VideoWriter:
         quality: x264's constant rate factor, 0 (lossless) to 51; 17 hardly differs from the source.
         overwrite: whether a file of that name may be replaced.
         times_s: when each frame is shown, for a video whose rate varies around `fps`.
+        seal: is given the complete file before that gets its name, and may change it.
     """
 
     def __init__(
@@ -59,12 +60,13 @@ class VideoWriter:
         preset: str = "veryfast",
         overwrite: bool = True,
         times_s: Sequence[Fraction] | None = None,
+        seal: Callable[[Path], None] | None = None,
     ):
         self.path = Path(path)
         check_writable(self.path, overwrite)
         self.fps, self.size = Fraction(fps), tuple(size)
         self.frames_written = 0
-        self._times_s = times_s
+        self._times_s, self._seal = times_s, seal
         self._yuv = FrameConverter(self.size)
         self._partial = unfinished(self.path)
         self._audio = _as_columns(np.zeros((0, 1)) if audio is None else audio)
@@ -117,6 +119,8 @@ class VideoWriter:
                 if stream is not None:
                     self._mux(stream, None)
             self._container.close()
+            if self._seal is not None:
+                self._seal(self._partial)
             os.replace(self._partial, self.path)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from None

@@ -2,19 +2,16 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from playmate_jax.serve.schemas import check_emotion
 
 
-class Start(BaseModel):
-    """The first message of a client."""
+class StreamSettings(BaseModel):
+    """How a portrait is shown in a stream; as `Animator.stream` has it."""
 
     model_config = ConfigDict(extra="forbid")
-    type: Literal["start"]
-    token: str = ""
-    portrait: Literal["bundled", "upload"] = "bundled"
-    format: Literal["s16le", "f32le"] = "s16le"
     emotion: str | None = Field(None, max_length=2000)
     head_motion: float = Field(1.0, ge=0, le=10)
     seed: int = Field(0, ge=0, lt=2**31)
@@ -24,7 +21,38 @@ class Start(BaseModel):
     face: int = Field(0, ge=0, le=100)
     paste: bool = True
     max_side: int = Field(1024, ge=64, le=2048)
+
+
+class Start(StreamSettings):
+    """The first message of a client of the WebSocket."""
+
+    type: Literal["start"]
+    token: str = ""
+    portrait: Literal["bundled", "upload"] = "bundled"
+    format: Literal["s16le", "f32le"] = "s16le"
     quality: int = Field(85, ge=10, le=100)
+
+
+class Offer(StreamSettings):
+    """The form of a client of WebRTC."""
+
+    sdp: str = Field(max_length=1 << 16, description="the session description of the offer")
+    portrait: UploadFile | None = Field(None, description="an image; the bundled one if empty")
+
+
+class Answer(BaseModel):
+    """What a client of WebRTC gets: the session description, and what will be sent."""
+
+    id: str
+    type: Literal["answer"] = "answer"
+    sdp: str
+    width: int
+    height: int
+    fps: int
+    audio_hz: int
+    hop: int
+    lookahead: int
+    notices: list[str]
 
 
 class Control(BaseModel):
@@ -40,3 +68,11 @@ class Control(BaseModel):
         if self.type == "emotion":
             return {"emotion": check_emotion(self.emotion)}
         return {self.type: self.gain if self.type == "head_motion" else True}
+
+
+def first_problem(error: Exception) -> str:
+    """One line of what is wrong with a message."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    found = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, found['loc'])) or 'message'}: {found['msg']}"
