@@ -10,6 +10,7 @@ pytest.importorskip("aiortc", reason="aiortc is not installed")
 
 from aioice import ice
 
+from playmate_jax.serve.rtc_tracks import Sender
 from tests.serve.rtc_client import Caller
 from tests.serve.stub_child import REFUSES, SIDE
 
@@ -164,3 +165,22 @@ def test_wrong_offers_are_told(client, fields, upload, says):
     refused = asyncio.run(whole())
     assert refused.status_code in (415, 422) and says in refused.json()["error"]
     assert client.get("/health").json()["streams"] == 0
+
+
+def test_image_and_samples_of_a_tick_have_one_time_and_left_out_ticks_are_silent():
+    async def whole():
+        sender = Sender()
+        image, pcm = np.zeros((8, 8, 3), np.uint8), np.arange(1, 641, dtype="<i2").tobytes()
+        for tick in (0, 1, 4):
+            sender.put(tick, image, pcm)
+            await sender.video.recv() if tick == 0 else None
+        images = [await sender.video.recv() for _ in range(2)]
+        sounds = [await sender.audio.recv() for _ in range(10)]
+        return images, sounds
+
+    images, sounds = asyncio.run(whole())
+    assert [frame.pts * frame.time_base * 1000 for frame in images] == [40, 160]
+    assert [frame.pts * frame.time_base * 1000 for frame in sounds] == list(range(0, 200, 20))
+    played = np.concatenate([frame.to_ndarray()[0] for frame in sounds]).reshape(5, 640)
+    assert [row.any() for row in played] == [True, True, False, False, True]
+    assert (played[4] == np.arange(1, 641)).all()
