@@ -120,7 +120,7 @@ def animation_of(animator: Any, args: argparse.Namespace, files: Files, progress
         )  # fmt: skip
     return animator.animate(
         files.portrait, files.speech, emotion=args.emotion, driving=args.driving, pose=args.pose,
-        head_motion=args.head_motion, audio_scale=args.audio_scale,
+        head_motion=args.head_motion, gaze=args.gaze, audio_scale=args.audio_scale,
         emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
         seed=args.seed, progress=progress, **shown,
     )  # fmt: skip
@@ -170,6 +170,11 @@ def _check_combination(args: argparse.Namespace, speech: Path | None) -> None:
         raise UserError(
             "expected speech with --emotion, found only a driving source, which has its own: give "
             "a recording or leave --emotion out"
+        )
+    if speech is None and args.gaze is not None:
+        raise UserError(
+            "expected speech with --gaze, found only a driving source, which has its own: give a "
+            "recording or leave --gaze out"
         )
     for option in ("region", "smooth", "retarget"):
         if speech is not None and getattr(args, option) is not None:

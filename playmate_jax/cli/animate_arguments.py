@@ -3,7 +3,7 @@
 import argparse
 
 from playmate_jax.cli.animate import DEFAULT_OUTPUT, OTHERS, command
-from playmate_jax.cli.parsing import face_box, gain, natural, positive
+from playmate_jax.cli.parsing import face_box, gain, gaze, natural, positive
 from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.motion.layout import EMOTIONS
 
@@ -147,6 +147,13 @@ def add(p: argparse.ArgumentParser) -> None:
         default=1.0,
         metavar="GAIN",
         help="gain of the head's motion: 0 keeps it still, 1 is as learned (default 1.0)",
+    )
+    g.add_argument(
+        "--gaze",
+        type=gaze,
+        metavar="X,Y",
+        help="with speech: where the eyes look beside what they do by themselves, sideways and "
+        "down, each from -1 to 1; negative ones as --gaze=-0.5,0",
     )
     g.add_argument(
         "--seed",

@@ -1,9 +1,9 @@
 """Live portraits in a process of their own: speech comes in, a frame goes out every 40 ms.
 
 In: {"open": ...}, then binary PCM and controls ("interrupt", "utterance_end", "emotion",
-"head_motion", "end", "close"). Out: {"opened": ...}, frames (`messages.frame_message`), and at the
-end {"closed": figures}. A second "open" starts the next portrait. Where "open" has an offer of
-WebRTC, what flows between client and child is in `rtc_child.py`.
+"head_motion", "gaze", "end", "close"). Out: {"opened": ...}, frames (`messages.frame_message`), and
+at the end {"closed": figures}. A second "open" starts the next portrait. Where "open" has an offer
+of WebRTC, what flows between client and child is in `rtc_child.py`.
 """
 
 import contextlib
@@ -46,6 +46,8 @@ class Streams:
             return  # controls of a stream that has ended
         portrait = wanted.get("portrait") or BUNDLED_PORTRAIT
         given = {name: wanted[name] for name in OPTIONS if wanted.get(name) is not None}
+        if any(gaze := (wanted.get("gaze_x", 0.0), wanted.get("gaze_y", 0.0))):
+            given["gaze"] = gaze
         try:
             stream = self._animator.stream(portrait, emotion=_emotion(wanted), **given)
         except UserError as error:
@@ -142,6 +144,8 @@ def _change(stream: PortraitStream, asked: dict[str, Any]) -> None:
         stream.change(emotion=_emotion(asked))
     elif "head_motion" in asked:
         stream.change(head_motion=asked["head_motion"])
+    elif "gaze" in asked:
+        stream.change(gaze=asked["gaze"])
 
 
 def _emotion(asked: dict[str, Any]) -> EmotionTrack | None:

@@ -14,6 +14,8 @@ class StreamSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
     emotion: str | None = Field(None, max_length=2000)
     head_motion: float = Field(1.0, ge=0, le=10)
+    gaze_x: float = Field(0.0, ge=-1, le=1, description="sideways")
+    gaze_y: float = Field(0.0, ge=-1, le=1, description="down")
     seed: int = Field(0, ge=0, lt=2**31)
     hop: int = Field(5, ge=1, le=25)
     lookahead: int = Field(5, ge=0, le=50)
@@ -59,14 +61,18 @@ class Control(BaseModel):
     """Any later text message of a client."""
 
     model_config = ConfigDict(extra="forbid")
-    type: Literal["interrupt", "utterance_end", "emotion", "head_motion", "end"]
+    type: Literal["interrupt", "utterance_end", "emotion", "head_motion", "gaze", "end"]
     emotion: str | None = Field(None, max_length=2000)
     gain: float = Field(1.0, ge=0, le=10)
+    x: float = Field(0.0, ge=-1, le=1)
+    y: float = Field(0.0, ge=-1, le=1)
 
     def to_child(self) -> dict[str, Any]:
         """The same for the child process; raises `UserError` for an unknown emotion."""
         if self.type == "emotion":
             return {"emotion": check_emotion(self.emotion)}
+        if self.type == "gaze":
+            return {"gaze": [self.x, self.y]}
         return {self.type: self.gain if self.type == "head_motion" else True}
 
 
