@@ -26,7 +26,7 @@ from playmate_jax.serve.submission import probed
 
 LOG = logging.getLogger(__name__)
 _OPEN_S, _HANGS_S, _END_S = 120.0, 60.0, 10.0
-_NONE = {501: {"model": Problem, "description": "aiortc is not installed"}}
+_NONE: dict[int | str, dict] = {501: {"model": Problem, "description": "aiortc is not installed"}}
 router = APIRouter(prefix="/v1/webrtc", tags=["live"])
 
 
@@ -167,7 +167,8 @@ async def _follow(state: State, child: Child, stop: asyncio.Event) -> None:
                 if told.cancelled():
                     break
                 message = told.result()
-                if isinstance(message, dict) and "ended" in message:
+                assert isinstance(message, dict)
+                if "ended" in message:
                     break
                 metrics.frames.inc(message["frames"])
                 metrics.held.inc(message["held"])
