@@ -81,7 +81,7 @@ $(VENV)/animate.stamp: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/animate.stamp
-	$(BIN)/python -m pip install -q -e '.[train,prepare,convert,serve,page,lint,test]'
+	$(BIN)/python -m pip install -q -e '.[train,prepare,convert,serve,page,c2pa,lint,test]'
 	$(CV2)
 	@touch $@
 

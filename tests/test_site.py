@@ -37,7 +37,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     # nothing of it is written into docs/: autosummary's pages lie beside the sources
     sources = tmp_path / "checkout" / "docs"
-    copied = ("*.md", "*.py", "*.jpg", "*.svg", "_templates/autosummary/*")
+    copied = ("*.md", "*.py", "*.jpg", "*.svg", "_templates/autosummary/*", "notebooks/*")
     for file in (file for pattern in copied for file in DOCS.glob(pattern)):
         target = sources / file.relative_to(DOCS)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ def command(args: argparse.Namespace) -> int:
     bundled = args.portrait is None
     overwrite = args.overwrite or (bundled and args.output is None)
     files = checked(args, overwrite)
-    output = files.output
+    output, credentials = files.output, credentials_of(args)
 
     from playmate_jax.cli.progress import ProgressBar
     from playmate_jax.inference.animation import no_progress
@@ -49,7 +49,10 @@ def command(args: argparse.Namespace) -> int:
             # The bundled portrait is a drawing, as these weights expect.
             if not (bundled and notice == animator.domain_notice):
                 say(notice)
-        animation.write(output, overwrite=overwrite, progress=progress, keep_stopped=True)
+        animation.write(
+            output, overwrite=overwrite, progress=progress, keep_stopped=True, mark=args.mark,
+            credentials=credentials,
+        )  # fmt: skip
         if args.save_motion:
             animation.save_motion(args.save_motion)
     finally:
@@ -97,6 +100,13 @@ def checked(args: argparse.Namespace, overwrite: bool) -> Files:
     return files
 
 
+def credentials_of(args: argparse.Namespace) -> Any:
+    """What videos are signed with, tried already; None without --c2pa."""
+    from playmate_jax.media.credentials import Credentials
+
+    return None if args.c2pa is None else Credentials(*args.c2pa)
+
+
 def animation_of(animator: Any, args: argparse.Namespace, files: Files, progress: Any) -> Any:
     """The `Animation` that the options ask for, by an `Animator`; `args` went through `checked`."""
     shown = {
@@ -111,7 +121,7 @@ def animation_of(animator: Any, args: argparse.Namespace, files: Files, progress
         )  # fmt: skip
     return animator.animate(
         files.portrait, files.speech, emotion=args.emotion, driving=args.driving, pose=args.pose,
-        head_motion=args.head_motion, audio_scale=args.audio_scale,
+        head_motion=args.head_motion, gaze=args.gaze, audio_scale=args.audio_scale,
         emotion_scale=args.emotion_scale, sampler=args.sampler, steps=args.steps,
         seed=args.seed, progress=progress, **shown,
     )  # fmt: skip
@@ -161,6 +171,11 @@ def _check_combination(args: argparse.Namespace, speech: Path | None) -> None:
         raise UserError(
             "expected speech with --emotion, found only a driving source, which has its own: give "
             "a recording or leave --emotion out"
+        )
+    if speech is None and args.gaze is not None:
+        raise UserError(
+            "expected speech with --gaze, found only a driving source, which has its own: give a "
+            "recording or leave --gaze out"
         )
     for option in ("region", "smooth", "retarget"):
         if speech is not None and getattr(args, option) is not None:

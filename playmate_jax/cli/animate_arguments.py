@@ -3,7 +3,7 @@
 import argparse
 
 from playmate_jax.cli.animate import DEFAULT_OUTPUT, OTHERS, command
-from playmate_jax.cli.parsing import face_box, gain, natural, positive
+from playmate_jax.cli.parsing import face_box, gain, gaze, natural, positive
 from playmate_jax.diffusion import SAMPLER_NAMES
 from playmate_jax.motion.layout import EMOTIONS
 
@@ -90,6 +90,17 @@ def add(p: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write the motion (.npz), which --driving can read",
     )
+    g.add_argument(
+        "--mark",
+        action="store_true",
+        help='put a small label "AI-generated" into a corner of every frame',
+    )
+    g.add_argument(
+        "--c2pa",
+        nargs=2,
+        metavar=("CERT", "KEY"),
+        help="sign a C2PA manifest in the video with this certificate and key (PEM)",
+    )
     g.add_argument("--json", action="store_true", help="print a summary as JSON on standard output")
     g.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
@@ -136,6 +147,13 @@ def add(p: argparse.ArgumentParser) -> None:
         default=1.0,
         metavar="GAIN",
         help="gain of the head's motion: 0 keeps it still, 1 is as learned (default 1.0)",
+    )
+    g.add_argument(
+        "--gaze",
+        type=gaze,
+        metavar="X,Y",
+        help="with speech: where the eyes look beside what they do by themselves, sideways and "
+        "down, each from -1 to 1; negative ones as --gaze=-0.5,0",
     )
     g.add_argument(
         "--seed",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from playmate_jax.cli import animate_arguments
-from playmate_jax.cli.animate import Files, animation_of, checked
+from playmate_jax.cli.animate import Files, animation_of, checked, credentials_of
 from playmate_jax.cli.batch_table import Job, read_jobs
 from playmate_jax.cli.parsing import Parser
 from playmate_jax.errors import UserError
@@ -48,6 +48,8 @@ def _animate_parser() -> Parser:
 def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
     began = time.perf_counter()
     asked = {name: getattr(args, name) for name in ("weights", "generator")}
+    if args.c2pa is not None:
+        asked["c2pa"] = args.c2pa
     earlier, ours = _earlier(out / RESULTS)
     for job in jobs:
         if job.output not in ours and (out / job.output).exists():
@@ -105,6 +107,7 @@ def _made(
 
     if not jobs:
         return
+    credentials = credentials_of(args)
     animator = Animator.from_weights(
         args.weights, generator=args.generator, face_models=args.face_models, batch=args.batch,
         renderer_form=args.renderer_form,
@@ -119,7 +122,7 @@ def _made(
                 if job.args is None or job.error:
                     raise UserError(job.error)
                 files = checked(job.args, overwrite=True)
-                result = _animated(animator, job.args, files)
+                result = _animated(animator, job.args, files, credentials)
             except UserError as error:
                 result = {"error": " ".join(str(error).split())}
             except Exception as error:  # a defect met in one job must not cost the others
@@ -135,11 +138,11 @@ def _made(
             bar.close()
 
 
-def _animated(animator: Any, options: argparse.Namespace, files: Files) -> Result:
+def _animated(animator: Any, options: argparse.Namespace, files: Files, credentials: Any) -> Result:
     from playmate_jax.inference.animation import no_progress
 
     animation = animation_of(animator, options, files, no_progress)
-    animation.write(files.output, overwrite=True)
+    animation.write(files.output, overwrite=True, mark=options.mark, credentials=credentials)
     return animation.summary()
 
 

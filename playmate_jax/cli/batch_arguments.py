@@ -35,6 +35,9 @@ def add(p: argparse.ArgumentParser) -> None:
     p.add_argument("jobs", metavar="JOBS.csv", help="table of jobs, UTF-8, columns in line 1")
     p.add_argument("--out", required=True, metavar="DIR", help="folder of the videos")
     p.add_argument("--fresh", action="store_true", help="make again what is there already")
+    p.add_argument(
+        "--c2pa", nargs=2, metavar=("CERT", "KEY"), help="sign all videos, as of animate"
+    )
     p.add_argument("--json", action="store_true", help="print all results as JSON")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
     p.add_argument("--weights", default="demo", metavar="NAME|DIR", help="as of animate")

@@ -16,10 +16,10 @@ from playmate_jax.paths import shortened
 Parse = Callable[[list[str]], argparse.Namespace]
 FILES = ("portrait", "speech", "driving")
 OPTIONS = (
-    "emotion", "pose", "region", "retarget", "smooth", "head-motion", "seed", "face", "face-box",
-    "max-side", "sampler", "steps", "audio-scale", "emotion-scale",
+    "emotion", "pose", "region", "retarget", "smooth", "head-motion", "gaze", "seed", "face",
+    "face-box", "max-side", "sampler", "steps", "audio-scale", "emotion-scale",
 )  # fmt: skip
-SWITCHES = ("no-crop", "no-paste")
+SWITCHES = ("no-crop", "no-paste", "mark")
 COLUMNS = (*FILES, "output", *OPTIONS, *SWITCHES)
 _SWITCHED = {
     "": False,

@@ -78,6 +78,18 @@ def seconds(text: str) -> float:
     return value
 
 
+def gaze(text: str) -> tuple[float, float]:
+    """The type of the option X,Y: sideways and down, from -1 to 1."""
+    parts = text.split(",")
+    try:
+        x, y = (float(part) for part in parts)
+    except ValueError:
+        x = y = 2.0
+    if not (abs(x) <= 1 and abs(y) <= 1):  # of NaN neither is true
+        raise argparse.ArgumentTypeError(f"expected X,Y, each from -1 to 1, found '{text}'")
+    return x, y
+
+
 def face_box(text: str) -> tuple[int, int, int]:
     """The type of the option X,Y,SIZE: left, top and side of a square, in pixels."""
     parts = text.split(",")

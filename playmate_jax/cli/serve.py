@@ -6,12 +6,14 @@ import os
 import sys
 from pathlib import Path
 
+from playmate_jax.cli.animate import credentials_of
 from playmate_jax.errors import UserError
 
 TOKEN = "PLAYMATE_SERVE_TOKEN"
 PLAIN = (
     "host", "port", "weights", "generator", "face_models", "batch", "workers", "streams", "queue",
     "keep", "keep_h", "upload_mb", "clients", "speech_s", "job_s", "stream_s", "grace_s",
+    "mark",
 )  # fmt: skip
 
 
@@ -21,13 +23,15 @@ def command(args: argparse.Namespace) -> int:
 
     token = _token(args.token_file)
     has_page = importlib.util.find_spec("gradio") is not None
+    c2pa = None if args.c2pa is None else tuple(os.path.abspath(path) for path in args.c2pa)
     settings = Settings(
-        folder=Path(args.folder), token=token, origins=tuple(args.origin), page=has_page,
+        folder=Path(args.folder), token=token, origins=tuple(args.origin), page=has_page, c2pa=c2pa,
         **{name: getattr(args, name) for name in PLAIN},
     )  # fmt: skip
     from playmate_jax.hub.bundles import find_parts
 
     find_parts(settings.weights, settings.generator)  # before anything listens
+    credentials_of(args)
     try:
         from playmate_jax.serve.server import run
     except ModuleNotFoundError as error:

@@ -5,10 +5,11 @@ import argparse
 from playmate_jax.cli.parsing import gain, natural, positive
 from playmate_jax.cli.serve import TOKEN, command
 
-SHORT = "serve jobs over HTTP and live portraits over WebSocket"
+SHORT = "serve jobs over HTTP and live portraits over WebSocket and WebRTC"
 DESCRIPTION = f"""\
 Listens until Ctrl-C or SIGTERM. Jobs: POST /v1/jobs with a portrait and speech or a driving video,
-then GET /v1/jobs/ID, /v1/jobs/ID/events and /v1/jobs/ID/video. Live: the WebSocket /v1/stream.
+then GET /v1/jobs/ID, /v1/jobs/ID/events and /v1/jobs/ID/video. Live: the WebSocket /v1/stream
+and WebRTC (POST /v1/webrtc).
 All routes with examples: /docs. Jobs are kept in a folder and outlive the server. Where Gradio is
 installed ('playmate-jax[page]') a page for browsers is at /.
 
@@ -39,6 +40,12 @@ def add(p: argparse.ArgumentParser) -> None:
     p.add_argument("--generator", help="motion generator, where WEIGHTS have none")
     p.add_argument("--face-models", metavar="DIR", help="face models, for a machine offline")
     p.add_argument("--batch", type=positive, default=8, metavar="N", help="frames drawn at a time")
+    p.add_argument(
+        "--mark", action="store_true", help="label videos and live portraits, as animate"
+    )
+    p.add_argument(
+        "--c2pa", nargs=2, metavar=("CERT", "KEY"), help="sign the videos of jobs, as of animate"
+    )
     limits = p.add_argument_group("limits")
     for name, kind, default, help in (
         ("workers", positive, 1, "jobs that run at the same time"),

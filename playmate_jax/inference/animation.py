@@ -10,7 +10,7 @@ Frames are drawn, pasted and encoded at the same time, batch by batch, a bounded
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +22,8 @@ from jaxtyping import Float, UInt8
 from playmate_jax.inference.face_renderer import SourceFace
 from playmate_jax.inference.motion_files import MotionClip, write_motion
 from playmate_jax.media.audio import Sound
+from playmate_jax.media.credentials import Credentials
+from playmate_jax.media.mark import Mark
 from playmate_jax.media.writer import VideoWriter
 from playmate_jax.motion.gaps import unwrapped
 from playmate_jax.motion.layout import FPS
@@ -89,11 +91,15 @@ class Animation:
         overwrite: bool = False,
         progress: Progress = no_progress,
         keep_stopped: bool = False,
+        mark: bool = False,
+        credentials: Credentials | None = None,
     ) -> Path:
         """Writes the video with its sound; it appears under its name when it is complete.
 
         Args:
           keep_stopped: at Ctrl-C, completes what was written as NAME.stopped.mp4 beside its place.
+          mark: puts the label "AI-generated" into a corner of every frame.
+          credentials: sign a C2PA manifest in the file.
 
         Raises:
           UserError: the place cannot be written, or the file exists and `overwrite` is False.
@@ -103,12 +109,14 @@ class Animation:
         samples, hz = self.sound or (None, 0)
         writer = VideoWriter(
             path, self.fps, self.size, samples, hz, overwrite=overwrite, times_s=self.times_s,
-            keep_stopped=keep_stopped,
+            keep_stopped=keep_stopped, seal=None if credentials is None else credentials.sign,
         )  # fmt: skip
+        marked = Mark(self.size).on if mark else nullcontext
         progress("render", 0, len(self))
         with writer as out, closing(self.draw(self.motion)) as frames:
             for done, frame in enumerate(frames, 1):
-                out.write(frame, self.changing)
+                with marked(frame) as shown:
+                    out.write(shown, self.changing)
                 progress("render", done, len(self))
         self.seconds["render"] = time.perf_counter() - began
         return Path(path)

@@ -29,7 +29,9 @@ from playmate_jax.hub.weights import load_weights
 from playmate_jax.inference.animation import Animation, Progress, no_progress
 from playmate_jax.inference.editing import Editor, open_editor
 from playmate_jax.inference.emotion import EmotionTrack
+from playmate_jax.inference.expressions import face_space
 from playmate_jax.inference.face_renderer import FaceRenderer
+from playmate_jax.inference.gaze import Gaze
 from playmate_jax.inference.generators import load_generator
 from playmate_jax.inference.motion_generator import MotionGenerator
 from playmate_jax.inference.networks import Networks
@@ -148,6 +150,7 @@ class Animator:
         driving: str | Path | None = None,
         pose: str = "relative",
         head_motion: float = 1.0,
+        gaze: Gaze | None = None,
         audio_scale: float | None = None,
         emotion_scale: float | None = None,
         sampler: str | None = None,
@@ -170,6 +173,7 @@ class Animator:
           driving: head pose from a video, image or motion file; see `inference/driving.py`.
           pose: "relative" or "absolute", of the driving head.
           head_motion: gain of the head's motion, generated or driven.
+          gaze: (sideways, down) from -1 to 1, added to the generated gaze.
           audio_scale, emotion_scale: guidance (Eq. 8).
           sampler, steps: "ddim", "ddpm" or "dpm++", and how many steps. None leaves these and the
             guidance to the generator.
@@ -181,8 +185,9 @@ class Animator:
           UserError: whatever is wrong with the inputs, in one sentence.
         """
         options = SpeechOptions(
-            emotion, driving, pose, head_motion, audio_scale, emotion_scale, sampler, steps, seed
-        )
+            emotion, driving, pose, head_motion, audio_scale, emotion_scale, sampler, steps, seed,
+            gaze, face_space(self.cards["renderer"]),
+        )  # fmt: skip
         shown = PortraitOptions(face, face_box, crop, paste, max_side)
         seconds: dict[str, float] = {}
         found = talk(self._networks(), portrait, speech, options, shown, progress, seconds)
@@ -241,6 +246,7 @@ class Animator:
         *,
         emotion: str | EmotionTrack | None = None,
         head_motion: float = 1.0,
+        gaze: Gaze | None = None,
         audio_scale: float | None = None,
         emotion_scale: float | None = None,
         sampler: str | None = None,
@@ -267,7 +273,7 @@ class Animator:
             of them: together the delay of a frame behind its sound.
           voice: a recording of the voice that will speak; its level and spectrum are assumed,
             instead of following what is heard.
-          head_motion, audio_scale, emotion_scale, sampler, steps, seed: as in `animate`.
+          head_motion, gaze, audio_scale, emotion_scale, sampler, steps, seed: as in `animate`.
           face, face_box, crop, paste, max_side: as in `animate`.
 
         Raises:
@@ -276,7 +282,7 @@ class Animator:
         """
         options = StreamOptions(
             emotion, head_motion, audio_scale, emotion_scale, sampler, steps, seed, hop, lookahead,
-            voice,
+            voice, gaze, face_space(self.cards["renderer"]),
         )  # fmt: skip
         shown = PortraitOptions(face, face_box, crop, paste, max_side)
         return open_stream(self._networks(), portrait, chunks, options, shown)

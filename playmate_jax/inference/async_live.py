@@ -85,13 +85,17 @@ class AsyncLiveStream:
           UserError: whatever is wrong with the portrait or the options, in one sentence.
         """
         live = cls(await asyncio.to_thread(animator.stream, portrait, **options))
-        try:
-            await asyncio.to_thread(live._live.start)
-        except BaseException:  # also a cancellation, while the threads are being started
-            live._closed = True
-            live._live.stop()
-            raise
+        await live.start()
         return live
+
+    async def start(self) -> None:
+        """Starts the clock, once; `open` has done so."""
+        try:
+            await asyncio.to_thread(self._live.start)
+        except BaseException:  # also a cancellation, while the threads are being started
+            self._closed = True
+            self._live.stop()
+            raise
 
     def push(self, pcm: bytes, hz: int = AUDIO_HZ, channels: int = 1) -> None:
         """Appends speech to the utterance that has not ended, or begins one.

@@ -3,11 +3,9 @@
     editor = animator.editor("portrait.jpg")
     image = editor.draw({"yaw": 10, "smile": 0.6, "eyes": -1})
 
-Amounts are 0 where nothing changes. The head's are added to the portrait's own pose. What an
-expression means in numbers depends on the face space: the demo's is known by construction
-(`synthetic/expression.py`), LivePortrait's from the sliders of its own page
-(`src/gradio_pipeline.py`, MIT); no other face space has named expressions. Eyes and lips are
-opened by the retargeting networks where the weights have them.
+Amounts are 0 where nothing changes. The head's are added to the portrait's own pose. Expressions
+are those of `inference/expressions.py`. Eyes and lips are opened by the retargeting networks where
+the weights have them.
 """
 
 import math
@@ -19,12 +17,12 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError, nearest
+from playmate_jax.inference.expressions import displacement, face_space
 from playmate_jax.inference.face_renderer import Openness
 from playmate_jax.inference.networks import Networks
 from playmate_jax.inference.portrait import PortraitOptions, RgbImage
 from playmate_jax.inference.scene import Scene, is_source_video, read_scene
-from playmate_jax.motion.layout import EXPRESSION, KEYPOINTS, PITCH, ROLL, SCALE, TRANSLATION, YAW
-from playmate_jax.synthetic.expression import BASIS, UNIT
+from playmate_jax.motion.layout import EXPRESSION, PITCH, ROLL, SCALE, TRANSLATION, YAW
 
 # Name: lowest and highest amount. Degrees; translations in half crops; parts of the face's size.
 HEAD = {
@@ -39,28 +37,6 @@ AMOUNTS = HEAD | FACE
 OPENED = ("eyes", "lips")  # by the retargeters, where there are some
 
 _WIDEST = np.array([0.35, 0.6], np.float32)  # more openness of eyes and lips, at amount 1
-_Moves = Mapping[tuple[int, str], float]  # displacement by keypoint and axis
-_UNITS: dict[str, Mapping[str, float]] = {
-    "eyes": {"lid_l": -1, "lid_r": -1}, "wink": {"lid_l": 1}, "brows": {"brow_l": 1, "brow_r": 1},
-    "gaze_x": {"gaze_x": 1}, "gaze_y": {"gaze_y": 1}, "lips": {"jaw": 1}, "smile": {"smile": 1},
-    "pout": {"round": 1},
-}  # fmt: skip
-_WIDE_EYES = 0.3  # the least that a unit of a lid goes below rest
-# At amounts 1 and -1; the second is the first one's opposite where it is left out.
-_LIVEPORTRAIT: dict[str, tuple[_Moves, ...]] = {
-    "smile": ({(20, "y"): -0.013, (14, "y"): -0.026, (17, "y"): 0.00845, (17, "z"): 0.0039,
-               (13, "y"): -0.003575, (16, "y"): -0.003575, (3, "y"): -0.00455,
-               (7, "y"): -0.00455},
-              {(20, "y"): 0.003, (14, "y"): 0.006, (17, "y"): -0.00195, (17, "z"): -0.0009,
-               (13, "y"): 0.000825, (16, "y"): 0.000825, (3, "y"): 0.00105, (7, "y"): 0.00105}),
-    "wink": ({(11, "y"): 0.039, (13, "y"): -0.0117, (17, "x"): 0.0117, (17, "y"): 0.0117,
-              (3, "y"): -0.0117},),
-    "brows": ({(1, "y"): 0.03, (2, "y"): -0.03},
-              {(1, "x"): 0.03, (2, "x"): -0.03, (1, "y"): -0.009, (2, "y"): 0.009}),
-    "gaze_x": ({(11, "x"): 0.021, (15, "x"): 0.03}, {(11, "x"): -0.03, (15, "x"): -0.021}),
-    "gaze_y": ({(11, "y"): 0.02, (15, "y"): 0.02, (13, "y"): 0.006, (16, "y"): 0.006},),
-    "pout": ({(19, "x"): 0.09},),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,26 +81,8 @@ class Editor:
         moved[SCALE] *= 1 + get("size")
         for name in FACE:
             if (amount := get(name)) and not (self.retargets and name in OPENED):
-                moved[EXPRESSION] += self._expression(name, amount)
+                moved[EXPRESSION] += displacement(self.space, name, amount)
         return moved
-
-    def _expression(self, name: str, amount: float) -> Float[np.ndarray, "63"]:
-        """What an expression adds to delta."""
-        if self.space == "drawn":
-            weight = min(amount, _WIDE_EYES) if name == "eyes" else amount
-            return sum(weight * share * BASIS[UNIT[u]] for u, share in _UNITS[name].items())
-        if self.space != "liveportrait" or name not in _LIVEPORTRAIT:
-            need = "the retargeting networks" if name in OPENED else "named expressions"
-            raise UserError(
-                f"expected weights with {need} for '{name}', found some without: leave it at 0, or "
-                "use LivePortrait's or the demo's"
-            )
-        sides = _LIVEPORTRAIT[name]
-        moves, weight = (sides[0], amount) if amount > 0 or len(sides) == 1 else (sides[1], -amount)
-        delta = np.zeros((KEYPOINTS, 3), np.float32)
-        for (keypoint, axis), move in moves.items():
-            delta[keypoint, "xyz".index(axis)] = weight * move
-        return delta.reshape(-1)
 
     def _openness(self, amounts: Mapping[str, float]) -> Openness | None:
         asked = np.array([amounts.get(name, 0.0) for name in OPENED], np.float32)
@@ -152,10 +110,7 @@ def open_editor(
     if is_source_video(portrait):
         raise UserError("expected an image to edit, found a video: give one of its frames")
     scene = read_scene(portrait, networks, shown, None, "")
-    spaces = {"drawn": "drawn", "photographs": "liveportrait"}
-    known = card.get("domain") == "drawn" or str(card.get("name", "")).startswith("liveportrait")
-    space = spaces.get(str(card.get("domain")), "") if known else ""
-    return Editor(scene, space, networks.renderer.retargets, list(scene.notices))
+    return Editor(scene, face_space(card), networks.renderer.retargets, list(scene.notices))
 
 
 def checked_amounts(amounts: Mapping[str, Any]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
+from playmate_jax.inference.gaze import GazeRamp
 from playmate_jax.inference.motion_generator import MotionStream
 from playmate_jax.inference.motion_stream import no_emotion
 from playmate_jax.inference.scene import Scene
@@ -73,6 +74,7 @@ class PortraitStream:
         chunks: Iterable[np.ndarray | None] = (),
         emotion: EmotionTrack | None = None,
         head_motion: float = 1.0,
+        gaze: GazeRamp | None = None,
     ):
         self.size, self.notices = scene.size, list(scene.notices)
         self.hop, self.lookahead = motion.hop, motion.lookahead
@@ -84,6 +86,7 @@ class PortraitStream:
         self._stale = 0  # frames that the motion has to take back
         self._index = 0
         self._emotion, self._emotion_from, self._head_motion = emotion, 0, head_motion
+        self._gaze = GazeRamp("") if gaze is None else gaze
         self._lock, self._making = threading.Lock(), threading.Lock()
 
     def push(self, samples: np.ndarray) -> None:
@@ -106,15 +109,16 @@ class PortraitStream:
             self._ready.clear()
             return self.generation
 
-    def change(self, *, emotion=KEEP, head_motion=KEEP) -> None:
+    def change(self, *, emotion=KEEP, head_motion=KEEP, gaze=KEEP) -> None:
         """Changes what the next hops go towards.
 
         Args:
           emotion: text or a track, whose times begin now; None: as the speech has it.
           head_motion: gain of the head's motion.
+          gaze: (sideways, down) from -1 to 1, beside what the speech makes of it; (0, 0): nothing.
 
         Raises:
-          UserError: no such emotion.
+          UserError: no such emotion or gaze, or weights without a gaze.
         """
         if isinstance(emotion, str):
             emotion = parse_emotion(emotion)
@@ -125,6 +129,8 @@ class PortraitStream:
                 self._emotion, self._emotion_from = emotion, self._index
             if head_motion is not KEEP:
                 self._head_motion = float(head_motion)
+            if gaze is not KEEP:
+                self._gaze.send(gaze)
 
     @property
     def ready(self) -> int:
@@ -151,6 +157,7 @@ class PortraitStream:
         with self._making:
             with self._lock:
                 self._motion.rewind(self._stale)
+                self._gaze.rewind(self._stale)
                 self._stale = 0
                 hop = self._queue.take(idle)
                 if hop is None:
@@ -158,6 +165,7 @@ class PortraitStream:
                 generation, index = self.generation, self._index
                 emotion, head_motion = self._condition(index), self._head_motion
             motion = self._motion.next(hop.heard, hop.speaking, emotion, head_motion)
+            motion = self._gaze.added(motion)
             began = time.perf_counter()
             images = [np.array(image) for image in self._draw(motion)]
             self.seconds["draw"].append(time.perf_counter() - began)

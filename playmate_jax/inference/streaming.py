@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from playmate_jax.errors import UserError
 from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
+from playmate_jax.inference.gaze import Gaze, GazeRamp
 from playmate_jax.inference.motion_generator import Request, StreamingGenerator
 from playmate_jax.inference.networks import Networks
 from playmate_jax.inference.portrait import PortraitOptions, RgbImage
@@ -38,6 +39,8 @@ class StreamOptions:
     hop: int = 5
     lookahead: int = 5
     voice: str | Path | np.ndarray | None = None
+    gaze: Gaze | None = None
+    space: str = ""  # of the weights' faces, see inference/expressions.py
 
     def __post_init__(self):
         if self.hop < 1 or self.lookahead < 0 or self.hop + self.lookahead > LONGEST_WINDOW:
@@ -68,6 +71,7 @@ def open_stream(
         )
     if is_source_video(portrait):
         raise UserError("expected an image to stream, found a video: give an image")
+    gaze = GazeRamp(options.space, options.gaze)
     emotion = options.emotion
     if isinstance(emotion, str):
         emotion = parse_emotion(emotion)
@@ -90,4 +94,4 @@ def open_stream(
     motion = generator.stream(request, options.hop, options.lookahead, start, voice)
     for _ in scene.draw(np.repeat(scene.source_face.motion[None], options.hop, 0)):
         pass  # compiles what draws
-    return PortraitStream(scene, motion, chunks, emotion, options.head_motion)
+    return PortraitStream(scene, motion, chunks, emotion, options.head_motion, gaze)

@@ -17,6 +17,7 @@ from playmate_jax.inference import notices
 from playmate_jax.inference.animation import Progress, timed
 from playmate_jax.inference.driving import follow, read_driving
 from playmate_jax.inference.emotion import EmotionTrack, parse_emotion
+from playmate_jax.inference.gaze import Gaze, checked_gaze, gaze_shift
 from playmate_jax.inference.motion_generator import MotionGenerator, Request
 from playmate_jax.inference.networks import Networks
 from playmate_jax.inference.planned import Planned
@@ -25,7 +26,7 @@ from playmate_jax.inference.reenactment import reenact
 from playmate_jax.inference.scene import is_source_video, read_scene
 from playmate_jax.inference.sound import read_speech
 from playmate_jax.motion.continuity import starting_from
-from playmate_jax.motion.layout import FPS, POSE, SAMPLES_PER_FRAME
+from playmate_jax.motion.layout import EXPRESSION, FPS, POSE, SAMPLES_PER_FRAME
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class SpeechOptions:
     sampler: str | None = None
     steps: int | None = None
     seed: int = 0
+    gaze: Gaze | None = None
+    space: str = ""  # of the weights' faces, see inference/expressions.py
 
 
 def talk(
@@ -68,6 +71,12 @@ def talk(
         raise UserError(
             "expected an image to turn the head of, found a source video, which keeps its own "
             "head: leave out the driving source, or the speech"
+        )
+    looks = None if options.gaze is None else gaze_shift(options.space, checked_gaze(options.gaze))
+    if looks is not None and is_source_video(portrait):
+        raise UserError(
+            "expected an image whose gaze may be changed, found a source video, which keeps its "
+            "own eyes: leave out the gaze"
         )
     remarks: list[str] = []
     with timed(seconds, "read"):
@@ -99,6 +108,8 @@ def talk(
             )
         )
         motion = _generated(generator, audio[: count * SAMPLES_PER_FRAME], request, progress, count)
+    if looks is not None:
+        motion[:, EXPRESSION] += looks
     if not scene.is_video:
         motion = starting_from(scene.own, motion)
     if followed is not None:
@@ -115,6 +126,7 @@ def talk(
         "driving": None if options.driving is None else str(options.driving),
         "pose": None if options.driving is None else pose,
         "head_motion": options.head_motion,
+        "gaze": None if options.gaze is None else list(options.gaze),
     }
     if options.driving is not None:
         facts["driving_held_s"] = driving.gaps_s

@@ -10,7 +10,7 @@ encoder threads is fixed.
 import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -56,6 +56,7 @@ class VideoWriter:
         times_s: when each frame is shown, for a video whose rate varies around `fps`.
         keep_stopped: at Ctrl-C what was written is completed under the name of `stopped_name`, and
             `Stopped` is raised.
+        seal: is given the complete file before that gets its name, and may change it.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class VideoWriter:
         overwrite: bool = True,
         times_s: Sequence[Fraction] | None = None,
         keep_stopped: bool = False,
+        seal: Callable[[Path], None] | None = None,
     ):
         self.path = Path(path)
         check_writable(self.path, overwrite)
         self.fps, self.size = Fraction(fps), tuple(size)
         self.frames_written = 0
-        self._times_s, self._keep_stopped = times_s, keep_stopped
+        self._times_s, self._keep_stopped, self._seal = times_s, keep_stopped, seal
         self._yuv = FrameConverter(self.size)
         self._partial = unfinished(self.path)
         self._audio = _as_columns(np.zeros((0, 1)) if audio is None else audio)
@@ -129,6 +131,8 @@ class VideoWriter:
                 if stream is not None:
                     self._mux(stream, None)
             self._container.close()
+            if self._seal is not None:
+                self._seal(self._partial)
             os.replace(self._partial, self.path)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from None

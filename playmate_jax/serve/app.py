@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import playmate_jax
 from playmate_jax.errors import UserError
-from playmate_jax.serve import job_routes, stream_route
+from playmate_jax.serve import job_routes, rtc_route, stream_route
 from playmate_jax.serve.children import Children
 from playmate_jax.serve.gate import Gate
 from playmate_jax.serve.jobs import JobStore
@@ -28,9 +28,10 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _DESCRIPTION = """\
 One portrait and a speech clip become a talking video. Send files to `POST /v1/jobs`, follow
 `/v1/jobs/{id}/events`, fetch `/v1/jobs/{id}/video`. The WebSocket `/v1/stream` shows a live
-portrait. Every error is `{"error": "one sentence"}`.
+portrait, and so does WebRTC (`POST /v1/webrtc`). Every error is `{"error": "one sentence"}`.
 """
-_FOR_CHILDREN = ("weights", "generator", "face_models", "batch", "speech_s", "side")
+_FOR_CHILDREN = ("weights", "generator", "face_models", "batch", "speech_s", "side", "mark",
+                 "c2pa")  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -47,10 +48,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.probes, app.state.stream_children = children["probe"], children["stream"]
     app.state.edit_children = children["edit"]
     app.state.stream_slots = asyncio.Semaphore(settings.streams)
+    app.state.rtc_sessions = rtc_route.Sessions()
     store = JobStore(settings.folder, settings.keep, settings.keep_h)
     app.state.runner = Runner(store, children["job"], metrics, settings.queue, settings.job_s)
     app.include_router(job_routes.router)
     app.include_router(stream_route.router)
+    app.include_router(rtc_route.router)
     app.add_middleware(Gate, settings=settings, metrics=metrics)
     if settings.origins:  # around the gate: browsers ask first, without the token
         app.add_middleware(
@@ -109,6 +112,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         warming.cancel()
+        await state.rtc_sessions.close()
         await state.runner.close(state.settings.grace_s)
         for others in (state.stream_children, state.edit_children, state.probes):
             others.end()

@@ -74,12 +74,18 @@ def _animator(settings: dict[str, Any]):
 
 
 def _jobs(channel: Channel, settings: dict[str, Any]):
+    from playmate_jax.media.credentials import Credentials
+
     animator = _animator(settings)
+    marks = {
+        "mark": settings["mark"],
+        "credentials": None if settings["c2pa"] is None else Credentials(*settings["c2pa"]),
+    }
 
     def work(asked: dict[str, Any]) -> None:
         folder = Path(asked["folder"])
         try:
-            channel.send({"done": _animated(animator, channel, asked, folder)})
+            channel.send({"done": _animated(animator, channel, asked, folder, marks)})
         except UserError as error:
             channel.send({"refused": str(error).replace(f"{folder}/", "")})
         except (EOFError, OSError):
@@ -93,7 +99,9 @@ def _jobs(channel: Channel, settings: dict[str, Any]):
     return work
 
 
-def _animated(animator: Any, channel: Channel, asked: dict[str, Any], folder: Path) -> dict:
+def _animated(
+    animator: Any, channel: Channel, asked: dict[str, Any], folder: Path, marks: dict[str, Any]
+) -> dict:
     from playmate_jax.inference.emotion import parse_emotion_text
 
     last_sent = [0.0]
@@ -114,7 +122,7 @@ def _animated(animator: Any, channel: Channel, asked: dict[str, Any], folder: Pa
         )  # fmt: skip
     else:
         animation = animator.reenact(files["portrait"], files["driving"], **options)
-    animation.write(folder / "video.mp4", overwrite=True, progress=progress)
+    animation.write(folder / "video.mp4", overwrite=True, progress=progress, **marks)
     summary = animation.summary()
     names = {str(path): name for name, path in files.items()}
     notices = summary.pop("notices")
@@ -128,7 +136,7 @@ def _animated(animator: Any, channel: Channel, asked: dict[str, Any], folder: Pa
 def _streams(channel: Channel, settings: dict[str, Any]):
     from playmate_jax.serve.stream_child import Streams
 
-    return Streams(_animator(settings), channel)
+    return Streams(_animator(settings), channel, settings["mark"])
 
 
 def _edits(channel: Channel, settings: dict[str, Any]):

@@ -27,6 +27,8 @@ class Settings:
       request_s, probe_s, job_s, stream_s, idle_s, grace_s: limits of time for an upload, a look at
         its files, a job, a stream, a stream's silence, and for ending.
       page: whether the page is at `/`, which needs Gradio.
+      mark: whether videos and live portraits have the label "AI-generated".
+      c2pa: certificate and key that videos of jobs are signed with.
 
     Raises:
       UserError: a public address without a token, or a token that is too short.
@@ -58,6 +60,8 @@ class Settings:
     idle_s: float = 300.0
     grace_s: float = 30.0
     page: bool = False
+    mark: bool = False
+    c2pa: tuple[str, str] | None = None
 
     def __post_init__(self):
         if self.token and len(self.token) < LEAST_TOKEN:

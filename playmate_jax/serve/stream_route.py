@@ -13,23 +13,22 @@ import contextlib
 import json
 import secrets
 import struct
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
-from starlette.datastructures import State
 
 from playmate_jax.errors import UserError
 from playmate_jax.serve.children import Child, Lost
 from playmate_jax.serve.gate import is_known
 from playmate_jax.serve.messages import HEADER, HELD
 from playmate_jax.serve.schemas import check_emotion
-from playmate_jax.serve.stream_messages import Control, Start
+from playmate_jax.serve.stream_messages import Control, Start, first_problem
+from playmate_jax.serve.stream_slots import AllInUse, closed, slot
 
 router = APIRouter()
-_START_S, _FREE_S, _SEND_S, _CLOSE_S = 20.0, 1.0, 20.0, 15.0
+_START_S, _SEND_S = 20.0, 20.0
 _POLICY, _TRY_LATER, _FAILED = 1008, 1013, 1011
 _FLAGS = struct.Struct("<H")
 
@@ -49,7 +48,7 @@ async def stream(socket: WebSocket) -> None:
     state = socket.app.state
     try:
         start = await _started(socket)
-        async with _slot(state):
+        async with slot(state):
             portrait = await _portrait(socket, start, state.settings.folder / "streams")
             try:
                 async with state.stream_children.lend((_End, WebSocketDisconnect)) as child:
@@ -61,6 +60,9 @@ async def stream(socket: WebSocket) -> None:
     except _End as end:
         await _tell(socket, {"type": "error", "error": str(end)})
         await _close(socket, end.code)
+    except AllInUse as busy:
+        await _tell(socket, {"type": "error", "error": str(busy)})
+        await _close(socket, _TRY_LATER)
     except (Lost, UserError) as error:  # UserError: these weights cannot stream
         await _tell(socket, {"type": "error", "error": f"the stream ended: {error}"})
         await _close(socket, _FAILED)
@@ -70,28 +72,14 @@ async def stream(socket: WebSocket) -> None:
         await _close(socket, 1000)
 
 
-@contextlib.asynccontextmanager
-async def _slot(state: State) -> AsyncIterator[None]:
-    """One of the streams that may be open; waits a moment for one that is closing."""
-    try:
-        async with asyncio.timeout(_FREE_S):
-            await state.stream_slots.acquire()
-    except TimeoutError:
-        raise _End(
-            _TRY_LATER, "expected a free stream, found all in use: try again later"
-        ) from None
-    try:
-        yield
-    finally:
-        state.stream_slots.release()
-
-
 async def _started(socket: WebSocket) -> Start:
     try:
         async with asyncio.timeout(_START_S):
             start = Start.model_validate_json(await socket.receive_text())
     except (ValidationError, KeyError) as error:
-        raise _End(_POLICY, f"expected a start message, found another: {_first(error)}") from None
+        raise _End(
+            _POLICY, f"expected a start message, found another: {first_problem(error)}"
+        ) from None
     except TimeoutError:
         raise _End(_POLICY, f"expected a start message within {_START_S:g} s") from None
     settings = socket.app.state.settings
@@ -162,20 +150,11 @@ async def _run(socket: WebSocket, child: Child) -> None:
             task.cancel()
         # not gather, which would raise a cancellation of theirs as if it were of this task
         await asyncio.wait({outgoing, incoming})
-        await _closed(child)
+        await closed(child)
     for task in (outgoing, incoming):
         error = None if task.cancelled() else task.exception()
         if isinstance(error, _End | Lost):
             raise error
-
-
-async def _closed(child: Child) -> None:
-    """Ends the stream of a child, which can then begin another."""
-    await child.send({"close": True})
-    while True:
-        answer = await child.receive(_CLOSE_S)
-        if isinstance(answer, dict) and "closed" in answer:
-            return
 
 
 async def _to_client(socket: WebSocket, child: Child) -> None:
@@ -214,17 +193,9 @@ async def _to_child(socket: WebSocket, child: Child) -> None:
         try:
             asked = Control.model_validate_json(message.get("text") or "").to_child()
         except (ValidationError, UserError) as error:
-            await _tell(socket, {"type": "error", "error": _first(error)})
+            await _tell(socket, {"type": "error", "error": first_problem(error)})
             continue
         await child.send(asked)
-
-
-def _first(error: Exception) -> str:
-    """One line of what is wrong with a message."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    found = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, found['loc'])) or 'message'}: {found['msg']}"
 
 
 async def _tell(socket: WebSocket, message: dict[str, Any]) -> None:

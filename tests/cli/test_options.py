@@ -39,17 +39,19 @@ def files(tmp_path):
 def test_the_options_of_animate_reach_the_animator(asked, files):
     driving = str(Path(files[0]).with_name("head.mp4"))
     options = (
-        f"--driving {driving} --pose absolute --head-motion 0.5 --audio-scale 2 --emotion-scale 3 "
-        "--sampler dpm++ --steps 12 --seed 7 --face 2 --no-paste --max-side 900 --weights w "
-        "--batch 4 --generator g --face-models m --emotion happy=0.5 --renderer-form folded"
+        f"--driving {driving} --pose absolute --head-motion 0.5 --gaze=-0.5,0.25 --audio-scale 2 "
+        "--emotion-scale 3 --sampler dpm++ --steps 12 --seed 7 --face 2 --no-paste --max-side 900 "
+        "--weights w --batch 4 --generator g --face-models m --emotion happy=0.5 "
+        "--renderer-form folded"
     )
     assert run(["animate", *files, *options.split()]) == 2
     assert asked.pop("emotion").describe() == "happy=0.5"
     assert asked.pop("progress") is not None
     assert asked == dict(
         portrait=Path(files[0]), speech=Path(files[1]), driving=driving, pose="absolute",
-        head_motion=0.5, audio_scale=2.0, emotion_scale=3.0, sampler="dpm++", steps=12, seed=7,
-        face=2, face_box=None, crop=True, paste=False, max_side=900, weights="w",
+        head_motion=0.5, gaze=(-0.5, 0.25), audio_scale=2.0, emotion_scale=3.0,
+        sampler="dpm++", steps=12, seed=7, face=2, face_box=None, crop=True, paste=False,
+        max_side=900, weights="w",
         generator="g", batch=4, face_models="m", renderer_form="folded",
     )  # fmt: skip
 

@@ -136,11 +136,29 @@ def test_the_picture_follows_a_slider(page):
     )  # fmt: skip
 
 
-def test_the_microphone_moves_a_portrait(page):
+def test_the_microphone_moves_a_portrait_over_webrtc(page):
     shown(page, "Live")
     page.locator("button:visible", has_text="Start").click()
     page.wait_for_function(
-        "() => Number(document.querySelector('.pm-canvas').dataset.frames) > 20", timeout=WAIT_MS
+        "() => Number(document.querySelector('video.pm-canvas').dataset.frames) > 20",
+        timeout=WAIT_MS,
+    )
+    sizes = page.evaluate("(v => [v.videoWidth, v.videoHeight, v.muted])"
+                          "(document.querySelector('video.pm-canvas'))")  # fmt: skip
+    assert min(sizes[:2]) > 16 and sizes[2]
+    page.locator(".pm-sound").check()
+    assert not page.evaluate("document.querySelector('video.pm-canvas').muted")
+    page.locator("button:visible", has_text="Stop").click()
+    page.get_by_text("Ended.").wait_for(timeout=WAIT_MS)
+
+
+def test_without_webrtc_the_microphone_moves_it_over_the_socket(page):
+    page.evaluate("() => { delete window.RTCPeerConnection }")
+    shown(page, "Live")
+    page.locator("button:visible", has_text="Start").click()
+    page.wait_for_function(
+        "() => Number(document.querySelector('canvas.pm-canvas').dataset.frames) > 20",
+        timeout=WAIT_MS,
     )
     page.locator("button:visible", has_text="Stop").click()
     page.get_by_text("Ended.").wait_for(timeout=WAIT_MS)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
+from playmate_jax.media.mark import Mark
 from playmate_jax.serve.messages import HEADER, HELD, MAGIC, SPEAKING
 from tests.serve.stub_child import REFUSES, SIDE
 from tests.serve.waiting import STREAM
@@ -166,3 +167,14 @@ def test_a_second_stream_is_sent_away_and_the_next_is_served(client, opened):
     with client.websocket_connect(STREAM) as third:
         _, ready = opened(third)
         assert ready["type"] == "ready"
+
+
+def test_a_server_that_marks_puts_the_label_into_live_images(serve, opened, tmp_path):
+    label = Mark((SIDE, SIDE))
+    with serve(tmp_path, streams=1, mark=True) as marking:
+        with marking.websocket_connect(STREAM) as socket:
+            frames, _ = opened(socket)
+            shown = frames.next()["image"]
+    corner = shown[label.place].astype(float)
+    assert np.abs(corner - label.label[..., ::-1]).mean() < 12  # JPEG
+    assert abs(shown[0].mean() - 100) < 5  # the stub's grey

@@ -1,9 +1,11 @@
-// Speech from the microphone to /v1/stream, its frames onto a canvas (docs/serve.md has the
-// protocol). `element` is the tab's own part of the page.
+// Speech from the microphone over WebRTC (live_rtc.js) to a video element; where that does not
+// connect, to /v1/stream, whose frames are drawn onto a canvas (docs/serve.md has both protocols).
+// `element` is the tab's own part of the page.
 const find = (name) => element.querySelector(name);
 const start = find("[data-do=start]"), stop = find("[data-do=stop]"), canvas = find("canvas");
+const video = find("video"), withSound = find(".pm-sound");
 const HEAD = 20, HZ = 16000;
-let socket = null, sound = null, microphone = null, playAt = 0;
+let socket = null, sound = null, microphone = null, rtc = null, playAt = 0;
 
 const tell = (text, isProblem) => {
   const line = document.createElement("div");
@@ -14,9 +16,10 @@ const tell = (text, isProblem) => {
 
 const end = () => {
   socket?.close();
+  rtc?.end();
   microphone?.getTracks().forEach((track) => track.stop());
   sound?.close();
-  socket = sound = microphone = null;
+  socket = sound = microphone = rtc = null;
   start.disabled = false;
   stop.disabled = true;
 };
@@ -62,23 +65,43 @@ const show = async (message) => {
   }
   canvas.getContext("2d").drawImage(image, 0, 0);
   canvas.dataset.frames = head.getUint32(4, true);
-  if (sound && find(".pm-sound").checked) {
+  if (sound && withSound.checked) {
     play(new Int16Array(message.slice(HEAD + size, HEAD + size + 2 * count)));
   }
 };
 
-start.addEventListener("click", async () => {
-  start.disabled = true;
-  stop.disabled = false;
-  tell("Starting ...");
-  try {
-    microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
-  } catch (error) {
+const shown = (over) => {
+  element.querySelector(".pm-live").dataset.over = over;
+  video.hidden = over !== "webrtc";
+  canvas.hidden = !video.hidden;
+};
+
+const overRtc = async (portrait) => {
+  const opened = microphone;
+  const found = await openRtc(opened, portrait, video, () => {
+    if (opened !== microphone) return;
     end();
-    return tell("expected a microphone, found none that may be used: allow it in the browser", true);
+    tell("Ended.");
+  });
+  if (!found || found.error) {
+    if (found) tell(found.error, true);
+    return found;
   }
+  if (opened !== microphone) return found.end();  // stopped meanwhile
+  rtc = found;
+  shown("webrtc");
+  tell("Speak.");
+  const count = () => {
+    video.dataset.frames = 1 + Number(video.dataset.frames || 0);
+    if (rtc === found) video.requestVideoFrameCallback?.(count);
+  };
+  video.requestVideoFrameCallback?.(count);
+  return found;
+};
+
+const overSocket = (portrait) => {
+  shown("websocket");
   sound = new AudioContext({ sampleRate: HZ });
-  const portrait = find("input[type=file]").files[0];
   const where = new URL("v1/stream", document.baseURI);
   where.protocol = where.protocol.replace("http", "ws");
   const opened = (socket = new WebSocket(where));
@@ -101,5 +124,28 @@ start.addEventListener("click", async () => {
     if (opened === socket) end();
     if (!find(".pm-problem")) tell("Ended.");
   };
+};
+
+start.addEventListener("click", async () => {
+  start.disabled = true;
+  stop.disabled = false;
+  tell("Starting ...");
+  try {
+    microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
+  } catch (error) {
+    end();
+    return tell("expected a microphone, found none that may be used: allow it in the browser", true);
+  }
+  const opened = microphone, portrait = find("input[type=file]").files[0];
+  const found = await overRtc(portrait).catch(() => null);
+  if (opened !== microphone) return;
+  if (found?.error) return end();
+  if (!found) overSocket(portrait);
 });
-stop.addEventListener("click", end);
+withSound.addEventListener("change", () => {
+  video.muted = !withSound.checked;
+});
+stop.addEventListener("click", () => {
+  end();
+  tell("Ended.");
+});
