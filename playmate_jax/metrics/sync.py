@@ -26,15 +26,15 @@ from jaxtyping import Array, Float, Int, UInt8
 from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights
-from playmate_jax.models.mfcc import STEP, mfcc
-from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
+from playmate_jax.models.syncnet import FRAMES, SyncNet, SyncNetConfig, shapes
+from playmate_jax.models.syncnet_speech import speech_windows
 from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 REACH = 15  # frames to either side
-STEPS_PER_FRAME = SAMPLES_PER_FRAME // STEP  # of cepstra
 LEAST_FRAMES = FRAMES + 1  # the original leaves the last window out
 BATCH = 16  # windows: one compiled program serves clips of any length
 KIND = "syncnet"
+DEMO = "demo-syncnet"  # the demo world's own network: another crop, and a scale of its own
 _EPSILON = 1e-6  # torch's pairwise_distance adds it to every difference
 
 
@@ -45,11 +45,14 @@ class Sync(NamedTuple):
       offset: frames by which the lips come later than the speech (AV offset).
       confidence: Sync-C.
       distance: Sync-D.
+      at_rest: what the confidence would be were the least distance that of no shift: it falls
+        where sound and lips are moved apart, which Sync-C does not.
     """
 
     offset: int
     confidence: float
     distance: float
+    at_rest: float = float("nan")
 
 
 class SyncScore:
@@ -131,13 +134,6 @@ def _filled(values: np.ndarray, length: int) -> np.ndarray:
     return np.pad(values, [(0, length - len(values))] + [(0, 0)] * (values.ndim - 1))
 
 
-def speech_windows(audio: Int[np.ndarray, "s"], n: int) -> Float[np.ndarray, "n 13 20"]:
-    """The cepstra that belong to the first n windows of frames: 0.2 s each, 40 ms apart."""
-    cepstra = mfcc(audio).astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(cepstra, STEPS, axis=0)
-    return windows[: STEPS_PER_FRAME * n : STEPS_PER_FRAME]
-
-
 def shift_distances(
     lips: Float[np.ndarray, "n d"], speech: Float[np.ndarray, "n d"], reach: int = REACH
 ) -> Float[np.ndarray, "n shifts"]:
@@ -155,23 +151,27 @@ def compare(
 ) -> Sync:
     """The shift at which embeddings are nearest on average, and how much it stands out."""
     means = shift_distances(lips, speech, reach).mean(0)
-    best = int(means.argmin())
-    return Sync(reach - best, float(np.median(means) - means[best]), float(means[best]))
+    best, middle = int(means.argmin()), float(np.median(means))
+    at_best, at_rest = float(means[best]), float(means[reach])
+    return Sync(reach - best, middle - at_best, at_best, middle - at_rest)
 
 
-def load_syncnet(directory: str | Path) -> SyncScore:
+def load_syncnet(directory: str | Path, kind: str = KIND) -> SyncScore:
     """SyncNet of a weights directory.
+
+    Args:
+      kind: KIND, or DEMO.
 
     Raises:
       UserError: there is none, it is damaged, or holds another network.
     """
     values, variables, _ = load_weights(directory)
-    kind = values.pop("kind", "something else")
-    if kind != KIND:
+    found = values.pop("kind", "something else")
+    if found != kind:
         raise UserError(
-            f"expected the weights of {KIND} in {directory}, found those of '{kind}': convert "
+            f"expected the weights of {kind} in {directory}, found those of '{found}': convert "
             f"syncnet_v2.model (playmate convert {KIND} syncnet_v2.model DIR)"
         )
     config = from_values(SyncNetConfig, values, f"{directory}/config.json")
-    check_tree(variables, shapes(config), f"SyncNet's weights in {directory}")
+    check_tree(variables, shapes(config), f"the weights of {kind} in {directory}")
     return SyncScore(config, variables)

@@ -4,11 +4,12 @@ near. Sync-C, Sync-D and the filter of prepared clips come from it (metrics/sync
 Speech: 13 cepstra x 20 steps of 10 ms (models/mfcc.py), of int16 samples. Lips: five frames of the
 face in a row at 25 fps, (b, 5, 224, 224, 3) in [0, 1], RGB; what the published network was trained
 on, BGR in 0 ... 255, is made here. Both give 1024 numbers, which are not normalised. As published
-(joonson/syncnet_python, `syncnet_v2.model`), evaluation alone.
+(joonson/syncnet_python, `syncnet_v2.model`).
 
 Time has an extent in the first convolution of the lips only. So the five frames are laid side by
 side in the channels, everything is 2-D on every backend, and a longer run of frames gives one
-embedding per window without any work being done twice.
+embedding per window without any work being done twice. A smaller network of the same form is
+trained here for the demo world (training/demo_metrics.py); for it BatchNorm takes statistics.
 """
 
 import dataclasses
@@ -54,12 +55,14 @@ class Stream(nn.Module):
 
     Attributes:
       layers: `AUDIO_LAYERS` or `LIP_LAYERS`.
+      train: BatchNorm normalises by the batch, and moves its running statistics.
     """
 
     layers: tuple
     widths: tuple[int, ...]
     hidden: int
     size: int
+    train: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b d"]:
@@ -69,7 +72,7 @@ class Stream(nn.Module):
                 x = nn.max_pool(x, (3, 3), pool[0], ((pool[1], pool[1]),) * 2)
         x = self._conv(x, len(self.layers), x.shape[1:3], 1, 0)[:, 0, 0]
         x = nn.Dense(self.hidden, name="hidden")(x)
-        x = nn.relu(batch_norm(False, "hidden_norm")(x))
+        x = nn.relu(batch_norm(self.train, "hidden_norm")(x))
         return nn.Dense(self.size, name="embedding")(x)
 
     def _conv(
@@ -77,18 +80,19 @@ class Stream(nn.Module):
     ) -> Float[Array, "b h w o"]:
         pad = ((padding, padding),) * 2
         x = nn.Conv(self.widths[i], window, (stride,) * 2, pad, name=f"conv_{i}")(x)
-        return nn.relu(batch_norm(False, f"norm_{i}")(x))
+        return nn.relu(batch_norm(self.train, f"norm_{i}")(x))
 
 
 class SyncNet(nn.Module):
     """Embeddings of windows of speech and of windows of lips."""
 
     config: SyncNetConfig = SyncNetConfig()
+    train: bool = False
 
     def setup(self):
         c = self.config
-        self.audio = Stream(AUDIO_LAYERS, c.audio_widths, c.hidden, c.size)
-        self.lips = Stream(LIP_LAYERS, c.lip_widths, c.hidden, c.size)
+        self.audio = Stream(AUDIO_LAYERS, c.audio_widths, c.hidden, c.size, self.train)
+        self.lips = Stream(LIP_LAYERS, c.lip_widths, c.hidden, c.size, self.train)
 
     def __call__(
         self, mfcc: Float[Array, "a 13 20 1"], frames: Float[Array, "b t h w 3"]
@@ -108,8 +112,13 @@ class SyncNet(nn.Module):
         return self.lips(x.reshape(b * n, h, w, FRAMES * c)).reshape(b, n, -1)
 
 
-def shapes(config: SyncNetConfig) -> Any:
-    """The tree of names and shapes of SyncNet's variables, nothing computed."""
+def inputs_of(config: SyncNetConfig) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    """The shapes of one window of speech, and of one of lips."""
     mfcc = jax.ShapeDtypeStruct((1, CEPSTRA, STEPS, 1), jnp.float32)
     frames = jax.ShapeDtypeStruct((1, FRAMES, *(config.image_size,) * 2, 3), jnp.float32)
-    return jax.eval_shape(SyncNet(config).init, jax.random.key(0), mfcc, frames)
+    return mfcc, frames
+
+
+def shapes(config: SyncNetConfig) -> Any:
+    """The tree of names and shapes of SyncNet's variables, nothing computed."""
+    return jax.eval_shape(SyncNet(config).init, jax.random.key(0), *inputs_of(config))
