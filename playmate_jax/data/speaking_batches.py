@@ -13,17 +13,16 @@ from playmate_jax.data.speaking_people import SpeakingPeople
 from playmate_jax.errors import UserError
 from playmate_jax.models.syncnet import FRAMES
 from playmate_jax.models.syncnet_speech import speech_windows
-from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
-WINDOWS = 31  # of a clip, from first to last: as many as SyncNet's metric compares
-RUN = WINDOWS + FRAMES - 1  # frames of them
+WINDOWS = 16  # of a clip, at random times
+LEAST = WINDOWS + FRAMES  # frames of a clip
 _TURN_DEG, _ZOOM, _MOVE = 4.0, 0.1, 3.0  # largest change of a crop; pixels of 64
 
 
 class SpeakingBatch(TypedDict):
-    """b clips: runs of mouth crops, and the cepstra of every window in them."""
+    """n windows of b clips: their mouth crops, and their cepstra."""
 
-    lips: UInt8[Leaf, "b t h w 3"]
+    lips: UInt8[Leaf, "b n 5 h w 3"]
     speech: Float32[Leaf, "b n 13 20"]
 
 
@@ -35,24 +34,36 @@ class EmotionBatch(TypedDict):
 
 
 def speaking_batches(
-    people: SpeakingPeople, size: int, seed: int, start: int, loading: Loading = ALONE
+    people: SpeakingPeople,
+    size: int,
+    seed: int,
+    start: int,
+    loading: Loading = ALONE,
+    different: int = 64,
 ) -> Iterator[SpeakingBatch]:
     """Batches start, start + 1, ... of `size` clips, of which a process makes its block.
+
+    Args:
+      different: so many batches are made once and kept, 1 MB a clip, and then come again: making
+        one takes ten times as long as a step of the network that learns from it.
 
     Raises:
       UserError: clips are too short, or the processes cannot share a batch evenly.
     """
     own, length = block_of(size, loading), people.mouths.shape[1]
-    if length <= RUN:
+    if length < LEAST:
         raise UserError(
-            f"expected clips of more than {RUN} frames, found {length}: make longer ones "
+            f"expected clips of {LEAST} frames or more, found {length}: make longer ones "
             "(--seconds)"
         )
-    n = start
+    n, made = start, dict[int, SpeakingBatch]()
     while True:
-        rngs = np.random.default_rng([seed, n]).spawn(size)[own]
-        lips, speech = zip(*(_speaking(people, rng) for rng in rngs))
-        yield {"lips": np.stack(lips), "speech": np.stack(speech)}
+        number = n % different
+        if number not in made:
+            rngs = np.random.default_rng([seed, number]).spawn(size)[own]
+            lips, speech = zip(*(_speaking(people, rng) for rng in rngs))
+            made[number] = {"lips": np.stack(lips), "speech": np.stack(speech)}
+        yield made[number]
         n += 1
 
 
@@ -75,15 +86,16 @@ def emotion_batches(
 
 
 def _speaking(people: SpeakingPeople, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A run of one clip, and its speech at a random level."""
-    clip = int(rng.integers(len(people.mouths)))
-    first = int(rng.integers(people.mouths.shape[1] - RUN))
-    lips = changed(people.mouths[clip, first : first + RUN], rng, flip=bool(rng.random() < 0.5))
-    # A frame more than the windows cover: the last window of cepstra needs its samples.
-    audio = people.speech[clip, SAMPLES_PER_FRAME * first : SAMPLES_PER_FRAME * (first + RUN + 1)]
+    """Windows of one clip, all changed alike, and its speech at a random level."""
+    clip, length = int(rng.integers(len(people.mouths))), people.mouths.shape[1]
+    # The last window of frames is left out: its cepstra need samples behind the clip.
+    at = np.sort(rng.choice(length - FRAMES, WINDOWS, replace=False))
+    frames = np.unique(at[:, None] + np.arange(FRAMES))
+    crops = changed(people.mouths[clip, frames], rng, flip=bool(rng.random() < 0.5))
+    lips = crops[np.searchsorted(frames, at[:, None] + np.arange(FRAMES))]
     level = np.exp(rng.uniform(-1.5, 0.3))
-    louder = np.clip(audio * level, -32768, 32767).round().astype(np.int16)
-    return lips, speech_windows(louder, WINDOWS)
+    louder = np.clip(people.speech[clip] * level, -32768, 32767).round().astype(np.int16)
+    return lips, speech_windows(louder, length - FRAMES)[at]
 
 
 def changed(
@@ -98,13 +110,15 @@ def changed(
     turn[:, 2] += rng.uniform(-_MOVE, _MOVE, 2)
     blur = rng.uniform(0.3, 1.3) if rng.random() < 0.6 else 0.0
     gain, shift = 1 + rng.normal(0, 0.12, 3), rng.normal(0, 10, 3)
-    noise = rng.uniform(0, 4)
+    levels = np.arange(256)[None, :, None] * gain + shift
+    table = np.clip(levels, 0, 255).astype(np.uint8)
+    most = int(rng.integers(1, 8))
+    grain = rng.integers(-most, most, images.shape[1:], dtype=np.int16)
     result = np.empty_like(images)
     for t, image in enumerate(images[:, :, ::-1] if flip else images):
         x = cv2.warpAffine(
             np.ascontiguousarray(image), turn, (side, side), borderMode=cv2.BORDER_REPLICATE
         )
-        x = cv2.GaussianBlur(x, (0, 0), blur) if blur else x
-        grain = noise * rng.standard_normal(x.shape, np.float32)
-        result[t] = np.clip(x * gain + shift + grain, 0, 255)
+        x = cv2.LUT(cv2.GaussianBlur(x, (0, 0), blur) if blur else x, table)
+        result[t] = cv2.add(x, np.roll(grain, 7 * t, 0), dtype=cv2.CV_8U)
     return result

@@ -26,7 +26,10 @@ from jaxtyping import Array, Float, Int, UInt8
 from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights
-from playmate_jax.models.syncnet import FRAMES, SyncNet, SyncNetConfig, shapes
+from playmate_jax.models import syncnet
+from playmate_jax.models.small import sync_net
+from playmate_jax.models.small.sync_net import SmallSyncConfig, SmallSyncNet
+from playmate_jax.models.syncnet import FRAMES, SyncNet, SyncNetConfig
 from playmate_jax.models.syncnet_speech import speech_windows
 from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
@@ -35,6 +38,11 @@ LEAST_FRAMES = FRAMES + 1  # the original leaves the last window out
 BATCH = 16  # windows: one compiled program serves clips of any length
 KIND = "syncnet"
 DEMO = "demo-syncnet"  # the demo world's own network: another crop, and a scale of its own
+# Kind of weights -> configuration, module, shapes of its variables.
+KINDS: dict[str, tuple[Any, Any, Any]] = {
+    KIND: (SyncNetConfig, SyncNet, syncnet.shapes),
+    DEMO: (SmallSyncConfig, SmallSyncNet, sync_net.shapes),
+}
 _EPSILON = 1e-6  # torch's pairwise_distance adds it to every difference
 
 
@@ -59,11 +67,12 @@ class SyncScore:
     """A clip of 25 fps face crops with its speech to `Sync`.
 
     Args:
-      variables: of `SyncNet`.
+      variables: of the network of that kind, `KIND` or `DEMO`.
     """
 
-    def __init__(self, config: SyncNetConfig, variables: dict[str, Any]):
+    def __init__(self, config: Any, variables: dict[str, Any], kind: str = KIND):
         self.config = config
+        self._network = KINDS[kind][1](config)
         self._variables = jax.device_put(variables)
 
     def __call__(self, frames: Iterable[UInt8[np.ndarray, "h w 3"]], audio: np.ndarray) -> Sync:
@@ -100,34 +109,30 @@ class SyncScore:
             length += 1
             run.append(frame if frame.shape[:2] == size else cv2.resize(frame, size))
             if len(run) == whole:
-                found.append(_lips(self.config, self._variables, np.stack(run)))
+                found.append(_lips(self._network, self._variables, np.stack(run)))
                 run = run[BATCH:]
         if len(run) >= FRAMES:
-            seen = _lips(self.config, self._variables, _filled(np.stack(run), whole))
+            seen = _lips(self._network, self._variables, _filled(np.stack(run), whole))
             found.append(seen[: len(run) - FRAMES + 1])
         return [np.asarray(x) for x in found], length
 
     def _embed_speech(self, windows: Float[np.ndarray, "n 13 20"]) -> Float[np.ndarray, "n d"]:
         batches = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
-        found = [_speech(self.config, self._variables, _filled(x, BATCH)) for x in batches]
+        found = [_speech(self._network, self._variables, _filled(x, BATCH)) for x in batches]
         return np.concatenate(found)[: len(windows)]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _lips(
-    config: SyncNetConfig, variables: dict, frames: UInt8[Array, "t h w 3"]
-) -> Float[Array, "n d"]:
+def _lips(network: Any, variables: dict, frames: UInt8[Array, "t h w 3"]) -> Float[Array, "n d"]:
     images = frames[None].astype(jnp.float32) / 255.0
     with jax.default_matmul_precision("highest"):  # TF32 would show in the third digit
-        return SyncNet(config).apply(variables, images, method="embed_lips")[0]
+        return network.apply(variables, images, method="embed_lips")[0]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _speech(
-    config: SyncNetConfig, variables: dict, windows: Float[Array, "n 13 20"]
-) -> Float[Array, "n d"]:
+def _speech(network: Any, variables: dict, windows: Float[Array, "n 13 20"]) -> Float[Array, "n d"]:
     with jax.default_matmul_precision("highest"):
-        return SyncNet(config).apply(variables, windows[..., None], method="embed_audio")
+        return network.apply(variables, windows[..., None], method="embed_audio")
 
 
 def _filled(values: np.ndarray, length: int) -> np.ndarray:
@@ -172,6 +177,7 @@ def load_syncnet(directory: str | Path, kind: str = KIND) -> SyncScore:
             f"expected the weights of {kind} in {directory}, found those of '{found}': convert "
             f"syncnet_v2.model (playmate convert {KIND} syncnet_v2.model DIR)"
         )
-    config = from_values(SyncNetConfig, values, f"{directory}/config.json")
+    config_of, _, shapes = KINDS[kind]
+    config = from_values(config_of, values, f"{directory}/config.json")
     check_tree(variables, shapes(config), f"the weights of {kind} in {directory}")
-    return SyncScore(config, variables)
+    return SyncScore(config, variables, kind)

@@ -8,8 +8,10 @@ on, BGR in 0 ... 255, is made here. Both give 1024 numbers, which are not normal
 
 Time has an extent in the first convolution of the lips only. So the five frames are laid side by
 side in the channels, everything is 2-D on every backend, and a longer run of frames gives one
-embedding per window without any work being done twice. A smaller network of the same form is
-trained here for the demo world (training/demo_metrics.py); for it BatchNorm takes statistics.
+embedding per window without any work being done twice.
+
+A stream is also the form of the demo world's classifier of emotions (models/small), for whose
+training BatchNorm takes statistics.
 """
 
 import dataclasses
@@ -87,12 +89,11 @@ class SyncNet(nn.Module):
     """Embeddings of windows of speech and of windows of lips."""
 
     config: SyncNetConfig = SyncNetConfig()
-    train: bool = False
 
     def setup(self):
         c = self.config
-        self.audio = Stream(AUDIO_LAYERS, c.audio_widths, c.hidden, c.size, self.train)
-        self.lips = Stream(LIP_LAYERS, c.lip_widths, c.hidden, c.size, self.train)
+        self.audio = Stream(AUDIO_LAYERS, c.audio_widths, c.hidden, c.size)
+        self.lips = Stream(LIP_LAYERS, c.lip_widths, c.hidden, c.size)
 
     def __call__(
         self, mfcc: Float[Array, "a 13 20 1"], frames: Float[Array, "b t h w 3"]
@@ -112,13 +113,8 @@ class SyncNet(nn.Module):
         return self.lips(x.reshape(b * n, h, w, FRAMES * c)).reshape(b, n, -1)
 
 
-def inputs_of(config: SyncNetConfig) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
-    """The shapes of one window of speech, and of one of lips."""
-    mfcc = jax.ShapeDtypeStruct((1, CEPSTRA, STEPS, 1), jnp.float32)
-    frames = jax.ShapeDtypeStruct((1, FRAMES, *(config.image_size,) * 2, 3), jnp.float32)
-    return mfcc, frames
-
-
 def shapes(config: SyncNetConfig) -> Any:
     """The tree of names and shapes of SyncNet's variables, nothing computed."""
-    return jax.eval_shape(SyncNet(config).init, jax.random.key(0), *inputs_of(config))
+    mfcc = jax.ShapeDtypeStruct((1, CEPSTRA, STEPS, 1), jnp.float32)
+    frames = jax.ShapeDtypeStruct((1, FRAMES, *(config.image_size,) * 2, 3), jnp.float32)
+    return jax.eval_shape(SyncNet(config).init, jax.random.key(0), mfcc, frames)

@@ -1,7 +1,7 @@
-"""The demo world's own networks of the metrics, as stages: a small SyncNet, and a classifier of
-emotions. Both are trained on synthetic faces alone (data/speaking_people.py), so that `playmate
-evaluate` has something to say of lips and emotions without any download; their numbers are not the
-paper's. Configurations: configs/demo_sync.py, configs/demo_emotion.py.
+"""The demo world's own networks of the metrics, as stages: a small network of lips and speech, and
+a classifier of emotions. Both are trained on synthetic faces alone (data/speaking_people.py), so
+that `playmate evaluate` has something to say of lips and emotions without any download; their
+numbers are not the paper's. Configurations: configs/demo_sync.py, configs/demo_emotion.py.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ from playmate_jax.models.small.emotion_classifier import (
     EmotionClassifier,
     EmotionClassifierConfig,
 )
-from playmate_jax.models.syncnet import SyncNet, SyncNetConfig, inputs_of
+from playmate_jax.models.small.sync_net import SmallSyncConfig, SmallSyncNet, inputs_of
 from playmate_jax.parallel.share import Share, Terms
 from playmate_jax.training.loop import LoopConfig
 from playmate_jax.training.optimizer import OptimizerConfig, optimizer, packing, schedule
@@ -68,7 +68,7 @@ class Network(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DemoSyncConfig:
-    """A run of the small SyncNet.
+    """A run of the small network of lips and speech.
 
     Attributes:
       people, held_out: clips of data/speaking_people.py, to train and to evaluate on.
@@ -79,7 +79,7 @@ class DemoSyncConfig:
     people: str
     held_out: str
     steps: int
-    network: SyncNetConfig
+    network: SmallSyncConfig = SmallSyncConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig(eval_every=200)
     batch_size: int = 8
@@ -89,25 +89,27 @@ class DemoSyncConfig:
 
     def stage(self) -> Stage[NetworkState, Any]:
         """This configuration as a value for the loop; raises UserError where clips are missing."""
-        module, judged = SyncNet(self.network, train=True), read_people(self.held_out)
+        module, judged = SmallSyncNet(self.network, train=True), read_people(self.held_out)
 
         def terms(variables: Params, batch: Any) -> tuple[Terms, Params]:
-            lips = batch["lips"].astype(jnp.float32) / 255.0
             b, n = batch["speech"].shape[:2]
+            lips = batch["lips"].reshape(b * n, *batch["lips"].shape[2:]).astype(jnp.float32) / 255
             windows = batch["speech"].reshape(b * n, *batch["speech"].shape[2:], 1)
-            (speech, seen), moved = module.apply(variables, windows, lips, mutable=[STATISTICS])
-            speech = speech.reshape(b, n, -1)
-            found = {"matching": matching(seen, speech), "matched": matched(seen, speech)}
+            (heard, seen), moved = module.apply(variables, windows, lips, mutable=[STATISTICS])
+            heard, seen = (x.reshape(b, n, -1) for x in (heard, seen))
+            found = {"matching": matching(seen, heard), "matched": matched(seen, heard)}
             return found, moved[STATISTICS]
 
         def evaluate(state: NetworkState, pause: Callable[[], None]) -> Mapping[str, float]:
-            figures = sync_figures(SyncScore(self.network, state.variables), judged, pause)
+            figures = sync_figures(SyncScore(self.network, state.variables, DEMO), judged, pause)
             last = figures.pop("at_rest")
             return figures | {"at_rest_0": last[0], "at_rest_15": last[-1]}
 
         def init(key: jax.Array) -> Any:
             mfcc, frames = inputs_of(self.network)
-            return SyncNet(self.network).init(key, jnp.zeros(mfcc.shape), jnp.zeros(frames.shape))
+            return SmallSyncNet(self.network).init(
+                key, jnp.zeros(mfcc.shape), jnp.zeros(frames.shape)
+            )
 
         network = Network(DEMO, self.network, init, terms)
         return _stage(self, network, {"matching": 1.0}, speaking_batches, evaluate)

@@ -4,22 +4,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from playmate_jax.losses.matching import classification, matched, matching
+from playmate_jax.losses.matching import SHARPNESS, classification, matched, matching
 
 FAR = 10.0 * jnp.eye(5)[None]  # five embeddings that are far apart
 
 
-def test_what_belongs_together_costs_nothing_and_ignorance_log_n():
-    assert matching(FAR, FAR).value() == pytest.approx(0, abs=1e-6)
+def test_what_belongs_together_costs_little_and_ignorance_log_n():
+    """Others are at squared distance 200, 5/4 of the mean: e^-12.5 of the right one each."""
+    expected = np.log1p(4 * np.exp(-SHARPNESS * 5 / 4))
+    assert matching(FAR, FAR).value() == pytest.approx(expected, rel=1e-2)
+    assert matching(9 * FAR, 9 * FAR).value() == pytest.approx(expected, rel=1e-2)  # any scale
     assert matched(FAR, FAR).value() == 1
     none = jnp.zeros((2, 5, 3))
     assert matching(none, none).value() == pytest.approx(np.log(5), rel=1e-6)
 
 
-def test_moved_speech_costs_the_squared_distance():
-    """Each window's own speech is at squared distance 200, another's at 0: softmax by hand."""
+def test_moved_speech_costs_the_squared_distance_over_the_mean():
+    """Each window's own speech is at squared distance 200, another's at 0; the mean is 160."""
     moved = jnp.roll(FAR, 1, axis=1)
-    assert matching(FAR, moved).value() == pytest.approx(200, rel=1e-5)
+    assert matching(FAR, moved).value() == pytest.approx(SHARPNESS * 200 / 160, rel=1e-3)
     assert matched(FAR, moved).value() == 0
 
 

@@ -1,8 +1,9 @@
 """The demo world's own classifier of emotions: the box of a synthetic face to eight logits.
 
 A stream of SyncNet's form (convolutions with BatchNorm, two dense layers) on one image (b, 64, 64,
-3) in [0, 1]; the logits stand in the order of `motion.layout.EMOTIONS`. Trained by
-training/demo_metrics.py; it has seen no photograph.
+3) in [0, 1], made grey and freed of its brightness and contrast, which say who and where somebody
+is; the logits stand in the order of `motion.layout.EMOTIONS`. Trained by training/demo_metrics.py;
+it has seen no photograph.
 """
 
 import dataclasses
@@ -48,7 +49,9 @@ class EmotionClassifier(nn.Module):
     def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b e"]:
         c = self.config
         stream = Stream(LIP_LAYERS, c.widths, c.hidden, len(EMOTIONS), self.train, name="stream")
-        return stream(2.0 * image - 1.0)
+        grey = image.mean(-1, keepdims=True)
+        grey = grey - grey.mean((1, 2), keepdims=True)
+        return stream(grey / (jnp.sqrt(jnp.square(grey).mean((1, 2), keepdims=True)) + 1e-3))
 
 
 def shapes(config: EmotionClassifierConfig) -> Any:
