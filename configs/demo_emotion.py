@@ -14,9 +14,9 @@ from playmate_jax.training.optimizer import OptimizerConfig
 def config() -> DemoEmotionConfig:
     """The run that made the shipped weights (playmate_jax/weights/metrics/demo-emotion)."""
     return DemoEmotionConfig(
-        steps=400,
+        steps=500,
         people="runs/speaking/train.npz",
         held_out="runs/speaking/test.npz",
-        optimizer=OptimizerConfig(learning_rate=3e-3, ema_decay=0.99, weight_decay=0.1),
+        optimizer=OptimizerConfig(learning_rate=2e-3, ema_decay=0.99, weight_decay=0.1),
         loop=LoopConfig(log_every=20, eval_every=0),
     )

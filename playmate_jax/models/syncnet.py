@@ -4,14 +4,11 @@ near. Sync-C, Sync-D and the filter of prepared clips come from it (metrics/sync
 Speech: 13 cepstra x 20 steps of 10 ms (models/mfcc.py), of int16 samples. Lips: five frames of the
 face in a row at 25 fps, (b, 5, 224, 224, 3) in [0, 1], RGB; what the published network was trained
 on, BGR in 0 ... 255, is made here. Both give 1024 numbers, which are not normalised. As published
-(joonson/syncnet_python, `syncnet_v2.model`).
+(joonson/syncnet_python, `syncnet_v2.model`), evaluation alone.
 
 Time has an extent in the first convolution of the lips only. So the five frames are laid side by
 side in the channels, everything is 2-D on every backend, and a longer run of frames gives one
 embedding per window without any work being done twice.
-
-A stream is also the form of the demo world's classifier of emotions (models/small), for whose
-training BatchNorm takes statistics.
 """
 
 import dataclasses
@@ -57,14 +54,12 @@ class Stream(nn.Module):
 
     Attributes:
       layers: `AUDIO_LAYERS` or `LIP_LAYERS`.
-      train: BatchNorm normalises by the batch, and moves its running statistics.
     """
 
     layers: tuple
     widths: tuple[int, ...]
     hidden: int
     size: int
-    train: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b d"]:
@@ -74,7 +69,7 @@ class Stream(nn.Module):
                 x = nn.max_pool(x, (3, 3), pool[0], ((pool[1], pool[1]),) * 2)
         x = self._conv(x, len(self.layers), x.shape[1:3], 1, 0)[:, 0, 0]
         x = nn.Dense(self.hidden, name="hidden")(x)
-        x = nn.relu(batch_norm(self.train, "hidden_norm")(x))
+        x = nn.relu(batch_norm(False, "hidden_norm")(x))
         return nn.Dense(self.size, name="embedding")(x)
 
     def _conv(
@@ -82,7 +77,7 @@ class Stream(nn.Module):
     ) -> Float[Array, "b h w o"]:
         pad = ((padding, padding),) * 2
         x = nn.Conv(self.widths[i], window, (stride,) * 2, pad, name=f"conv_{i}")(x)
-        return nn.relu(batch_norm(self.train, f"norm_{i}")(x))
+        return nn.relu(batch_norm(False, f"norm_{i}")(x))
 
 
 class SyncNet(nn.Module):

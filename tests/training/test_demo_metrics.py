@@ -15,7 +15,6 @@ from playmate_jax.training.demo_metrics import DemoEmotionConfig, DemoSyncConfig
 from playmate_jax.training.loop import LoopConfig, train
 from playmate_jax.training.optimizer import OptimizerConfig
 
-WIDTHS = (2, 3, 3, 3, 3, 4)
 LOOP = LoopConfig(log_every=4, eval_every=0)
 
 
@@ -65,7 +64,7 @@ def test_the_small_syncnet_trains_and_comes_back(people, tmp_path):
 def test_the_classifier_learns_what_can_be_seen(people, tmp_path):
     config = DemoEmotionConfig(
         people=people, held_out=people, steps=40, batch_size=16, loop=LOOP, storage="float32",
-        network=EmotionClassifierConfig(WIDTHS, 8),
+        network=EmotionClassifierConfig((4, 4, 4), 8),
         optimizer=OptimizerConfig(learning_rate=1e-2, ema_decay=0.9),
     )  # fmt: skip
     stage = config.stage()
