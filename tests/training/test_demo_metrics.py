@@ -20,7 +20,7 @@ LOOP = LoopConfig(log_every=4, eval_every=0)
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
-    """Faces with a bright bar where their emotion puts it; mouths and speech of noise, with 25 frames to spare."""
+    """Faces with a bright bar where their emotion puts it; mouths and speech of noise."""
     rng = np.random.default_rng(0)
     path, n, frames = tmp_path_factory.mktemp("people") / "people.npz", 8, 25
     faces = rng.integers(0, 30, (n, 2, 64, 64, 3), dtype=np.uint8)
