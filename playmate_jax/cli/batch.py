@@ -27,26 +27,35 @@ def command(args: argparse.Namespace) -> int:
     from playmate_jax.parallel.workdir_lock import locked
 
     out = Path(args.out)
-    jobs = read_jobs(Path(args.jobs), out, _animate_parser().parse_args)
+    jobs = read_jobs(Path(args.jobs), out, animate_parser().parse_args)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
             f"expected a folder for the videos, but '{out}' is none ({error})"
         ) from None
+    began = time.perf_counter()
     with locked(out):
-        return _run(args, jobs, out)
+        results, before = make(args, jobs, out)
+        return _report(args, jobs, results, before, time.perf_counter() - began)
 
 
-def _animate_parser() -> Parser:
+def animate_parser() -> Parser:
     """The options of `playmate animate`, of which a row has some."""
     parser = Parser(prog="playmate animate", add_help=False, allow_abbrev=False)
     animate_arguments.add(parser)
     return parser
 
 
-def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
-    began = time.perf_counter()
+def make(args: argparse.Namespace, jobs: list[Job], out: Path) -> tuple[dict[int, Result], int]:
+    """Makes what no earlier run has made.
+
+    Args:
+      out: the folder of the videos, which no other process writes to.
+
+    Returns:
+      the result of each row: facts of its video, or "error"; and how many an earlier run has made.
+    """
     asked = {name: getattr(args, name) for name in ("weights", "generator")}
     if args.c2pa is not None:
         asked["c2pa"] = args.c2pa
@@ -76,7 +85,7 @@ def _run(args: argparse.Namespace, jobs: list[Job], out: Path) -> int:
             line = {"row": job.row, "output": job.output, "key": job.key, "asked": asked, **result}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
-    return _report(args, jobs, results, before, time.perf_counter() - began)
+    return results, before
 
 
 def _earlier(path: Path) -> tuple[dict[str, Result], set[str]]:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from playmate_jax.errors import UserError, nearest
@@ -51,6 +51,20 @@ class Job:
     key: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Sheet:
+    """A table as it was read.
+
+    Attributes:
+      header: names of columns, in small letters.
+      rows: number in the file, the header being 1, and cells of each row.
+    """
+
+    path: Path
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+
+
 def read_jobs(path: Path, out: Path, parse: Parse) -> list[Job]:
     """All rows, those with mistakes too.
 
@@ -61,6 +75,31 @@ def read_jobs(path: Path, out: Path, parse: Parse) -> list[Job]:
 
     Raises:
       UserError: no such file, no table, an unknown or a missing column.
+    """
+    sheet = read_sheet(path, COLUMNS)
+    if "portrait" not in sheet.header or not {"speech", "driving"} & set(sheet.header):
+        raise UserError(
+            f"expected a column 'portrait', and 'speech' or 'driving', found "
+            f"{', '.join(sheet.header)} in '{path}'"
+        )
+    return jobs_of(sheet, out, parse)
+
+
+def jobs_of(sheet: Sheet, out: Path, parse: Parse) -> list[Job]:
+    """The rows of a table with the columns of COLUMNS alone; arguments as of `read_jobs`."""
+    used: set[str] = set()
+    folder = sheet.path.parent
+    return [_job(n, sheet.header, line, folder, out, parse, used) for n, line in sheet.rows]
+
+
+def read_sheet(path: Path, columns: Sequence[str]) -> Sheet:
+    """A table as CSV, empty lines left out.
+
+    Args:
+      columns: names that its columns may have.
+
+    Raises:
+      UserError: no such file, no row, an unknown column or one twice.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -74,25 +113,19 @@ def read_jobs(path: Path, out: Path, parse: Parse) -> list[Job]:
     if len(filled) < 2:
         raise UserError(f"expected columns and a row or more, found no row in '{path}': add rows")
     header = [name.strip().lower().replace("_", "-") for name in filled[0][1]]
-    _check_columns(header, path)
-    used: set[str] = set()
-    return [_job(n, header, line, path.parent, out, parse, used) for n, line in filled[1:]]
+    _check_columns(header, path, columns)
+    return Sheet(path, header, filled[1:])
 
 
-def _check_columns(header: list[str], path: Path) -> None:
+def _check_columns(header: list[str], path: Path, columns: Sequence[str]) -> None:
     for name in header:
-        if name not in COLUMNS:
+        if name not in columns:
             raise UserError(
-                f"expected columns out of {', '.join(COLUMNS)}, found '{name}' in '{path}'"
-                f"{nearest(name, COLUMNS)}"
+                f"expected columns out of {', '.join(columns)}, found '{name}' in '{path}'"
+                f"{nearest(name, columns)}"
             )
         if header.count(name) > 1:
             raise UserError(f"expected each column once, found '{name}' twice in '{path}'")
-    if "portrait" not in header or not {"speech", "driving"} & set(header):
-        raise UserError(
-            f"expected a column 'portrait', and 'speech' or 'driving', found {', '.join(header)} "
-            f"in '{path}'"
-        )
 
 
 def _job(

@@ -32,6 +32,12 @@ metrics that need no weights:
 metrics of networks, given by --networks or kept in the cache of fetched weights:
   fid kid (fid-inception) fvd (i3d) sync (syncnet) csim (arcface) lpips (lpips)
   emotion (emotion-efficientnet, and --labels)
+metrics of the demo world's own networks, which ship with the package and know synthetic faces
+alone; only where they are named:
+  demo-sync demo-emotion (and --labels)
+--animate makes the videos first, by the code of 'playmate batch' and with its columns, and one
+more: reference, the real video that a row is compared with. An empty portrait is its first frame,
+empty speech its sound. A row that fails costs no other one.
 protocols:
   whole-512 whole-256   the middle square of the frame, at so many pixels
   face-512 face-256     the square around the face, each side by its own
@@ -45,6 +51,12 @@ examples:
   playmate evaluate clips --generated hallo=out/hallo ours=out/ours --reference hdtf/ \\
       --metrics fid fvd sync csim lpips --networks weights/ --out results/
   playmate evaluate clips --generated out/ --reference mead/ --labels emotions.csv --out results/
+  playmate evaluate --animate table.csv --generator ours=demo other=runs/other --loudness \
+      --metrics demo-sync jaw landmarks --out results/
+
+  table.csv:  portrait,speech,reference
+              anna.jpg,anna.wav,real/anna.mp4
+              ,,real/ben.mp4
 """
 TABLE2 = """\
 The paper's Table 2 on the synthetic world: what the scales of guidance towards speech (w_a) and
@@ -58,12 +70,14 @@ examples:
   playmate evaluate table2
   playmate evaluate table2 runs/mine --clips 12 --out results/
 """
-WITHOUT_ACTION = "--generated"  # `playmate evaluate --generated ...` means the action clips
+# `playmate evaluate --generated ...` means the action clips.
+WITHOUT_ACTION = ("--generated", "--animate")
 
 
 def with_action(argv: list[str]) -> list[str]:
     """Puts the action `clips` into a command line that gives its options without one."""
-    without = argv[:1] == ["evaluate"] and WITHOUT_ACTION in argv and argv[1].startswith("-")
+    named = any(word in argv for word in WITHOUT_ACTION)
+    without = argv[:1] == ["evaluate"] and named and argv[1].startswith("-")
     return [argv[0], "clips", *argv[1:]] if without else argv
 
 
@@ -115,14 +129,26 @@ def _add_clips(actions) -> None:
     found = subcommand(actions, "clips", "evaluate generated videos", CLIPS, CLIPS_EXAMPLES)
     found.set_defaults(command=evaluate_videos.clips)
     found.add_argument(
-        "--generated", nargs="+", required=True, metavar="[NAME=]DIR",
+        "--generated", nargs="+", default=[], metavar="[NAME=]DIR",
         help="folders of generated videos, one for each system (default name: the folder's)",
     )  # fmt: skip
+    found.add_argument("--reference", metavar="DIR", help="the real videos, of the same names")
     found.add_argument(
-        "--reference", required=True, metavar="DIR", help="the real videos, of the same names"
+        "--animate", metavar="CSV", help="make the videos of a table first; see above"
     )
     found.add_argument(
-        "--metrics", nargs="+", default=[], metavar="NAME", help="see above (default: all)"
+        "--weights", default="demo", metavar="NAME|DIR", help="as of animate, for --animate (demo)"
+    )
+    found.add_argument(
+        "--generator", nargs="+", default=[], metavar="[NAME=]WHERE",
+        help="generators of --animate, each a system (default: that of the weights)",
+    )  # fmt: skip
+    found.add_argument(
+        "--metrics",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="see above (all but the demo world's)",
     )
     found.add_argument(
         "--out", required=True, metavar="DIR", help="the report, and what was measured"

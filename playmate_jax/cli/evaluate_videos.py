@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playmate_jax.cli.progress import ProgressBar
+from playmate_jax.errors import UserError
 from playmate_jax.paths import check_names
 
 if TYPE_CHECKING:
+    from playmate_jax.cli.evaluate_animate import Animated
     from playmate_jax.metrics.videos.evaluation import Progress
     from playmate_jax.metrics.videos.request import Request
 
@@ -30,11 +32,15 @@ def clips(args: argparse.Namespace) -> int:
     from playmate_jax.parallel.compilation import keep_compiled_programs
 
     keep_compiled_programs()
-    labels = read_labels(Path(args.labels)) if args.labels else {}
+    given = read_labels(Path(args.labels)) if args.labels else {}
+    animated = _animated(args)
+    labels = {**animated.labels, **given} if animated else given
     lips = lips_of(args.loudness, args.face_models) if args.loudness else None
     request = Request(
-        args.generated, Path(args.reference), Path(args.out), args.metrics, args.protocol,
-        args.networks, labels, args.clips, args.seconds, args.baseline, args.fresh, lips,
+        args.generated, Path(args.animate or args.reference), Path(args.out), args.metrics,
+        args.protocol, args.networks, labels, args.clips, args.seconds, args.baseline, args.fresh,
+        lips, animated.systems if animated else (), animated.references if animated else None,
+        animated.faults if animated else (),
     )  # fmt: skip
     if args.protocol == ALL:
         return _under_all(request, args)
@@ -59,6 +65,31 @@ def clips(args: argparse.Namespace) -> int:
     return 0
 
 
+def _animated(args: argparse.Namespace) -> Animated | None:
+    """With --animate: makes the videos of the table.
+
+    Raises:
+      UserError: neither a table nor folders of both sides are given, or no row can be made.
+    """
+    if args.animate:
+        from playmate_jax.cli.evaluate_animate import animate
+        from playmate_jax.metrics.videos.report import check_place
+
+        if args.reference:
+            raise UserError(
+                "expected references either in the column 'reference' of --animate or as "
+                "--reference, found both: leave --reference out"
+            )
+        check_place(Path(args.out))
+        return animate(args)
+    if not (args.generated and args.reference):
+        raise UserError(
+            "expected --generated DIR ... with --reference DIR, or --animate TABLE.csv, found "
+            "neither: say what is to be measured"
+        )
+    return None
+
+
 def _under_all(request: Request, args: argparse.Namespace) -> int:
     """Measures under every protocol, each with a report of its own, and shows how far apart they
     are."""
@@ -68,7 +99,8 @@ def _under_all(request: Request, args: argparse.Namespace) -> int:
     runs, left_out = spread.evaluations(request)
     seen = any(evaluation.needs_faces for evaluation in runs.values())
     landmarker = TfliteLandmarker(args.face_models) if seen else None
-    report.check_place(request.out, (*spread.PROTOCOLS, spread.NAME, spread.TEXT))
+    known = (*spread.PROTOCOLS, spread.NAME, spread.TEXT, report.ANIMATED)
+    report.check_place(request.out, known)
     for evaluation in runs.values():
         report.check_place(evaluation.request.out)
     bars: list[ProgressBar] = []

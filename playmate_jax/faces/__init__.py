@@ -15,7 +15,7 @@ from playmate_jax.faces.ffhq import ffhq_square, steady_ffhq_squares
 from playmate_jax.faces.head_angles import head_angles
 from playmate_jax.faces.landmarker import Face, Landmarker
 from playmate_jax.faces.paste import Paster, paste_back, soft_mask
-from playmate_jax.faces.sync_crop import sync_crops, sync_square, sync_squares
+from playmate_jax.faces.sync_crop import mouth_crops, sync_crops, sync_square, sync_squares
 from playmate_jax.faces.tflite import TfliteLandmarker
 from playmate_jax.faces.track import FaceTrack, track_faces, track_video
 
@@ -36,6 +36,7 @@ __all__ = [
     "paste_back",
     "ffhq_square",
     "head_angles",
+    "mouth_crops",
     "pick_face",
     "soft_mask",
     "steady_ffhq_squares",

@@ -35,6 +35,15 @@ def sync_squares(faces: Sequence[Face | None]) -> list[Square]:
     return smooth_squares(squares, seen, len(faces), SMOOTH_S * FPS)
 
 
+def mouth_crops(
+    images: Iterable[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Face | None], size: int = 64
+) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
+    """The middle of those crops, half as wide: mouth and chin, for a network of the demo world."""
+    for image, whole in zip(images, sync_squares(faces), strict=True):
+        square = Square(whole.x, whole.y, whole.side / 2, 0.0)
+        yield sample(image, square.matrix(size), (size, size), "edge")
+
+
 def sync_crops(
     images: Iterable[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Face | None], size: int = 224
 ) -> Iterator[UInt8[np.ndarray, "size size 3"]]:

@@ -16,6 +16,7 @@ from playmate_jax.errors import UserError, nearest
 from playmate_jax.hub.published import NOT_FETCHED, PUBLISHED
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+METRICS = SHIPPED / "metrics"  # the demo world's own networks of the metrics
 PARTS = ("renderer", "generator")
 SPEECH = "speech"  # a third part, where a generator was trained on a pretrained encoder
 KINDS_OF_SPEECH = ("wav2vec2", "hubert")

@@ -26,15 +26,23 @@ from jaxtyping import Array, Float, Int, UInt8
 from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
 from playmate_jax.hub.weights import check_tree, load_weights
-from playmate_jax.models.mfcc import STEP, mfcc
-from playmate_jax.models.syncnet import FRAMES, STEPS, SyncNet, SyncNetConfig, shapes
+from playmate_jax.models import syncnet
+from playmate_jax.models.small import sync_net
+from playmate_jax.models.small.sync_net import SmallSyncConfig, SmallSyncNet
+from playmate_jax.models.syncnet import FRAMES, SyncNet, SyncNetConfig
+from playmate_jax.models.syncnet_speech import speech_windows
 from playmate_jax.motion.layout import SAMPLES_PER_FRAME
 
 REACH = 15  # frames to either side
-STEPS_PER_FRAME = SAMPLES_PER_FRAME // STEP  # of cepstra
 LEAST_FRAMES = FRAMES + 1  # the original leaves the last window out
 BATCH = 16  # windows: one compiled program serves clips of any length
 KIND = "syncnet"
+DEMO = "demo-syncnet"  # the demo world's own network: another crop, and a scale of its own
+# Kind of weights -> configuration, module, shapes of its variables.
+KINDS: dict[str, tuple[Any, Any, Any]] = {
+    KIND: (SyncNetConfig, SyncNet, syncnet.shapes),
+    DEMO: (SmallSyncConfig, SmallSyncNet, sync_net.shapes),
+}
 _EPSILON = 1e-6  # torch's pairwise_distance adds it to every difference
 
 
@@ -45,22 +53,26 @@ class Sync(NamedTuple):
       offset: frames by which the lips come later than the speech (AV offset).
       confidence: Sync-C.
       distance: Sync-D.
+      at_rest: what the confidence would be were the least distance that of no shift: it falls
+        where sound and lips are moved apart, which Sync-C does not.
     """
 
     offset: int
     confidence: float
     distance: float
+    at_rest: float = float("nan")
 
 
 class SyncScore:
     """A clip of 25 fps face crops with its speech to `Sync`.
 
     Args:
-      variables: of `SyncNet`.
+      variables: of the network of that kind, `KIND` or `DEMO`.
     """
 
-    def __init__(self, config: SyncNetConfig, variables: dict[str, Any]):
+    def __init__(self, config: Any, variables: dict[str, Any], kind: str = KIND):
         self.config = config
+        self._network = KINDS[kind][1](config)
         self._variables = jax.device_put(variables)
 
     def __call__(self, frames: Iterable[UInt8[np.ndarray, "h w 3"]], audio: np.ndarray) -> Sync:
@@ -97,45 +109,34 @@ class SyncScore:
             length += 1
             run.append(frame if frame.shape[:2] == size else cv2.resize(frame, size))
             if len(run) == whole:
-                found.append(_lips(self.config, self._variables, np.stack(run)))
+                found.append(_lips(self._network, self._variables, np.stack(run)))
                 run = run[BATCH:]
         if len(run) >= FRAMES:
-            seen = _lips(self.config, self._variables, _filled(np.stack(run), whole))
+            seen = _lips(self._network, self._variables, _filled(np.stack(run), whole))
             found.append(seen[: len(run) - FRAMES + 1])
         return [np.asarray(x) for x in found], length
 
     def _embed_speech(self, windows: Float[np.ndarray, "n 13 20"]) -> Float[np.ndarray, "n d"]:
         batches = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
-        found = [_speech(self.config, self._variables, _filled(x, BATCH)) for x in batches]
+        found = [_speech(self._network, self._variables, _filled(x, BATCH)) for x in batches]
         return np.concatenate(found)[: len(windows)]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _lips(
-    config: SyncNetConfig, variables: dict, frames: UInt8[Array, "t h w 3"]
-) -> Float[Array, "n d"]:
+def _lips(network: Any, variables: dict, frames: UInt8[Array, "t h w 3"]) -> Float[Array, "n d"]:
     images = frames[None].astype(jnp.float32) / 255.0
     with jax.default_matmul_precision("highest"):  # TF32 would show in the third digit
-        return SyncNet(config).apply(variables, images, method="embed_lips")[0]
+        return network.apply(variables, images, method="embed_lips")[0]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _speech(
-    config: SyncNetConfig, variables: dict, windows: Float[Array, "n 13 20"]
-) -> Float[Array, "n d"]:
+def _speech(network: Any, variables: dict, windows: Float[Array, "n 13 20"]) -> Float[Array, "n d"]:
     with jax.default_matmul_precision("highest"):
-        return SyncNet(config).apply(variables, windows[..., None], method="embed_audio")
+        return network.apply(variables, windows[..., None], method="embed_audio")
 
 
 def _filled(values: np.ndarray, length: int) -> np.ndarray:
     return np.pad(values, [(0, length - len(values))] + [(0, 0)] * (values.ndim - 1))
-
-
-def speech_windows(audio: Int[np.ndarray, "s"], n: int) -> Float[np.ndarray, "n 13 20"]:
-    """The cepstra that belong to the first n windows of frames: 0.2 s each, 40 ms apart."""
-    cepstra = mfcc(audio).astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(cepstra, STEPS, axis=0)
-    return windows[: STEPS_PER_FRAME * n : STEPS_PER_FRAME]
 
 
 def shift_distances(
@@ -155,23 +156,28 @@ def compare(
 ) -> Sync:
     """The shift at which embeddings are nearest on average, and how much it stands out."""
     means = shift_distances(lips, speech, reach).mean(0)
-    best = int(means.argmin())
-    return Sync(reach - best, float(np.median(means) - means[best]), float(means[best]))
+    best, middle = int(means.argmin()), float(np.median(means))
+    at_best, at_rest = float(means[best]), float(means[reach])
+    return Sync(reach - best, middle - at_best, at_best, middle - at_rest)
 
 
-def load_syncnet(directory: str | Path) -> SyncScore:
+def load_syncnet(directory: str | Path, kind: str = KIND) -> SyncScore:
     """SyncNet of a weights directory.
+
+    Args:
+      kind: KIND, or DEMO.
 
     Raises:
       UserError: there is none, it is damaged, or holds another network.
     """
     values, variables, _ = load_weights(directory)
-    kind = values.pop("kind", "something else")
-    if kind != KIND:
+    found = values.pop("kind", "something else")
+    if found != kind:
         raise UserError(
-            f"expected the weights of {KIND} in {directory}, found those of '{kind}': convert "
+            f"expected the weights of {kind} in {directory}, found those of '{found}': convert "
             f"syncnet_v2.model (playmate convert {KIND} syncnet_v2.model DIR)"
         )
-    config = from_values(SyncNetConfig, values, f"{directory}/config.json")
-    check_tree(variables, shapes(config), f"SyncNet's weights in {directory}")
-    return SyncScore(config, variables)
+    config_of, _, shapes = KINDS[kind]
+    config = from_values(config_of, values, f"{directory}/config.json")
+    check_tree(variables, shapes(config), f"the weights of {kind} in {directory}")
+    return SyncScore(config, variables, kind)

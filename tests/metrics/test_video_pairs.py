@@ -3,7 +3,7 @@
 import pytest
 
 from playmate_jax.errors import UserError
-from playmate_jax.metrics.videos.pairs import find_systems, read_labels
+from playmate_jax.metrics.videos.pairs import find_systems, read_labels, videos_in
 from playmate_jax.motion.layout import Emotion
 
 
@@ -25,11 +25,13 @@ def test_pairs_have_the_same_name_without_suffix(folders):
     home = folders(
         real="a.mp4 b.MOV c.webm notes.txt .hidden.mp4", x="b.mp4 a.mkv z.mp4", y="c.mp4"
     )
-    systems, references = find_systems([f"ours={home}/x", str(home / "y")], home / "real")
+    systems, references = find_systems(
+        [f"ours={home}/x", str(home / "y")], videos_in(home / "real")
+    )
     assert [system.name for system in systems] == ["ours", "y"]
     assert list(systems[0].videos) == ["a", "b"] and systems[0].alone == ["z"]
     assert [path.name for path in references.values()] == ["a.mp4", "b.MOV", "c.webm"]
-    systems, references = find_systems([f"{home}/x"], home / "real", clips=1)
+    systems, references = find_systems([f"{home}/x"], videos_in(home / "real"), clips=1)
     assert list(systems[0].videos) == list(references) == ["a"]
 
 
@@ -49,7 +51,7 @@ def test_pairs_have_the_same_name_without_suffix(folders):
 def test_what_has_no_pairs_is_refused(folders, given, told):
     home = folders(real="a.mp4", empty="x.txt", other="aa.mp4", twice="a.mp4 a.mkv", good="a.mp4")
     with pytest.raises(UserError, match=told):
-        find_systems([text.format(home=home) for text in given], home / "real")
+        find_systems([text.format(home=home) for text in given], videos_in(home / "real"))
 
 
 def test_labels_are_read_by_their_columns(tmp_path):

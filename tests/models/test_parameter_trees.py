@@ -29,6 +29,9 @@ from playmate_jax.models.lpips import LPIPS, WIDTHS, LPIPSConfig
 from playmate_jax.models.motion_model import MotionModelConfig
 from playmate_jax.models.renderer import RendererConfig
 from playmate_jax.models.s3fd import S3FD
+from playmate_jax.models.small import emotion_classifier, sync_net
+from playmate_jax.models.small.emotion_classifier import EmotionClassifierConfig
+from playmate_jax.models.small.sync_net import SmallSyncConfig
 from playmate_jax.models.syncnet import SyncNetConfig
 from playmate_jax.models.vgg19 import VGG19
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
@@ -95,6 +98,8 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "emotion_controller": lambda: controller_tree(MotionModelConfig(emotion=EmotionConfig())),
     "demo_renderer": lambda: renderer.shapes(load_config(CONFIGS / "demo_face_space.py").renderer),
     "demo_generator": lambda: generator_tree(demo_motion_model()),
+    "demo_emotion_classifier": lambda: emotion_classifier.shapes(EmotionClassifierConfig()),
+    "demo_sync": lambda: sync_net.shapes(SmallSyncConfig()),
     "demo_emotion_controller": lambda: controller_tree(demo_motion_model()),
 }
 

@@ -18,10 +18,10 @@ from playmate_jax.metrics.videos import baseline, remarks, store
 from playmate_jax.metrics.videos.networks import find_networks, identity
 from playmate_jax.metrics.videos.one_pair import LPIPS, PairMeter, Side
 from playmate_jax.metrics.videos.one_video import Meter, needs_faces
-from playmate_jax.metrics.videos.pairs import REFERENCE, System, find_systems
+from playmate_jax.metrics.videos.pairs import REFERENCE, System, find_systems, videos_in
 from playmate_jax.metrics.videos.protocol import find_protocol
 from playmate_jax.metrics.videos.request import Request, possible
-from playmate_jax.metrics.videos.scores import Metric, find_metrics
+from playmate_jax.metrics.videos.scores import EMOTIONS_OF, Metric, find_metrics
 from playmate_jax.metrics.videos.summary import Measured, of_reference, summary
 from playmate_jax.metrics.videos.video import Video
 
@@ -40,8 +40,9 @@ class Evaluation:
         self.request = request
         self.protocol = find_protocol(request.protocol)
         asked = find_metrics(list(request.metrics))
+        references = request.references or videos_in(request.reference)
         self.systems, self.references = find_systems(
-            request.generated, request.reference, request.clips
+            request.generated, references, request.clips, request.made
         )
         self._writers: dict[str, Callable[[Video, Path], Path]] = {}  # of baselines, by system
         if request.baseline:
@@ -58,7 +59,7 @@ class Evaluation:
             raise UserError(
                 f"expected a metric that can be measured, found none: {self.left_out[0]}"
             )
-        self.faults: list[dict[str, str]] = []
+        self.faults = [dict(fault) for fault in request.faults]
 
     @property
     def needs_faces(self) -> bool:
@@ -117,7 +118,7 @@ class Evaluation:
     def _unlabelled(self, clips: list[str]) -> list[str]:
         """A sentence about clips whose emotion nobody asked for, where Emo-A is measured."""
         alone = [name for name in clips if name not in self.request.labels]
-        if "emotion" not in self.metrics or not alone:
+        if not set(EMOTIONS_OF) & set(self.metrics) or not alone:
             return []
         return [
             f"{len(alone)} of {len(clips)} clips have no label ('{alone[0]}'): no Emo-A of them"
@@ -244,7 +245,7 @@ class Evaluation:
         """The metrics that a real video has by itself."""
         return {
             name: metric for name, metric in self.metrics.items()
-            if name == "emotion" or any(c.group and not c.pair for c in metric.columns)
+            if name in EMOTIONS_OF or any(c.group and not c.pair for c in metric.columns)
         }  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 Their weights are other people's (hub/published.py says which may be fetched). Each is looked for
 in the folders that are given, in their folders, and among fetched weights; what is not there is
-left out, with a sentence that says how to get it.
+left out, with a sentence that says how to get it. The demo world's own two networks are ours, and
+ship with the package: they have kinds of their own, and are never taken for the others.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from jaxtyping import Array, Float
 
 from playmate_jax.configuration import from_values
 from playmate_jax.errors import UserError
+from playmate_jax.hub.bundles import METRICS as SHIPPED
 from playmate_jax.hub.bundles import cache_directory, is_weights, read_config
 from playmate_jax.hub.published import NOT_FETCHED
 from playmate_jax.hub.weights import check_tree, load_weights
@@ -26,6 +28,7 @@ from playmate_jax.models.i3d import I3D, I3DConfig
 from playmate_jax.models.inception import Inception, InceptionConfig
 from playmate_jax.models.iresnet import IResNet, IResNetConfig
 from playmate_jax.models.lpips import LPIPS, LPIPSConfig
+from playmate_jax.models.small.emotion_classifier import EmotionClassifier, EmotionClassifierConfig
 
 # Kind of weights -> configuration, module, and shapes of inputs that are enough for its tree.
 MODULES: Mapping[str, tuple[Any, Any, tuple[tuple[int, ...], ...]]] = {
@@ -34,6 +37,7 @@ MODULES: Mapping[str, tuple[Any, Any, tuple[tuple[int, ...], ...]]] = {
     "arcface": (IResNetConfig, IResNet, ()),
     "lpips": (LPIPSConfig, LPIPS, ((1, 64, 64, 3), (1, 64, 64, 3))),
     "emotion-efficientnet": (EfficientNetConfig, EfficientNet, ()),
+    "demo-emotion": (EmotionClassifierConfig, EmotionClassifier, ()),
 }
 HOW = {
     "fid-inception": "download pt_inception-2015-12-05-6726825d.pth (releases of "
@@ -47,6 +51,8 @@ HOW = {
     "emotion-efficientnet": "save the state dict of EmotiEffLib's enet_b0_8_best_vgaf.pt and run "
     "'playmate convert emotion-efficientnet FILE DIR'",
     "syncnet": NOT_FETCHED["syncnet"],
+    "demo-syncnet": "install the package again, or train configs/demo_sync.py",
+    "demo-emotion": "install the package again, or train configs/demo_emotion.py",
 }
 
 
@@ -82,7 +88,7 @@ def find_networks(places: Sequence[str | Path], trunk: str) -> dict[str, Path]:
       UserError: a place holds no weights at all.
     """
     found: dict[str, Path] = {}
-    for place in [*map(Path, places), cache_directory()]:
+    for place in [*map(Path, places), cache_directory(), SHIPPED]:
         inside = sorted(place.iterdir()) if place.is_dir() else []
         folders = [folder for folder in [place, *inside] if is_weights(folder)]
         if not folders and place in map(Path, places):

@@ -9,6 +9,7 @@
     arcface    embeddings of faces, for CSIM                    ArcFace
     emotion    logits of faces, for Emo-A                       EfficientNet
     syncnet    Sync-C, Sync-D and the offset                    SyncNet
+    demo_...   emotion and syncnet of the demo world            its own, shipped
 
 A generated video and its reference go through the same code.
 """
@@ -21,8 +22,8 @@ import numpy as np
 from jaxtyping import Float
 
 from playmate_jax.errors import UserError
-from playmate_jax.faces import Landmarker, sync_crops
-from playmate_jax.metrics.sync import SyncScore, load_syncnet
+from playmate_jax.faces import Landmarker, mouth_crops, sync_crops
+from playmate_jax.metrics import sync
 from playmate_jax.metrics.videos import face_scores, store
 from playmate_jax.metrics.videos.networks import identity
 from playmate_jax.metrics.videos.protocol import Protocol
@@ -36,8 +37,10 @@ from playmate_jax.metrics.videos.readers import (
 )
 from playmate_jax.metrics.videos.video import Video, as_faces, no_face
 
-SYNCNET = "syncnet"
-OF_FACES = ("motion", "speech", "arcface", "emotion", SYNCNET)  # groups that need landmarks
+SYNCNETS = {"syncnet": sync.KIND, "demo_syncnet": sync.DEMO}  # group -> kind of weights
+CROPS = {sync.KIND: sync_crops, sync.DEMO: mouth_crops}
+# Groups that need landmarks.
+OF_FACES = ("motion", "speech", "arcface", "emotion", "demo_emotion", *SYNCNETS)
 FACTS, FACES, MOTION, SPEECH = "facts", "faces", "motion", "speech"
 STRIP, CHANGES = "strip", "changes"  # arrays of the group FACTS
 
@@ -70,10 +73,12 @@ class Meter:
         if needs_faces(protocol, groups) and FACES not in groups:
             self.groups.append(FACES)
         self._readers = network_readers(groups, folders, protocol)
-        self._sync: SyncScore | None = None
-        if SYNCNET in groups:
-            self._sync = load_syncnet(folders[SYNCNET])
-        kinds = NETWORK_OF | {SYNCNET: SYNCNET}
+        self._sync = {
+            group: sync.load_syncnet(folders[kind], kind)
+            for group, kind in SYNCNETS.items()
+            if group in groups
+        }
+        kinds = NETWORK_OF | SYNCNETS
         self._weights = {g: identity(folders[kinds[g]]) for g in groups if g in kinds}
 
     def keys(self, path: Path) -> dict[str, str]:
@@ -102,8 +107,9 @@ class Meter:
                     kept.faults[group] = str(no_face(path))
             missing = [group for group in missing if group not in OF_FACES]
         self._look(video, missing, landmarks, kept)
-        if SYNCNET in missing and landmarks is not None:
-            self._measure_sync(video, landmarks, kept)
+        for group in set(SYNCNETS) & set(missing):
+            if landmarks is not None:
+                self._measure_sync(group, video, landmarks, kept)
         if MOTION in missing and landmarks is not None:
             kept.numbers[MOTION] = {
                 "head_motion": face_scores.head_motion(landmarks),
@@ -148,16 +154,23 @@ class Meter:
             kept.numbers[FACTS] = dataclasses.asdict(video.facts) | {"frames": frames}
 
     def _measure_sync(
-        self, video: Video, landmarks: Float[np.ndarray, "t 468 3"], kept: store.Record
+        self,
+        group: str,
+        video: Video,
+        landmarks: Float[np.ndarray, "t 468 3"],
+        kept: store.Record,
     ) -> None:
-        assert self._sync is not None
+        score, crops_of = self._sync[group], CROPS[SYNCNETS[group]]
         try:
             audio = (np.clip(video.sound(), -1, 1) * 32767).round().astype(np.int16)
-            crops = sync_crops(video.frames(), as_faces(landmarks), self._sync.config.image_size)
-            found = self._sync(crops, audio)
+            crops = crops_of(video.frames(), as_faces(landmarks), score.config.image_size)
+            found = score(crops, audio)
         except UserError as error:
-            kept.faults[SYNCNET] = str(error)
+            kept.faults[group] = str(error)
             return
-        kept.numbers[SYNCNET] = {
+        if SYNCNETS[group] == sync.DEMO:
+            kept.numbers[group] = {"demo_sync": found.at_rest, "demo_offset": found.offset}
+            return
+        kept.numbers[group] = {
             "sync_c": found.confidence, "sync_d": found.distance, "offset": found.offset,
         }  # fmt: skip

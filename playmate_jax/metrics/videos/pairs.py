@@ -1,7 +1,7 @@
 """Which generated video belongs to which reference: the same name without its suffix."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,18 +53,22 @@ def videos_in(folder: Path) -> dict[str, Path]:
 
 
 def find_systems(
-    given: Sequence[str], reference: Path, clips: int | None = None
+    given: Sequence[str],
+    references: Mapping[str, Path],
+    clips: int | None = None,
+    made: Sequence[System] = (),
 ) -> tuple[list[System], dict[str, Path]]:
     """The systems that were given as NAME=DIR or DIR, and the references of all of their videos.
 
     Args:
+      references: by name.
       clips: at most so many of each system, the first by name.
+      made: systems that are known already, and come first.
 
     Raises:
       UserError: a folder without videos, a name twice, or no video with a reference.
     """
-    references = videos_in(reference)
-    systems: list[System] = []
+    systems = [s._replace(videos=dict(list(s.videos.items())[:clips])) for s in made]
     for text in given:
         name, _, folder = text.partition("=") if "=" in text else ("", "", text)
         path = Path(folder or ".")
@@ -83,9 +87,9 @@ def find_systems(
         if not pairs:
             stem = next(iter(videos))
             raise UserError(
-                f"expected videos in '{path}' that are named as those in '{reference}', found no "
-                f"pair: '{stem}' is not there{nearest(stem, references)}; a video and its "
-                "reference have the same name without suffix"
+                f"expected videos in '{path}' that are named as their references, found no pair: "
+                f"'{stem}' is not there{nearest(stem, references)}; a video and its reference have "
+                "the same name without suffix"
             )
         alone = [stem for stem in videos if stem not in references]
         systems.append(System(name, path, {stem: videos[stem] for stem in pairs}, alone))

@@ -17,16 +17,17 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from playmate_jax.faces import Face
+from playmate_jax.faces.box import boxed
 from playmate_jax.faces.five_points import five_points, similarity
 from playmate_jax.metrics.videos.networks import Batches, Network, load_network
 from playmate_jax.metrics.videos.protocol import Protocol
 from playmate_jax.metrics.videos.resizing import inception_input, resize
-from playmate_jax.metrics.videos.video import aligned, boxed
+from playmate_jax.metrics.videos.video import aligned
 from playmate_jax.models.inception import SIZE as INCEPTION_SIZE
 
 NETWORK_OF = {
     "inception": "fid-inception", "i3d": "i3d", "arcface": "arcface",
-    "emotion": "emotion-efficientnet",
+    "emotion": "emotion-efficientnet", "demo_emotion": "demo-emotion",
 }  # fmt: skip
 BATCH, WINDOWS = 16, 2  # images, and videos of 16 frames: one compiled program each
 SHOWN, THUMBNAIL = 6, 128  # images of a strip, and their side
@@ -174,7 +175,10 @@ def network_readers(
     Raises:
       UserError: weights are damaged or do not fit.
     """
-    makers = {"inception": _inception, "i3d": _i3d, "arcface": _arcface, "emotion": _emotion}
+    makers = {
+        "inception": _inception, "i3d": _i3d, "arcface": _arcface, "emotion": _emotion,
+        "demo_emotion": _emotion,
+    }  # fmt: skip
     return {
         group: makers[group](load_network(kind, folders[kind]), protocol)
         for group, kind in NETWORK_OF.items()

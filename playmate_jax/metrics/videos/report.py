@@ -30,12 +30,14 @@ from playmate_jax.paths import unfinished
 
 NAME, TEXT, PAGE = "report.json", "report.md", "report.html"
 STRIPS, THEVAL, TABLE = "strips", "theval", "clips.csv"
+ANIMATED = "animated"  # videos that `playmate evaluate --animate` makes
 SHOWN = 24  # clips of each system that the page shows, the worst
 _QUALITY = 85
 
 
 def check_place(
-    out: Path, known: Collection[str] = (NAME, TEXT, PAGE, STRIPS, MEASURED, BASELINE, THEVAL)
+    out: Path,
+    known: Collection[str] = (NAME, TEXT, PAGE, STRIPS, MEASURED, BASELINE, THEVAL, ANIMATED),
 ) -> None:
     """Before hours of work: that the report can be written here, beside nothing but an earlier one.
 
@@ -111,8 +113,9 @@ def as_markdown(found: Mapping[str, Any]) -> str:
     for table in tables(found):
         lines += [f"## {table.title}", "", markdown(table), ""]
     for name, one in found["systems"].items():
-        if "emotion" in one:
-            lines += [f"## Emotions of {name}", "", _confusion(one["emotion"]), ""]
+        for key, whose in (("emotion", ""), ("demo_emotion", ", by the demo world's network")):
+            if key in one:
+                lines += [f"## Emotions of {name}{whose}", "", _confusion(one[key]), ""]
     for title, sentences in (
         ("To know", found["remarks"]),
         ("Left out", found["left_out"]),

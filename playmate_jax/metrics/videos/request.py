@@ -6,8 +6,9 @@ from pathlib import Path
 
 from playmate_jax.metrics.videos.baseline import Lips
 from playmate_jax.metrics.videos.networks import HOW
+from playmate_jax.metrics.videos.pairs import System
 from playmate_jax.metrics.videos.protocol import DEFAULT
-from playmate_jax.metrics.videos.scores import Metric
+from playmate_jax.metrics.videos.scores import DEMO, EMOTIONS_OF, Metric
 from playmate_jax.motion.layout import Emotion
 
 
@@ -17,9 +18,12 @@ class Request:
 
     Attributes:
       generated: folders, as NAME=DIR or DIR.
-      metrics: names of `scores.METRICS`; none: all.
+      metrics: names of `scores.METRICS`; none: all but those of the demo world.
       networks: folders of converted weights, preferred to fetched ones.
       labels: the emotion that was asked for, by clip; without it there is no Emo-A.
+      made: systems whose videos are known already, with `references` by name, of all of them; then
+        `reference` only says where those are listed.
+      faults: of clips that could not be made: system, clip and sentence of each.
       clips, seconds: at most so many of each system, and of each video.
       baseline: also measures the first frame of each reference, still.
       loudness: draws lips; also measures that frame with a mouth that opens with the speech.
@@ -38,6 +42,9 @@ class Request:
     baseline: bool = False
     fresh: bool = False
     loudness: Lips | None = None
+    made: Sequence[System] = ()
+    references: Mapping[str, Path] | None = None
+    faults: Sequence[Mapping[str, str]] = ()
 
 
 def possible(
@@ -49,9 +56,9 @@ def possible(
     for name, metric in asked.items():
         if metric.network and metric.network not in folders:
             missing.setdefault(metric.network, []).append(name)
-        elif name == "emotion" and not labels:
+        elif name in EMOTIONS_OF and not labels:
             left_out.append(
-                "emotion is left out: the emotion that was asked for is not known; give --labels"
+                f"{name} is left out: the emotion that was asked for is not known; give --labels"
             )
         else:
             possible[name] = metric
@@ -60,4 +67,6 @@ def possible(
             f"{', '.join(names)} left out, found no weights of {network}: {HOW[network]}, "
             "then give --networks DIR"
         )
+    if "sync" in missing.get("syncnet", ()) and not set(DEMO) & set(asked):
+        left_out.append("of synthetic faces alone: --metrics demo-sync needs no download")
     return possible, left_out

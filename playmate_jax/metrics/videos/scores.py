@@ -1,7 +1,8 @@
 """The table of everything that can be measured: what it needs, and the columns that it fills.
 
-`--metrics` takes the names of METRICS. Columns without a better direction are to be compared with
-the reference's own row.
+`--metrics` takes the names of METRICS; without it all but those of the demo world (DEMO) are
+measured, which say nothing of real faces. Columns without a better direction are to be compared
+with the reference's own row.
 """
 
 from typing import NamedTuple
@@ -65,6 +66,21 @@ METRICS = {
         ),
         ("emotion",), (), "emotion-efficientnet",
     ),
+    # The demo world's own networks: numbers of synthetic faces alone, in columns of their own.
+    "demo-sync": Metric(
+        (
+            Column("demo_sync", "Sync (demo world)", HIGHER, "demo_syncnet"),
+            Column("demo_offset", "Offset (demo world), frames", "", "demo_syncnet", digits=1),
+        ),
+        ("demo_syncnet",), (), "demo-syncnet",
+    ),
+    "demo-emotion": Metric(
+        (
+            Column("demo_emotion", "Emotion (demo world), %", HIGHER, digits=1),
+            Column("demo_emotion_clips", "Emotion of clips (demo world), %", HIGHER, digits=1),
+        ),
+        ("demo_emotion",), (), "demo-emotion",
+    ),
     "kid": Metric((Column("kid", "KID x 1000", LOWER),), ("inception",), (), "fid-inception"),
     "psnr": Metric((Column("psnr", "PSNR, dB", HIGHER, "image", True, 2),), (), ("image",)),
     "ssim": Metric((Column("ssim", "SSIM", HIGHER, "image", True),), (), ("image",)),
@@ -92,6 +108,12 @@ METRICS = {
     "jump": Metric((Column("jump", "First-frame jump", LOWER, "motion", digits=2),), ("motion",)),
 }  # fmt: skip
 
+DEMO = ("demo-sync", "demo-emotion")
+# Accuracies of emotions: the array of logits, and what the scores of frames and clips are called.
+EMOTIONS_OF = {
+    "emotion": ("emotion", "emo_a", "emo_a_clips"),
+    "demo-emotion": ("demo_emotion", "demo_emotion", "demo_emotion_clips"),
+}
 TABLE_1 = ("fid", "fvd", "sync_c", "sync_d", "csim", "lpips")
 # Table 1 of the paper (Ma et al. 2025).
 PAPER = {
@@ -115,7 +137,7 @@ PAPER = {
 
 
 def find_metrics(names: list[str]) -> dict[str, Metric]:
-    """The metrics of those names, in the table's order; none: all.
+    """The metrics of those names, in the table's order; none: all but DEMO.
 
     Raises:
       UserError: an unknown name; the nearest one is suggested.
@@ -126,7 +148,8 @@ def find_metrics(names: list[str]) -> dict[str, Metric]:
                 f"expected metrics among {', '.join(METRICS)}, found '{name}'"
                 f"{nearest(name, METRICS)}: choose some of them"
             )
-    return {name: metric for name, metric in METRICS.items() if not names or name in names}
+    chosen = names or [name for name in METRICS if name not in DEMO]
+    return {name: metric for name, metric in METRICS.items() if name in chosen}
 
 
 def columns_of(metrics: dict[str, Metric]) -> list[Column]:

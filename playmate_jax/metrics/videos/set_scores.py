@@ -23,6 +23,7 @@ from playmate_jax.motion.layout import EMOTIONS, Emotion
 
 GROUPS = 8  # of clips, for the jackknife
 KERNEL_ROWS = 10_000  # images of KID on either side, evenly from all clips
+PUBLISHED = LABELS  # the order of EmotiEffLib's classes
 _NORMAL_95 = 1.96
 
 Features = Float[np.ndarray, "n d"]
@@ -75,12 +76,15 @@ def kernel(pairs: Pairs, clips: int) -> tuple[Interval | None, int]:
 
 
 def emotion_accuracy(
-    logits: Mapping[str, Features], labels: Mapping[str, Emotion]
+    logits: Mapping[str, Features],
+    labels: Mapping[str, Emotion],
+    classes: tuple[Emotion, ...] = PUBLISHED,
 ) -> dict[str, Any]:
     """Emo-A in percent, and who is taken for whom.
 
     Args:
-      logits: of every clip's frames, in the order of EmotiEffLib; NaN where there was no face.
+      logits: of every clip's frames; NaN where there was no face.
+      classes: their order.
 
     Returns:
       emo_a: share of frames, a clip's mean each; emo_a_clips: share of clips by their mean logits;
@@ -93,7 +97,7 @@ def emotion_accuracy(
         if clip not in labels or not len(known):
             continue
         wanted = labels[clip]
-        order = _order(known.shape[1])
+        order = _order(known.shape[1], classes)
         seen = np.array([int(order[i]) for i in known[:, : len(order)].argmax(1)])
         whole = int(order[known[:, : len(order)].mean(0).argmax()])
         matrices["frames"][wanted] += np.bincount(seen, minlength=len(EMOTIONS))
@@ -110,10 +114,10 @@ def emotion_accuracy(
     }
 
 
-def _order(size: int) -> list[Emotion]:
+def _order(size: int, classes: tuple[Emotion, ...]) -> list[Emotion]:
     """The classes of a network with so many outputs: 7 are without contempt, 10 with valence and
     arousal behind."""
-    return [e for e in LABELS if size != len(LABELS) - 1 or e is not Emotion.CONTEMPT]
+    return [e for e in classes if size != len(classes) - 1 or e is not Emotion.CONTEMPT]
 
 
 def _merged(states: list[FeatureMoments]) -> FeatureMoments:

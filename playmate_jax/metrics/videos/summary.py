@@ -9,7 +9,13 @@ import numpy as np
 from playmate_jax.metrics.clip_scores import ClipScores, Interval
 from playmate_jax.metrics.videos import set_scores
 from playmate_jax.metrics.videos.pairs import REFERENCE
-from playmate_jax.metrics.videos.scores import HIGHER, Column, Metric, columns_of
+from playmate_jax.metrics.videos.scores import (
+    EMOTIONS_OF,
+    HIGHER,
+    Column,
+    Metric,
+    columns_of,
+)
 from playmate_jax.metrics.videos.store import Record
 from playmate_jax.motion.layout import Emotion
 
@@ -38,13 +44,14 @@ def summary(
     Returns:
       scores: key -> value, low, high, clips (of infinite ones the number is given apart) and, of
         distances, samples; by_clip: name, scores and
-      rank of each, the worst first; emotion: the confusion matrices, where there are labels.
+      rank of each, the worst first; emotion, demo_emotion: the confusion matrices, where there are
+      labels.
     """
     names, columns = list(clips), columns_of(dict(metrics))
     states = {column.key: ClipScores() for column in columns if column.group}
     infinite = dict.fromkeys(states, 0)
     rows: dict[str, dict[str, float]] = {}
-    logits: dict[str, np.ndarray] = {}
+    logits: dict[str, dict[str, np.ndarray]] = {name: {} for name in EMOTIONS_OF if name in metrics}
     for name in names:
         measured = read(name)
         rows[name] = {}
@@ -54,8 +61,9 @@ def summary(
                 rows[name][column.key] = value
                 infinite[column.key] += math.isinf(value)
                 states[column.key] = states[column.key].update(name, np.array([value]))
-        if "emotion" in metrics and "emotion" in measured.made.arrays:
-            logits[name] = measured.made.arrays["emotion"]
+        for metric, of_clips in logits.items():
+            if (array := EMOTIONS_OF[metric][0]) in measured.made.arrays:
+                of_clips[name] = measured.made.arrays[array]
     scores = {key: _told(_interval(state, infinite[key])) for key, state in states.items()}
     for key, count in infinite.items():
         if count:
@@ -63,20 +71,26 @@ def summary(
     distances = {key: group for key, group in FEATURES.items() if key in metrics}
     for key, group in distances.items():
         pairs = _pairs_of(names, read, group)
-        found = set_scores.kernel(pairs, len(names)) if key == "kid" else set_scores.frechet(pairs)
-        scores[key] = _told(found[0]) | {"samples": found[1]}
+        distance = (
+            set_scores.kernel(pairs, len(names)) if key == "kid" else set_scores.frechet(pairs)
+        )
+        scores[key] = _told(distance[0]) | {"samples": distance[1]}
     result = {"clips": len(names), "scores": scores, "by_clip": worst_first(rows, columns)}
-    emotion = set_scores.emotion_accuracy(logits, labels) if labels else {}
-    for key in ("emo_a", "emo_a_clips"):
-        if key in emotion:
-            scores[key] = _told(emotion.pop(key))
-    return result | ({"emotion": emotion} if emotion else {})
+    for metric, of_clips in logits.items():
+        array, of_frames, whole = EMOTIONS_OF[metric]
+        order = set_scores.PUBLISHED if metric == "emotion" else tuple(Emotion)
+        found = set_scores.emotion_accuracy(of_clips, labels, order) if labels else {}
+        if found:
+            scores[of_frames] = _told(found.pop("emo_a"))
+            scores[whole] = _told(found.pop("emo_a_clips"))
+            result[array] = found
+    return result
 
 
 def of_reference(summaries: dict[str, Any], metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """Of the reference's own summary only what does not compare it with itself."""
     own = {c.key for c in columns_of(dict(metrics)) if c.group and not c.pair}
-    own |= {"emo_a", "emo_a_clips"}
+    own |= {key for _, *keys in EMOTIONS_OF.values() for key in keys}
     scores = {key: value for key, value in summaries["scores"].items() if key in own}
     return summaries | {"scores": scores, "by_clip": [], "name": REFERENCE}
 

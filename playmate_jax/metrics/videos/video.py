@@ -156,17 +156,6 @@ def aligned(
     return cv2.warpAffine(frame, matrix, (size, size), borderValue=0)
 
 
-def boxed(frame: Image, face: Face, size: int) -> UInt8[np.ndarray, "size size 3"] | None:
-    """The face's upright box, not square, resized; None where it lies outside the frame."""
-    left, top = np.maximum(np.floor(face.box[:2]).astype(int), 0)
-    right, bottom = np.ceil(face.box[2:]).astype(int)
-    part = frame[top:bottom, left:right]
-    if not part.size:
-        return None
-    method = cv2.INTER_AREA if min(part.shape[:2]) > size else cv2.INTER_LINEAR
-    return cv2.resize(part, (size, size), interpolation=method)
-
-
 def no_face(path: Path) -> UserError:
     """The error of a video in which no human face was found."""
     return UserError(
