@@ -3,10 +3,9 @@
     make bench-face-space     (half an hour, 24 GB of memory)
 
 Gradients: relative error of each network's parameters and statistics after one step, float32, on
-synthetic weights; each side in a process of its own. `--float64` adds both in float64 (ours as a
-program for each network, for memory's sake), and what both are off it in float32. Time: the whole
-step with optimisers and EMA, both sides in one process, in turns and in both orders; above 1, ours
-is faster. Needs torch (extra "convert").
+synthetic weights; each side in a process of its own. `--float64` adds both in float64, and what
+both are off it in float32. Time: the whole step with optimisers and EMA, both sides in one process,
+in turns and in both orders; above 1, ours is faster. Needs torch (extra "convert").
 """
 
 import argparse
@@ -57,8 +56,7 @@ def compare_gradients(setup: FaceSpaceSetup, float64: bool) -> dict[str, Any]:
         for name, call in calls.items():
             start = time.monotonic()
             key = exact[name] if dtype == "float64" else name
-            own = dataclasses.replace(setup, one_program=dtype == "float32")
-            sides[key] = alone(call, own, dtype)
+            sides[key] = alone(call, setup, dtype)
             print(f"{key}: {time.monotonic() - start:.0f} s", flush=True)
     found = {name: errors(sides[a], sides[b]) for name, (a, b) in pairs.items()}
     networks = list(found[f"{OURS}, torch"]["gradients"])
@@ -97,16 +95,22 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="tiny networks: seconds, no result")
     parser.add_argument("--batch", type=int, default=1, help="pairs in a step (default 1)")
     parser.add_argument("--regions", nargs="*", default=(), choices=("face", "lips"))
+    parser.add_argument(
+        "--without", nargs="*", default=(), metavar="TERM",
+        help="terms left out, such as transfer, which takes two thirds of the memory",
+    )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3, help="turns in each order (default 3)")
     parser.add_argument("--only", choices=("gradients", "speed"), help="default: both")
     parser.add_argument("--float64", action="store_true", help="also both in float64")
     parser.add_argument("--json", help="write all figures to this file")
     options = parser.parse_args()
+    setup = TINY if options.tiny else FaceSpaceSetup()
+    weights = dataclasses.replace(setup.weights, **dict.fromkeys(options.without, 0.0))
     setup = dataclasses.replace(
-        TINY if options.tiny else FaceSpaceSetup(),
-        batch=options.batch, regions=tuple(options.regions),
-    )  # fmt: skip
+        setup, batch=options.batch, regions=tuple(options.regions), weights=weights
+    )
     found: dict[str, Any] = {"batch": options.batch, "regions": list(options.regions)}
+    found["without"] = list(options.without)
     found["machine"] = machine()
     print(f"{place_of(found['machine'])}; load {found['machine']['load'][0]}", flush=True)
     if options.only != "speed":

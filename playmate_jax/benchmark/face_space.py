@@ -7,7 +7,7 @@ nor recoloured here.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +27,7 @@ from playmate_jax.losses import keypoints
 from playmate_jax.models.discriminator import DiscriminatorConfig
 from playmate_jax.models.motion_extractor import MotionConfig
 from playmate_jax.models.renderer import Networks, RendererConfig
-from playmate_jax.models.renderer_training import Execution, split
+from playmate_jax.models.renderer_training import split
 from playmate_jax.models.vgg19 import VGG19Config
 from playmate_jax.parallel.share import ALONE, Terms
 from playmate_jax.training.portrait_augmentation import Pairs
@@ -45,16 +45,6 @@ from playmate_jax.training.portrait_terms import (
 Arrays = dict[str, np.ndarray]
 
 
-class ProgramEach(Execution):
-    """Each call of a network is a program of its own, and its backward pass another that computes
-    it again: the step takes what its largest network takes. (As one program, XLA:CPU drops the
-    barriers of rematerialisation.)"""
-
-    def rematerialised(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, compiled; its backward pass keeps its arguments alone."""
-        return jax.checkpoint(jax.jit(function))
-
-
 @dataclasses.dataclass(frozen=True)
 class FaceSpaceSetup:
     """What both sides do alike; by default at full size.
@@ -62,8 +52,6 @@ class FaceSpaceSetup:
     Attributes:
       regions: of the image with a discriminator of their own, "face" and "lips".
       batch: pairs of frames in a step.
-      one_program: ours is compiled as a whole, as in training; else each network alone, which takes
-        less memory.
     """
 
     renderer: RendererConfig = RendererConfig()
@@ -72,14 +60,12 @@ class FaceSpaceSetup:
     regions: tuple[str, ...] = ()
     weights: PortraitWeights = PortraitWeights()
     batch: int = 1
-    one_program: bool = True
 
     @property
     def recipe(self) -> Recipe:
         """What our passes follow from."""
         weights = self.weights.active(with_vgg19=True)
-        how = Execution() if self.one_program else ProgramEach()
-        return Recipe(self.renderer, self.discriminator, weights, self.regions, how)
+        return Recipe(self.renderer, self.discriminator, weights, self.regions)
 
     def tables(self) -> dict[str, tuple[Table, Shapes]]:
         """Rules and leaves of "generator", "discriminators" and "vgg19"."""
@@ -158,8 +144,7 @@ def ours(setup: FaceSpaceSetup, dtype: str = "float32") -> Step:
             for name, own in leaves.items()
         }
         pairs = Pairs(**{name: _cast(x, dtype) for name, x in setup.pairs().items()})
-        step = functools.partial(_step, setup)
-        terms, *trees = (jax.jit(step) if setup.one_program else step)(variables, pairs)
+        terms, *trees = jax.jit(functools.partial(_step, setup))(variables, pairs)
         flat = ({k: np.asarray(v) for k, v in flatten_dict(x, sep="/").items()} for x in trees)
         return Step({name: float(x) for name, x in terms.items()}, *flat)
 
@@ -203,7 +188,7 @@ def _step(setup: FaceSpaceSetup, variables: Mapping[str, Any], pairs: Pairs) -> 
     params, statistics = split(variables["generator"])
     judges, moving = split(variables["discriminators"])
     statistics |= moving
-    features = ImageFeatures(setup.vgg19, variables["vgg19"]["params"], recipe.how)
+    features = ImageFeatures(setup.vgg19, variables["vgg19"]["params"])
 
     def loss(params: Any, pairs: Pairs, keys: Any) -> tuple[Terms, Any]:
         return generator_terms(recipe, features, params, judges, statistics, pairs, keys)

@@ -167,4 +167,5 @@ def _batch(args: argparse.Namespace, generator: str | None) -> argparse.Namespac
     return argparse.Namespace(
         weights=args.weights, generator=generator, face_models=args.face_models, fresh=args.fresh,
         quiet=args.quiet, debug=getattr(args, "debug", False), batch=8, renderer_form="auto",
+        c2pa=None,
     )  # fmt: skip

@@ -107,7 +107,7 @@ def changed(
     turn = cv2.getRotationMatrix2D(
         (side / 2, side / 2), rng.uniform(-_TURN_DEG, _TURN_DEG), np.exp(rng.normal(0, _ZOOM / 2))
     )
-    turn[:, 2] += rng.uniform(-_MOVE, _MOVE, 2)
+    turn[:, 2] = turn[:, 2] + rng.uniform(-_MOVE, _MOVE, 2)
     blur = rng.uniform(0.3, 1.3) if rng.random() < 0.6 else 0.0
     gain, shift = 1 + rng.normal(0, 0.12, 3), rng.normal(0, 10, 3)
     levels = np.arange(256)[None, :, None] * gain + shift

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame
 from pydantic import ValidationError
 
 from playmate_jax.errors import UserError
@@ -160,7 +161,7 @@ class RtcSession:
                 frame = await track.recv()
             except MediaStreamError:
                 return
-            if self._live is None:
+            if self._live is None or not isinstance(frame, AudioFrame):
                 continue
             self._heard_s = asyncio.get_running_loop().time()
             pcm = frame.to_ndarray().astype("<i2").tobytes()

@@ -35,22 +35,22 @@ class OutTrack(MediaStreamTrack):
     def __init__(self, kind: str, most: int):
         super().__init__()
         self.kind = kind
-        self._waiting: deque[VideoFrame | AudioFrame] = deque(maxlen=most)
+        self._frames: deque[VideoFrame | AudioFrame] = deque(maxlen=most)
         self._there = asyncio.Event()
 
     def put(self, frame: VideoFrame | AudioFrame) -> None:
         """Appends a frame; where too many wait, the oldest is dropped."""
-        self._waiting.append(frame)
+        self._frames.append(frame)
         self._there.set()
 
     async def recv(self) -> VideoFrame | AudioFrame:
         """The next frame, for aiortc; raises `MediaStreamError` after the end."""
-        while not self._waiting:
+        while not self._frames:
             if self.readyState != "live":
                 raise MediaStreamError
             self._there.clear()
             await self._there.wait()
-        return self._waiting.popleft()
+        return self._frames.popleft()
 
 
 class Sender:
