@@ -5,8 +5,11 @@ compiles it, with its optimisers and EMA. Nothing is mirrored or recoloured. One
 images stays on the device: this times the step alone.
 """
 
+import dataclasses
 import tempfile
+from typing import Any
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +28,7 @@ from playmate_jax.parallel.compilation import program_lines
 from playmate_jax.parallel.executors import executor
 from playmate_jax.training.portrait_augmentation import Augmentation
 from playmate_jax.training.portrait_start import drawn_side
-from playmate_jax.training.portraits import PortraitsConfig, PortraitsState
+from playmate_jax.training.portraits import PortraitsConfig, PortraitsState, portraits_stage
 from playmate_jax.training.stage import Stage
 from playmate_jax.training.update import NEVER, Carry, keys, update_of
 
@@ -52,7 +55,24 @@ def stage_of(setup: FaceSpaceSetup) -> Stage[PortraitsState, PairBatch]:
     with tempfile.TemporaryDirectory() as folder:
         values = {"kind": "vgg19", **to_values(setup.vgg19)}
         weights = save_weights(f"{folder}/vgg19", values, unflatten_dict(leaves, sep="/"), {})
-        return config_of(setup, str(weights)).stage()
+        return portraits_stage(config_of(setup, str(weights)), _records(setup))
+
+
+def _records(setup: FaceSpaceSetup) -> list[dict[str, Any]]:
+    """Clips of noise of one image each, which fresh networks are fitted to."""
+    batch = batch_of(dataclasses.replace(setup, batch=8))
+    return [
+        {
+            "id": f"noise-{n}",
+            "speaker": f"noise-{n}",
+            "frames": [cv2.imencode(".jpg", image)[1].tobytes()],
+            "rows": np.zeros(1, np.int32),
+            "motion": batch["motion_source"][n : n + 1],
+            "landmarks": batch["landmarks_source"][n : n + 1].astype(np.float16),
+            "identity": batch["identity"][n],
+        }
+        for n, image in enumerate(batch["source"])
+    ]
 
 
 def batch_of(setup: FaceSpaceSetup) -> PairBatch:
