@@ -9,6 +9,7 @@ from playmate_jax.errors import UserError
 from playmate_jax.inference import generators, motion_generator
 from playmate_jax.inference.motion_files import read_motion
 from playmate_jax.media import open_video, read_audio
+from playmate_jax.motion.continuity import starting_from
 from playmate_jax.motion.layout import ANGLES, EXPRESSION, POSE
 
 

@@ -87,7 +87,10 @@ def test_the_step_of_stage_1_is_small_to_compile(neutral, emotional):
     assert lines <= 8000
 
 
-@pytest.mark.parametrize("executor", [MeshExecutor, PmapExecutor])
+# That pmap gives the same numbers is shown by test_executors.py; here it is a minute of compilation.
+@pytest.mark.parametrize(
+    "executor", [MeshExecutor, pytest.param(PmapExecutor, marks=pytest.mark.slow)]
+)
 def test_from_nothing_to_lips_and_emotions(executor, neutral, emotional, held_out, tmp_path):
     one = dataclasses.replace(tiny_stage1.config(), steps=150, loop=QUIET)
     first = stage1(one, MotionData(neutral), MotionData(neutral + emotional))
