@@ -87,7 +87,7 @@ def test_the_step_of_stage_1_is_small_to_compile(neutral, emotional):
     assert lines <= 8000
 
 
-# That pmap gives the same numbers is shown by test_executors.py; here it is a minute of compilation.
+# test_executors.py shows that pmap gives the same numbers; here it is a minute of compilation.
 @pytest.mark.parametrize(
     "executor", [MeshExecutor, pytest.param(PmapExecutor, marks=pytest.mark.slow)]
 )
