@@ -1,4 +1,4 @@
-"""Overlapping stages give what plain iterators give, and end with whoever asks."""
+"""Overlapping stages give what plain iterators give, and end when their consumer does."""
 
 import itertools
 import os

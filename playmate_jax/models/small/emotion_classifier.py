@@ -2,8 +2,8 @@
 
 Images (b, 64, 64, 3) in [0, 1] are made grey and 32 x 32, and freed of their brightness and
 contrast, which say who and where somebody is; patches of 4 x 4, two convolutions at 8 x 8 and two
-dense layers follow. The logits stand in the order of `motion.layout.EMOTIONS`. Trained in a minute
-on one core (training/demo_metrics.py); it has seen no photograph.
+dense layers follow. The logits stand in the order of `motion.layout.EMOTIONS`. Trained by
+training/demo_metrics.py; it has seen no photograph.
 """
 
 import dataclasses

@@ -3,8 +3,8 @@
 Windows of five mouth crops (b, t, h, w, 3) in [0, 1], and 13 cepstra x 20 steps of 10 ms, to
 embeddings that are near where both belong together. Synthetic faces are seen in one place and from
 nearly in front, so no convolution is needed: a crop is made grey and 16 x 16, freed of its window's
-brightness and contrast, and read by dense layers, the first of which is the same for all frames. It
-trains in a minute on one core (training/demo_metrics.py).
+brightness and contrast, and read by dense layers, the first of which is the same for all frames.
+Trained by training/demo_metrics.py.
 """
 
 import dataclasses
