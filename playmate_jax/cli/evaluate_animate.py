@@ -8,6 +8,7 @@ with the column `reference` alone, speakers are animated by their own voice.
 
 import argparse
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping
 from itertools import islice
@@ -142,8 +143,10 @@ def _filled(
 
 
 def _first_frame(reader, reference: Path, folder: Path) -> Path:
-    """The first frame as PNG; one that is there and not older than the video is left as it is."""
-    path = folder / f"{reference.stem}.png"
+    """The first frame as PNG; one that is there and not older than the video is left as it is.
+    Its name holds a hash of the video's place: videos of one name may lie in several folders."""
+    place = hashlib.sha256(str(reference).encode()).hexdigest()[:8]
+    path = folder / f"{reference.stem}-{place}.png"
     if path.exists() and path.stat().st_mtime >= reference.stat().st_mtime:
         return path
     frame = next(islice(reader.frames_at(FPS), 1))
