@@ -1,7 +1,7 @@
 """A network as a JAX program for any batch and several platforms, and its parameters by name.
 
-`jax.export` keeps the traced and lowered program (StableHLO), not code, so that running it needs JAX
-alone:
+`jax.export` keeps the traced and lowered program (StableHLO), not code; to run it, JAX
+alone is needed:
 
     from jax import export
     import jax, numpy
