@@ -18,25 +18,59 @@ def plain(x, kernel, padding):
     )
 
 
-def inputs(window, dtype, channels=(9, 5)):
+def inputs(window, dtype, channels=(9, 5), size=(2, 7, 6)):
     rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.standard_normal((2, 7, 6, channels[0])), dtype)
+    x = jnp.asarray(rng.standard_normal((*size, channels[0])), dtype)
     kernel = jnp.asarray(rng.standard_normal((*window, *channels)), dtype)
     return x, kernel
 
 
-@pytest.mark.parametrize("padding", PADS, ids=str)
+def both(x, kernel, padding):
+    """Value and gradients of a loss by our form and by XLA's, as two lists of arrays."""
+    losses = [
+        lambda x, kernel, form=form: jnp.sum(jnp.sin(form(x, kernel, padding)))
+        for form in (conv2d, plain)
+    ]
+    found = (jax.jit(jax.value_and_grad(loss, (0, 1)))(x, kernel) for loss in losses)
+    return map(jax.tree.leaves, found)
+
+
+# Few channels: all cells of the window side by side, of either side; many: cell by cell.
+@pytest.mark.parametrize("channels", [(9, 5), (3, 9), (70, 67)], ids=str)
+@pytest.mark.parametrize("padding", [*PADS, ((4, 3), (0, 5))], ids=str)
 @pytest.mark.parametrize("window", [(3, 3), (1, 1), (4, 2)], ids=str)
-def test_values_and_gradients_are_those_of_xla(window, padding):
+def test_values_and_gradients_are_those_of_xla(window, padding, channels):
     with jax.enable_x64():
-        x, kernel = inputs(window, jnp.float64)
-        losses = [
-            lambda x, kernel, form=form: jnp.sum(jnp.sin(form(x, kernel, padding)))
-            for form in (conv2d, plain)
-        ]
-        ours, theirs = (jax.value_and_grad(loss, (0, 1))(x, kernel) for loss in losses)
-    for found, wanted in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)  # sums in another order
+        for found, wanted in zip(*both(*inputs(window, jnp.float64, channels), padding)):
+            np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-11)  # other order of sums
+
+
+LARGE = {"channels": (33, 40), "size": (4, 45, 47)}  # the last tiles reach beyond the image
+
+
+def test_values_and_gradients_of_large_images_are_those_of_xla():
+    with jax.enable_x64():
+        x, kernel = inputs((3, 3), jnp.float64, **LARGE)
+        for found, wanted in zip(*both(x, kernel, "SAME")):
+            np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-9)
+        program = jax.jit(jax.grad(lambda x: jnp.sum(conv2d(x, kernel) ** 2))).lower(x).as_text()
+    assert "stablehlo.convolution" not in program
+
+
+def test_gradients_of_large_images_round_little():
+    x, kernel = inputs((3, 3), jnp.float32, **LARGE)
+    ours = jax.vjp(conv2d, x, kernel)[1](jnp.ones((4, 45, 47, 40)))
+    with jax.enable_x64():
+        exact = jax.vjp(lambda *a: plain(*a, "SAME"), *(jnp.float64(a) for a in (x, kernel)))[1](
+            jnp.ones((4, 45, 47, 40))
+        )
+    for found, wanted in zip(ours, exact, strict=True):
+        assert np.linalg.norm(found - wanted) < 1e-5 * np.linalg.norm(wanted)
+
+
+def test_without_a_gradient_large_images_are_convolved_by_xla():
+    x, kernel = inputs((3, 3), jnp.float32, **LARGE)
+    np.testing.assert_array_equal(conv2d(x, kernel), plain(x, kernel, "SAME"))
 
 
 def test_the_gradient_has_the_type_of_the_kernel_and_is_summed_in_float32():

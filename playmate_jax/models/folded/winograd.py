@@ -1,31 +1,18 @@
-"""Convolutions by Winograd's F(4, 3): a quarter of the multiplications of a 3x3 window.
+"""Winograd's F(4, 3) (models/winograd.py) of images and volumes with kernels transformed before.
 
-Lavin & Gray 2016. A tile of 4 outputs along an axis is a linear map of products of 6 mixtures of
-its 6 inputs and 6 mixtures of the 3 taps, so a tile of 4 x 4 pixels takes 36 matrix products over
-the channels instead of 144. Volumes either have their depth taps as output channels, which are
-added afterwards, or transform depth too (a further half). Products stay separate matrices:
-stacking them costs more than a batched product saves.
-
-The points 0, 1, -1, 1/2, -2 round less than the usual 0, 1, -1, 2, -2: 1e-5 of an output's size.
+Volumes either have their depth taps as output channels, which are added afterwards, or transform
+depth too (a further half). Products stay separate matrices: stacking them costs more than a batched
+product saves.
 """
-
-import functools
-import math
-from collections.abc import Sequence
-from fractions import Fraction
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float
 
 from playmate_jax.models.apart import apart
 from playmate_jax.models.conv3d import sum_of_depth_taps
 from playmate_jax.models.folded.layers import along
-
-TILE, TAPS = 4, 3
-POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
-SIZE = len(POINTS) + 1  # inputs of a tile; the last "point" is infinity
+from playmate_jax.models.winograd import SIZE, TILE, matrices, mixture, strided, tiles
 
 
 def kernel_2d(kernel: Float[np.ndarray, "3 3 i o"]) -> Float[np.ndarray, "6 6 1 i o"]:
@@ -72,17 +59,17 @@ def convolution_3d(
     """The convolution of volumes with zero padding; the kernel is `kernel_3d`'s with d = 6, or one
     of images, d = 1, for every slice."""
     b, z, h, w, i = x.shape
-    tall, wide = -(-h // TILE), -(-w // TILE)
+    tall, wide = tiles(x[:, 0])
     ins, outs, _ = matrices()
     ends = ((1, tall * TILE + 1 - h), (1, wide * TILE + 1 - w))
     padded = jnp.pad(x.reshape(b * z, h, w, i), ((0, 0), *ends, (0, 0)))
     rows = _row_mixtures(padded, tall)
     halves = []
     for kernel_row, row in zip(kernel, rows, strict=True):
-        columns = [_strided(row, 2, n, wide) for n in range(SIZE)]
-        mixed = [_mixture(line, columns).reshape(b, z, tall * wide, i) for line in ins]
+        columns = [strided(row, 2, n, wide) for n in range(SIZE)]
+        mixed = [mixture(line, columns).reshape(b, z, tall * wide, i) for line in ins]
         products = [_through_depth(v, u) for v, u in zip(mixed, kernel_row, strict=True)]
-        halves.append([_mixture(line, products) for line in outs])
+        halves.append([mixture(line, products) for line in outs])
     whole = _finished(halves, (b * z, tall, wide, kernel.shape[-1]))
     return whole.reshape(b, z, tall * TILE, wide * TILE, -1)[:, :, :h, :w]
 
@@ -106,8 +93,8 @@ def _through_depth(x: Array, kernel: Array) -> Array:
 def _row_mixtures(padded, tall):
     """(b, h, w, i) to one (b, tall, w, i) for each of a tile's mixed rows."""
     ins, _, _ = matrices()
-    rows = [_strided(padded, 1, n, tall) for n in range(SIZE)]
-    return [_mixture(line, rows) for line in ins]
+    rows = [strided(padded, 1, n, tall) for n in range(SIZE)]
+    return [mixture(line, rows) for line in ins]
 
 
 @apart(1)
@@ -116,7 +103,7 @@ def _finished(halves, shape):
     _, outs, _ = matrices()
     b, tall, wide, o = shape
     rows = [
-        jnp.stack([_mixture(line, column).reshape(shape) for column in zip(*halves)], 3)
+        jnp.stack([mixture(line, column).reshape(shape) for column in zip(*halves)], 3)
         for line in outs
     ]
     return jnp.stack(rows, 2).reshape(b, tall * TILE, wide * TILE, o)
@@ -127,8 +114,8 @@ def _depth_mixtures(x, deep):
     """(b, z, n, i) to one (b, deep, n, i) for each of a tile's mixed slices."""
     ins, _, _ = matrices()
     padded = jnp.pad(x, ((0, 0), (1, deep * TILE + 1 - x.shape[1]), (0, 0), (0, 0)))
-    slices = [_strided(padded, 1, n, deep) for n in range(SIZE)]
-    return [_mixture(line, slices) for line in ins]
+    slices = [strided(padded, 1, n, deep) for n in range(SIZE)]
+    return [mixture(line, slices) for line in ins]
 
 
 @apart(1)
@@ -136,55 +123,9 @@ def _finished_depth(products, shape):
     """One product for each mixed slice to whole columns: `shape` is (b, deep, n, o)."""
     _, outs, _ = matrices()
     b, deep, n, o = shape
-    slices = [_mixture(line, products).reshape(shape) for line in outs]
+    slices = [mixture(line, products).reshape(shape) for line in outs]
     return jnp.stack(slices, 2).reshape(b, deep * TILE, n, o)
 
 
 def _product(x: Array, kernel: Array) -> Array:
     return x.reshape(-1, x.shape[-1]) @ kernel
-
-
-def _strided(x: Array, axis: int, start: int, count: int) -> Array:
-    return lax.slice_in_dim(x, start, start + (count - 1) * TILE + 1, TILE, axis)
-
-
-def _mixture(weights: Float[np.ndarray, " n"], arrays: Sequence[Array]) -> Array:
-    """The weighted sum of arrays, without products by 0 and 1."""
-    total = None
-    for weight, array in zip(weights.tolist(), arrays, strict=True):
-        if weight == 0:
-            continue
-        part = array if weight == 1 else -array if weight == -1 else weight * array
-        total = part if total is None else total + part
-    assert total is not None
-    return total
-
-
-@functools.cache
-def matrices() -> tuple[
-    Float[np.ndarray, "6 6"], Float[np.ndarray, "4 6"], Float[np.ndarray, "6 3"]
-]:
-    """The mixtures of a tile's inputs, of its products (its outputs), and of a kernel's taps.
-
-    Toom and Cook's: the product of polynomials, evaluated at POINTS and at infinity, transposed.
-    Input mixtures are scaled by powers of two to coefficients near 1, and taps the other way.
-    """
-    outs = np.array([[float(p**n) for p in POINTS] + [float(n == TILE - 1)] for n in range(TILE)])
-    ins, taps = np.zeros((SIZE, SIZE)), np.zeros((SIZE, TAPS))
-    for n, point in enumerate(POINTS):
-        others = [p for p in POINTS if p != point]
-        ins[n, : SIZE - 1] = _coefficients(others)
-        scale = float(math.prod(point - p for p in others))
-        taps[n] = [float(point**k) / scale for k in range(TAPS)]
-    ins[-1], taps[-1, -1] = _coefficients(POINTS), 1
-    scales = 2.0 ** np.round(np.log2(np.abs(ins).max(1, keepdims=True)))
-    return ins / scales, outs, taps * scales
-
-
-def _coefficients(roots: Sequence[Fraction]) -> Float[np.ndarray, " n"]:
-    """Of the polynomial with these roots, lowest power first."""
-    found = [Fraction(1)]
-    for root in roots:
-        higher, lower = [Fraction(0), *found], [*found, Fraction(0)]
-        found = [a - root * b for a, b in zip(higher, lower, strict=True)]
-    return np.array([float(value) for value in found])
