@@ -6,7 +6,7 @@ GOLDEN ?= ../shared/reference
 SEED   ?= 0
 
 # XLA:CPU allocates its temporaries anew at each call; this keeps glibc from unmapping them.
-MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
+MALLOC := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=64000000000 \
           MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 .DEFAULT_GOAL := help

@@ -29,7 +29,7 @@ ROWS = 8
 # XLA:CPU allocates its temporaries anew at each call: this keeps glibc from unmapping them, and has
 # it ask for large pages.
 MALLOC = {
-    "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "64000000000",
     "MALLOC_TOP_PAD_": "268435456", "MALLOC_ARENA_MAX": "1",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }  # fmt: skip

@@ -28,7 +28,7 @@ _LISTED = 100  # shown differences between two trees of names, a line each
 # which costs up to 40 % of the run time. glibc reads these before main(), hence the second exec.
 _ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_TRIM_THRESHOLD_": "64000000000",
     "MALLOC_TOP_PAD_": "268435456",
     "MALLOC_ARENA_MAX": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",  # hides XLA's messages about cached programs

@@ -26,8 +26,10 @@ from jaxtyping import Array, Float
 from playmate_jax.models import winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-# Least channels and tiles from which Winograd's form pays, the latter for images and for kernels.
-CHANNELS, TILES, TILES_OF_KERNEL = 32, 512, 64
+# From these tiles and this width, io / (i + o) of i and o channels, Winograd's form pays: for what
+# is convolved, and for kernels.
+TILES, WIDTH = 256, 64
+TILES_OF_KERNEL, WIDTH_OF_KERNEL = 64, 24
 # Most columns of a product with all cells of the window side by side.
 SIDE_BY_SIDE = 256
 
@@ -73,28 +75,29 @@ def _conv2d(x: Array, kernel: Array, pads: tuple[tuple[int, int], ...]) -> Array
 
 
 def _forward(x: Array, kernel: Array, pads: Any) -> tuple[Array, tuple[Array, Array]]:
-    form = winograd.convolution if _large(x, kernel, pads, TILES) else None
-    return form(x, kernel) if form else _convolved(x, kernel, pads), (x, kernel)
+    if _large(x, kernel, pads, TILES, WIDTH):
+        return winograd.convolution(x, winograd.transformed(kernel)), (x, kernel)
+    return _convolved(x, kernel, pads), (x, kernel)
 
 
 def _backward(pads: Any, saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    if _large(x, kernel, pads, TILES):
-        of_x = winograd.convolution(g, kernel[::-1, ::-1].swapaxes(2, 3))
+    if _large(x, kernel, pads, TILES, WIDTH):
+        of_x = winograd.convolution(g, winograd.transformed(kernel[::-1, ::-1].swapaxes(2, 3)))
     else:
         of_x = jax.vjp(lambda x: _convolved(x, kernel, pads), x)[1](g)[0]
-    if _large(x, kernel, pads, TILES_OF_KERNEL):
+    if _large(x, kernel, pads, TILES_OF_KERNEL, WIDTH_OF_KERNEL):
         return of_x, winograd.kernel_gradient(x, g)
     return of_x, _kernel_gradient(x, kernel, g, pads)
 
 
-def _large(x: Array, kernel: Array, pads: Any, least: int) -> bool:
+def _large(x: Array, kernel: Array, pads: Any, least: int, width: int) -> bool:
     """Whether Winograd's form pays: it wants a 3x3 window, "SAME" and 32 bits."""
-    tall, wide = winograd.tiles(x)
+    (tall, wide), (i, o) = winograd.tiles(x), kernel.shape[2:]
     return (
         kernel.shape[:2] == (3, 3)
         and pads == ((1, 1), (1, 1))
-        and min(kernel.shape[2:]) >= CHANNELS
+        and i * o >= width * (i + o)
         and x.shape[0] * tall * wide >= least
         and x.dtype.itemsize >= 4
     )

@@ -12,6 +12,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from playmate_jax.models.convolution import Conv
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -36,7 +38,7 @@ class VGG19(nn.Module):
             if i > 1:
                 x = nn.max_pool(x, (2, 2), (2, 2))
             for j in range(1, depth + 1):
-                x = nn.relu(nn.Conv(width, (3, 3), name=f"conv_{i}_{j}")(x))
+                x = nn.relu(Conv(width, (3, 3), name=f"conv_{i}_{j}")(x))
                 if j == 1:
                     taps[f"relu{i}_1"] = x
         return taps

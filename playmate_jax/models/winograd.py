@@ -27,13 +27,19 @@ POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
 SIZE = len(POINTS) + 1  # inputs of a tile; the last "point" is infinity
 
 
-def convolution(x: Float[Array, "b h w i"], kernel: Float[Array, "3 3 i o"]) -> Float[Array, "..."]:
-    """The convolution with zero padding, (b, h, w, o)."""
+def transformed(kernel: Float[Array, "3 3 i o"]) -> Float[Array, "6 6 i o"]:
+    """A kernel as `convolution` takes it."""
+    taps = jnp.asarray(matrices()[2], kernel.dtype)
+    return jnp.einsum("ak,bl,klio->abio", taps, taps, kernel, precision=lax.Precision.HIGHEST)
+
+
+def convolution(
+    x: Float[Array, "b h w i"], mixed: Float[Array, "6 6 i o"]
+) -> Float[Array, "b h w o"]:
+    """The convolution with zero padding; the kernel is `transformed`'s."""
     b, h, w, i = x.shape
     tall, wide = tiles(x)
-    ins, outs, mix = matrices()
-    taps = jnp.asarray(mix, kernel.dtype)
-    mixed = jnp.einsum("ak,bl,klio->abio", taps, taps, kernel, precision=lax.Precision.HIGHEST)
+    ins, outs, _ = matrices()
     rows = _mixtures(_with_neighbours(x, tall, wide), ins, tall)
 
     def row(n: Array) -> Array:
@@ -50,7 +56,8 @@ def convolution(x: Float[Array, "b h w i"], kernel: Float[Array, "3 3 i o"]) -> 
 def kernel_gradient(
     x: Float[Array, "b h w i"], g: Float[Array, "b h w o"]
 ) -> Float[Array, "3 3 i o"]:
-    """Of `convolution` with respect to its kernel; g is the gradient of what came of it."""
+    """Of the convolution with respect to its kernel, not transformed; g is the gradient of what
+    came of it."""
     tall, wide = tiles(x)
     ins, outs, mix = matrices()
     ends = ((0, tall * TILE - x.shape[1]), (0, wide * TILE - x.shape[2]))
