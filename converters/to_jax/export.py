@@ -12,9 +12,8 @@ import numpy as np
 
 from playmate_jax.converters.export_folder import check_target, temporary
 from playmate_jax.converters.to_jax import programs
-from playmate_jax.converters.to_onnx.check import LIMIT, Agreement, error
+from playmate_jax.converters.to_onnx.check import Agreement, error, require
 from playmate_jax.converters.to_onnx.networks import Network
-from playmate_jax.errors import UserError
 
 BATCHES = (1, 3)  # that each program is run with
 Say = Callable[[str], None]
@@ -63,13 +62,7 @@ def export(
                 f"{done.written[arrays] / 1e6:.1f} MB of parameters")  # fmt: skip
             if done.checked:
                 done.agreements += compare(network, parts[program], parts[arrays])
-        if failed := [row for row in done.agreements if not row.passed]:
-            worst = max(failed, key=lambda row: row.error)
-            raise UserError(
-                f"expected the exported program to agree with its module to {LIMIT:.0e} of an "
-                f"output's standard deviation, found {worst.error:.1e} in {worst.output} of "
-                f"{worst.network}: nothing was written"
-            )
+        require(done.agreements, "the exported program", "its module")
     return done
 
 

@@ -1,5 +1,6 @@
 """Whether an ONNX file computes what JAX computes: both are run on the same random inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import jax
 import numpy as np
 
 from playmate_jax.converters.to_onnx.networks import Network
+from playmate_jax.errors import UserError
 
 LIMIT = 1e-4  # of the standard deviation of an output: float32 sums in another order
 RUNS = 3  # inputs that are tried, so that outputs of one number have a deviation
@@ -25,6 +27,24 @@ class Agreement:
     def passed(self) -> bool:
         """Whether the difference is below the limit; what is no number has not passed."""
         return self.error <= LIMIT
+
+
+def require(agreements: Sequence[Agreement], what: str, whom: str) -> None:
+    """Refuses an export that does not agree.
+
+    Args:
+      what: was run, and with whom it is to agree, for the message.
+
+    Raises:
+      UserError: with the output that is furthest off.
+    """
+    if failed := [row for row in agreements if not row.passed]:
+        worst = max(failed, key=lambda row: row.error)
+        raise UserError(
+            f"expected {what} to agree with {whom} to {LIMIT:.0e} of an output's standard "
+            f"deviation, found {worst.error:.1e} in {worst.output} of {worst.network}: nothing was "
+            "written"
+        )
 
 
 def runtime() -> Any:

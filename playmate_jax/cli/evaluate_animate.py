@@ -17,8 +17,10 @@ from typing import NamedTuple
 
 import cv2
 
+from playmate_jax.cli import batch_arguments
 from playmate_jax.cli.batch import animate_parser, make
 from playmate_jax.cli.batch_table import COLUMNS, Job, Sheet, jobs_of, read_sheet
+from playmate_jax.cli.parsing import Parser
 from playmate_jax.errors import UserError
 from playmate_jax.media import open_video
 from playmate_jax.metrics.videos.pairs import System
@@ -166,9 +168,12 @@ def _checked(job: Job, row: Mapping[str, str]) -> Job:
 
 
 def _batch(args: argparse.Namespace, generator: str | None) -> argparse.Namespace:
-    """The options of `playmate batch` for one generator."""
-    return argparse.Namespace(
-        weights=args.weights, generator=generator, face_models=args.face_models, fresh=args.fresh,
-        quiet=args.quiet, debug=getattr(args, "debug", False), batch=8, renderer_form="auto",
-        c2pa=None,
-    )  # fmt: skip
+    """The options of `playmate batch` for one generator: its defaults, and those of this command
+    that it has too."""
+    parser = Parser(prog="playmate batch", allow_abbrev=False)
+    batch_arguments.add(parser)
+    options = parser.parse_args([args.animate, "--out", args.out])
+    for name in ("weights", "face_models", "fresh", "quiet"):
+        setattr(options, name, getattr(args, name))
+    options.generator, options.debug = generator, getattr(args, "debug", False)
+    return options

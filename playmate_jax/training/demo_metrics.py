@@ -67,24 +67,29 @@ class Network(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DemoSyncConfig:
-    """A run of the small network of lips and speech.
+class DemoRun:
+    """What runs of both networks say.
 
     Attributes:
       people, held_out: clips of data/speaking_people.py, to train and to evaluate on.
       storage: number format of exported weights, "float32" or "float16".
-      name: what the weights are called.
     """
 
     people: str
     held_out: str
     steps: int
-    network: SmallSyncConfig = SmallSyncConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig(eval_every=200)
     batch_size: int = 8
     seed: int = 0
     storage: str = "float16"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DemoSyncConfig(DemoRun):
+    """A run of the small network of lips and speech; `name` is what its weights are called."""
+
+    network: SmallSyncConfig = SmallSyncConfig()
     name: str = DEMO
 
     def stage(self) -> Stage[NetworkState, Any]:
@@ -116,18 +121,11 @@ class DemoSyncConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DemoEmotionConfig:
-    """A run of the classifier of emotions; attributes as of `DemoSyncConfig`."""
+class DemoEmotionConfig(DemoRun):
+    """A run of the classifier of emotions; `name` is what its weights are called."""
 
-    people: str
-    held_out: str
-    steps: int
     network: EmotionClassifierConfig = EmotionClassifierConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    loop: LoopConfig = LoopConfig(eval_every=200)
     batch_size: int = 64
-    seed: int = 0
-    storage: str = "float16"
     name: str = KIND
 
     def stage(self) -> Stage[NetworkState, Any]:

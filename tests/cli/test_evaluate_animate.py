@@ -67,6 +67,21 @@ def test_a_table_is_made_and_measured_and_goes_on(evaluate, inputs):
     assert same["systems"] == found["systems"]
 
 
+def test_videos_of_one_name_begin_from_their_own_first_frames(
+    evaluate, inputs, portrait_pixels, speech_samples
+):
+    other = inputs / "other"
+    other.mkdir()
+    with VideoWriter(other / "anna.mp4", 25, (96, 96), speech_samples, 16_000) as out:
+        for _ in range(FRAMES):
+            out.write(portrait_pixels[::-1])
+    rows = (",,real ü/anna.mp4,one,", ",,other/anna.mp4,two,")
+    code, found, _ = evaluate(HEADER, *rows, options=("--metrics", "psnr"))
+    assert code == 0 and found["systems"]["demo"]["clips"] == len(rows)
+    first = [path.read_bytes() for path in (inputs / "results").rglob("first frames/*.png")]
+    assert len(first) == len(set(first)) == len(rows)
+
+
 def test_several_generators_and_a_baseline_stand_in_one_table(evaluate):
     options = ("--generator", "ours=demo", "other=demo", "--baseline", "--metrics", "psnr")
     code, found, _ = evaluate(HEADER, GOOD, options=options)
