@@ -48,7 +48,7 @@ bench-data: $(VENV)/test.stamp  ## time records, renderer and input pipeline; pr
 
 bench-face-space: $(VENV)/test.stamp  ## gradients and time of the face space's step against PyTorch (24 GB)
 	$(BIN)/python benchmarks/face_space_step.py --only gradients
-	$(MALLOC) $(BIN)/python benchmarks/face_space_step.py --only speed
+	$(MALLOC) $(BIN)/python benchmarks/face_space_step.py --only speed --rounds 1 --without transfer
 
 demo-weights: $(VENV)/test.stamp  ## train the demo weights from scratch (hours on a CPU)
 	$(MALLOC) bash launch/demo_weights.sh

@@ -1,6 +1,7 @@
 """The face space's training step beside its PyTorch reference at full size: gradients and time.
 
-    make bench-face-space     (half an hour, 24 GB of memory)
+    make bench-face-space     (half an hour, 24 GB of memory; the time without Eq. 4, which needs
+                               more for both sides together)
 
 Gradients: relative error of each network's parameters and statistics after one step, float32, on
 synthetic weights; each side in a process of its own. `--float64` adds both in float64, and what

@@ -92,7 +92,7 @@ def _backward(pads: Any, saved: tuple[Array, Array], g: Array) -> tuple[Array, A
 
 
 def _large(x: Array, kernel: Array, pads: Any, least: int, width: int) -> bool:
-    """Whether Winograd's form pays: it wants a 3x3 window, "SAME" and 32 bits."""
+    """Whether Winograd's form pays: it wants a 3x3 window, "SAME" and 32 bits at least."""
     (tall, wide), (i, o) = winograd.tiles(x), kernel.shape[2:]
     return (
         kernel.shape[:2] == (3, 3)
