@@ -89,7 +89,7 @@ def _each(row: Callable[[Array], Array], x: Array) -> Array:
     """What a function finds for each of a tile's mixed rows, stacked.
 
     The loop begins with a zero that follows from x: XLA:CPU would put plain zeros of every loop at
-    the start of the program, and keep them all (G, full size, three images: 12.0 GB in place of 8.6).
+    the start of the program, and keep them all (G at full size, three images: 12.0 GB, not 8.6).
     """
     first = jax.eval_shape(row, jnp.int32(0))
     found = jnp.broadcast_to((0 * x[(0,) * x.ndim]).astype(first.dtype), (SIZE, *first.shape))
