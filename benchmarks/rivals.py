@@ -28,9 +28,9 @@ from playmate_jax.media import VideoWriter
 from playmate_jax.models import joyvasa, wav2vec2
 from playmate_jax.models.joyvasa import DenoiserConfig, JoyvasaConfig
 from playmate_jax.models.wav2vec2 import Wav2Vec2Config
-from playmate_jax.motion.layout import ANGLES, FPS, SCALE, TRANSLATION
+from playmate_jax.motion.layout import FPS
 from playmate_jax.motion.windows import WindowConfig
-from playmate_jax.synthetic.clips import clip
+from playmate_jax.synthetic.clips import clip, pose_of
 from playmate_jax.synthetic.draw import draw
 from playmate_jax.synthetic.identity import sample_identity
 
@@ -84,8 +84,7 @@ def write_speakers(folder: Path, clips: int, seconds: float) -> Path:
 def write_speaker(path: Path, index: int, seconds: float) -> None:
     """One speaker: without emotion, in a formant voice that no training set has."""
     made = clip(SEED, index, seconds, "formant")
-    motion = made["motion"]
-    pose = np.concatenate([motion[:, ANGLES], motion[:, SCALE], motion[:, TRANSLATION][:, :2]], 1)
+    pose = pose_of(made["motion"])
     images = draw(sample_identity(SEED, index), made["units"], pose, SIZE)
     part = path.with_name(f".{path.name}")
     with VideoWriter(part, FPS, (SIZE, SIZE), made["audio"]) as out:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
 from playmate_jax.data.batches import ALONE, Leaf, Loading, block_of
+from playmate_jax.data.emotional_faces import EmotionalFaces
 from playmate_jax.data.speaking_people import SpeakingPeople
 from playmate_jax.errors import UserError
 from playmate_jax.models.syncnet import FRAMES
@@ -68,7 +69,7 @@ def speaking_batches(
 
 
 def emotion_batches(
-    people: SpeakingPeople, size: int, seed: int, start: int, loading: Loading = ALONE
+    people: EmotionalFaces, size: int, seed: int, start: int, loading: Loading = ALONE
 ) -> Iterator[EmotionBatch]:
     """Batches start, start + 1, ... of `size` faces, of which a process makes its block.
 

@@ -30,10 +30,10 @@ from jaxtyping import Int, UInt8
 from playmate_jax.errors import UserError
 from playmate_jax.faces import Face, Landmarker, TfliteLandmarker, mouth_crops
 from playmate_jax.faces.box import boxed
-from playmate_jax.motion.layout import ANGLES, EMOTIONS, FPS, SCALE, TRANSLATION
+from playmate_jax.motion.layout import EMOTIONS, FPS
 from playmate_jax.paths import unfinished
 from playmate_jax.synthetic import espeak, human
-from playmate_jax.synthetic.clips import clip
+from playmate_jax.synthetic.clips import clip, pose_of
 from playmate_jax.synthetic.draw import draw
 from playmate_jax.synthetic.identity import sample_identity
 
@@ -60,10 +60,7 @@ def speaking_person(
       voice: of `synthetic.speech.VOICES`.
     """
     made = clip(seed, index, seconds, voice, emotional=True, varied=False)
-    motion = made["motion"]
-    pose = np.concatenate(
-        [motion[:, ANGLES], motion[:, SCALE], motion[:, TRANSLATION][:, :2]], axis=1
-    )
+    pose = pose_of(made["motion"])
     images = draw(sample_identity(seed, index), made["units"], pose, SIZES[index % len(SIZES)])
     found = _largest(images, landmarker)
     if found is None:

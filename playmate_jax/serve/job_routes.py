@@ -15,6 +15,7 @@ from playmate_jax.serve.schemas import (
     FaceNumber,
     Gain,
     JobView,
+    Look,
     MaxSide,
     Pose,
     Problem,
@@ -66,6 +67,8 @@ async def create(
     emotion: Emotion = None,
     seed: Seed = 0,
     head_motion: Gain = 1.0,
+    gaze_x: Look = 0.0,
+    gaze_y: Look = 0.0,
     audio_scale: Scale = None,
     emotion_scale: Scale = None,
     sampler: Sampler = None,
@@ -79,9 +82,10 @@ async def create(
     """Animates a portrait: it speaks `speech`, or makes the face of `driving`, or both."""
     uploads = {"portrait": portrait, "speech": speech, "driving": driving}
     options = {
-        "emotion": emotion, "seed": seed, "head_motion": head_motion, "audio_scale": audio_scale,
-        "emotion_scale": emotion_scale, "sampler": sampler, "steps": steps, "pose": pose,
-        "region": region, "face": face, "paste": paste, "max_side": max_side,
+        "emotion": emotion, "seed": seed, "head_motion": head_motion, "gaze_x": gaze_x,
+        "gaze_y": gaze_y, "audio_scale": audio_scale, "emotion_scale": emotion_scale,
+        "sampler": sampler, "steps": steps, "pose": pose, "region": region, "face": face,
+        "paste": paste, "max_side": max_side,
     }  # fmt: skip
     present = {name: upload.file for name, upload in uploads.items() if upload is not None}
     id = (await submit(request.app.state, present, options)).id

@@ -80,6 +80,7 @@ Emotion = Annotated[
     Form(max_length=2000, description="speech only", examples=["happy=0.8,surprised=0.2"]),
 ]
 Gain = Annotated[float, Form(ge=0, le=10, description="of the head's motion")]
+Look = Annotated[float, Form(ge=-1, le=1, description="of the eyes, with speech and an image only")]
 Scale = Annotated[float | None, Form(ge=0, le=20, description="guidance; empty: the weights' own")]
 Sampler = Annotated[Literal[tuple(SAMPLER_NAMES)] | None, Form()]
 Steps = Annotated[int | None, Form(ge=1, le=1000)]
@@ -100,6 +101,8 @@ class JobOptions(BaseModel):
     emotion: Emotion = None
     seed: Seed = 0
     head_motion: Gain = 1.0
+    gaze_x: Look = 0.0
+    gaze_y: Look = 0.0
     audio_scale: Scale = None
     emotion_scale: Scale = None
     sampler: Sampler = None
@@ -125,8 +128,11 @@ def job_options(has_speech: bool, given: dict[str, Any]) -> dict[str, Any]:
     Raises:
       UserError: an option that would do nothing.
     """
-    only = ("region",) if has_speech else ("emotion", "audio_scale", "emotion_scale", "sampler",
-                                           "steps", "seed")  # fmt: skip
+    gaze = [given["gaze_x"], given["gaze_y"]]
+    given = {name: value for name, value in given.items() if not name.startswith("gaze_")}
+    given["gaze"] = gaze if any(gaze) else None
+    only = ("region",) if has_speech else ("emotion", "gaze", "audio_scale", "emotion_scale",
+                                           "sampler", "steps", "seed")  # fmt: skip
     unset = {"seed": 0}
     for name in only:
         if given[name] != unset.get(name):

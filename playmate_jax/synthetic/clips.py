@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from playmate_jax.motion.layout import EMOTIONS, FPS
+from playmate_jax.motion.layout import ANGLES, EMOTIONS, FPS, SCALE, TRANSLATION
 from playmate_jax.synthetic import emotion as emotions
 from playmate_jax.synthetic.augment import augment as augment_audio
 from playmate_jax.synthetic.performance import perform
@@ -68,3 +69,9 @@ def clip(
     if features is not None:
         result["features"] = features(audio)[:n]
     return result
+
+
+def pose_of(motion: Float[np.ndarray, "n 70"]) -> Float[np.ndarray, "n 6"]:
+    """The pose that `synthetic.draw` takes, of rows of motion."""
+    parts = (motion[:, ANGLES], motion[:, SCALE], motion[:, TRANSLATION][:, :2])
+    return np.concatenate(parts, axis=1)

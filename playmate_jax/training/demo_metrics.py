@@ -1,7 +1,8 @@
 """The demo world's own networks of the metrics, as stages: a small network of lips and speech, and
-a classifier of emotions. Both are trained on synthetic faces alone (data/speaking_people.py), so
-that `playmate evaluate` has something to say of lips and emotions without any download; their
-numbers are not the paper's. Configurations: configs/demo_sync.py, configs/demo_emotion.py.
+a classifier of emotions. Both are trained on synthetic faces alone (data/speaking_people.py and
+data/emotional_faces.py), so that `playmate evaluate` has something to say of lips and emotions
+without any download; their numbers are not the paper's. Configurations: configs/demo_sync.py,
+configs/demo_emotion.py.
 """
 
 import dataclasses
@@ -17,8 +18,9 @@ from jaxtyping import PRNGKeyArray
 
 from playmate_jax.configuration import to_values
 from playmate_jax.data.batches import Loading
+from playmate_jax.data.emotional_faces import read_faces
 from playmate_jax.data.speaking_batches import emotion_batches, speaking_batches
-from playmate_jax.data.speaking_people import SpeakingPeople, read_people
+from playmate_jax.data.speaking_people import read_people
 from playmate_jax.hub.weights import save_weights
 from playmate_jax.losses.matching import classification, matched, matching
 from playmate_jax.metrics.demo_networks import emotion_figures, sync_figures
@@ -71,7 +73,8 @@ class DemoRun:
     """What runs of both networks say.
 
     Attributes:
-      people, held_out: clips of data/speaking_people.py, to train and to evaluate on.
+      people, held_out: clips of data/speaking_people.py, to train and to evaluate on; the
+        classifier also reads those of data/emotional_faces.py.
       storage: number format of exported weights, "float32" or "float16".
     """
 
@@ -117,7 +120,7 @@ class DemoSyncConfig(DemoRun):
             )
 
         network = Network(DEMO, self.network, init, terms)
-        return _stage(self, network, {"matching": 1.0}, speaking_batches, evaluate)
+        return _stage(self, network, {"matching": 1.0}, read_people, speaking_batches, evaluate)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,7 @@ class DemoEmotionConfig(DemoRun):
 
     def stage(self) -> Stage[NetworkState, Any]:
         """This configuration as a value for the loop; raises UserError where clips are missing."""
-        module, judged = EmotionClassifier(self.network, train=True), read_people(self.held_out)
+        module, judged = EmotionClassifier(self.network, train=True), read_faces(self.held_out)
 
         def terms(variables: Params, batch: Any) -> tuple[Terms, Params]:
             face = batch["face"].astype(jnp.float32) / 255.0
@@ -154,13 +157,14 @@ class DemoEmotionConfig(DemoRun):
             return EmotionClassifier(self.network).init(key, jnp.zeros((1, side, side, 3)))
 
         network = Network(KIND, self.network, init, terms)
-        return _stage(self, network, {"emotion": 1.0}, emotion_batches, evaluate)
+        return _stage(self, network, {"emotion": 1.0}, read_faces, emotion_batches, evaluate)
 
 
 def _stage(
     config: DemoSyncConfig | DemoEmotionConfig,
     network: Network,
     weights: Mapping[str, float],
+    read: Callable[[str], Any],
     batches_of: Callable[..., Iterator[Any]],
     evaluate: Callable[[NetworkState, Callable[[], None]], Mapping[str, float]],
 ) -> Stage[NetworkState, Any]:
@@ -168,10 +172,11 @@ def _stage(
 
     Args:
       weights: of the terms of the loss.
+      read: the file of people -> what is trained on.
       batches_of: of data/speaking_batches.py.
     """
     tx = optimizer(config.optimizer, config.steps)
-    people: list[SpeakingPeople] = []  # read when training begins
+    people: list[Any] = []  # read when training begins
 
     def init(key: jax.Array) -> NetworkState:
         variables = network.init(key)
@@ -195,7 +200,7 @@ def _stage(
 
     def batches(seed: int, start: int) -> Iterator[Any]:
         if not people:
-            people.append(read_people(config.people))
+            people.append(read(config.people))
         at = Loading(0, jax.process_index(), jax.process_count())
         return batches_of(people[0], config.batch_size, seed, start, at)
 

@@ -7,6 +7,7 @@ import pytest
 
 from playmate_jax.data import speaking_batches as batches
 from playmate_jax.data.batches import Loading
+from playmate_jax.data.emotional_faces import EmotionalFaces
 from playmate_jax.data.speaking_people import (
     SpeakingPeople,
     main,
@@ -93,6 +94,8 @@ def test_speech_belongs_to_the_lips_of_its_window(people, monkeypatch):
 
 @pytest.mark.parametrize("of", [batches.speaking_batches, batches.emotion_batches])
 def test_batches_follow_from_seed_and_number_on_any_number_of_processes(people, of):
+    if of is batches.emotion_batches:
+        people = EmotionalFaces(people.faces, people.emotion)
     third = list(islice(of(people, 4, seed=5, start=0), 3))[2]
     again = next(of(people, 4, seed=5, start=2))
     shares = [next(of(people, 4, 5, 2, Loading(0, i, 2))) for i in range(2)]

@@ -70,6 +70,20 @@ def test_a_job_that_goes_wrong_says_how_and_takes_no_other_with_it(client, files
     assert wait_for(client, accepted(client, files), "done", "failed")["state"] == "done"
 
 
+def test_the_gaze_reaches_the_portrait_that_speaks_and_no_other(client, files):
+    def options_of(answer):
+        return client.app.state.runner.store.jobs[answer.json()["id"]].options
+
+    looks = {"gaze_x": -0.5, "gaze_y": 0.25}
+    assert options_of(post(client, files, **looks))["gaze"] == [-0.5, 0.25]
+    assert options_of(post(client, files))["gaze"] is None
+    driven = {"portrait": files["portrait"], "driving": files["portrait"]}
+    refused = post(client, driven, **looks)
+    assert refused.status_code == 422
+    assert "expected gaze with speech only" in refused.json()["error"]
+    assert "gaze" not in options_of(post(client, driven))
+
+
 def test_the_queue_is_bounded_and_jobs_can_be_cancelled(client, files):
     running = accepted(client, files, seed=WAITS)
     wait_for(client, running, "running")
@@ -126,6 +140,7 @@ def picture(side):
         ({}, {"seed": "-1"}, 422, "seed"),
         ({}, {"steps": "1000000"}, 422, "steps"),
         ({}, {"head_motion": "nan"}, 422, "head_motion"),
+        ({}, {"gaze_x": "1.1"}, 422, "gaze_x"),
         ({}, {"sampler": "magic"}, 422, "sampler"),
         ({}, {"region": "lips"}, 422, "region without speech"),
     ],

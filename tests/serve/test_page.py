@@ -24,7 +24,8 @@ from tests.serve.page_client import PageClient, file_data
 from tests.serve.stub_child import DIES, REFUSES, WAITS
 from tests.serve.waiting import wait_for
 
-SPOKEN = ["as spoken", 0.8, "", 1.0]  # emotion, intensity, emotions over time, head motion
+# emotion, intensity, emotions over time, head motion, gaze sideways, gaze down
+SPOKEN = ["as spoken", 0.8, "", 1.0, 0.0, 0.0]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,8 @@ def test_speech_and_portrait_become_a_video(visitor, inputs, served, tmp_path):
 def test_what_goes_wrong_is_said_in_one_sentence(visitor, inputs, changed, says):
     given = dict(zip(("portrait", "speech"), inputs, strict=True)) | {"text": "", "seed": 0}
     given |= changed
-    data = [given["portrait"], given["speech"], "as spoken", 0.8, given["text"], 1.0, given["seed"]]
+    spoken = ["as spoken", 0.8, given["text"], *SPOKEN[3:]]
+    data = [given["portrait"], given["speech"], *spoken, given["seed"]]
     status, video = visitor.ask("Speak", "Generate", data)[-1][:2]
     text = re.sub("<[^>]+>", "", status).replace("&#x27;", "'")
     assert "pm-problem" in status and says in text and "\n" not in text

@@ -35,7 +35,7 @@ def test_a_portrait_speaks_with_networks_of_a_tiny_size(tiny_weights, tmp_path):
         assert (ASSETS / "portrait.png").read_bytes() == client.get(
             f"/gradio_api/file={inputs[0]['path']}"
         ).content
-        data = [*inputs, "happy", 0.5, "", 1.0, 3]
+        data = [*inputs, "happy", 0.5, "", 1.0, -0.5, 0.0, 3]
         shown = visitor.ask("Speak", "Generate", data)
         assert "Done" in shown[-1][0] and "seed 3" in shown[-1][0], shown[-1]
         (where,) = re.findall(r"<video[^>]*src='([^']+)'", shown[-1][1])

@@ -19,7 +19,7 @@ from playmate_jax.data.records import SPLITS
 from playmate_jax.data.report.faces import draw_order
 from playmate_jax.errors import UserError
 from playmate_jax.faces.openness import brow_height, eye_ratios, lip_openness
-from playmate_jax.motion.layout import ANGLES, SCALE, TRANSLATION
+from playmate_jax.synthetic.clips import pose_of
 from playmate_jax.synthetic.draw import draw
 from playmate_jax.synthetic.expression import BASIS, KEYPOINT, lid_closure, mouth_openness
 from playmate_jax.synthetic.identity import Identity, sample_identity
@@ -146,10 +146,8 @@ def person_of(record: Mapping[str, Any], size: int) -> Person:
         return Person(name, images, landmark_targets(landmarks[chosen]) if len(landmarks) else None)
     rows = np.asarray(record["rows"])[chosen]
     units, motion = record["truth"]["units"][rows], record["motion"][rows]
-    placed = motion[:, TRANSLATION][:, :2]
-    pose = np.concatenate([motion[:, ANGLES], motion[:, SCALE], placed], -1)
     identity = sample_identity(*map(int, record["truth"]["person"]))
-    truth = Truth(identity, units, pose, stored[0].shape[0], size)
+    truth = Truth(identity, units, pose_of(motion), stored[0].shape[0], size)
     return Person(name, images, unit_targets(units), truth)
 
 

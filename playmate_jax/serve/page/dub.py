@@ -28,4 +28,4 @@ def asked(
     """Files and options of the job."""
     if not video:
         raise parts.running.Refused("expected a video of a person, found none: choose one")
-    return speak.asked(video, speech, kind, strength, text, 1.0, seed)
+    return speak.asked(video, speech, kind, strength, text, 1.0, 0.0, 0.0, seed)

@@ -59,6 +59,14 @@ def head_motion() -> gr.Slider:
     return gr.Slider(0, 3, 1, step=0.1, label="Head motion")
 
 
+def gaze() -> tuple[gr.Slider, gr.Slider]:
+    """Where the eyes look, beside what the speech makes of them."""
+    return (
+        gr.Slider(-1, 1, 0, step=0.1, label="Gaze sideways", min_width=140),
+        gr.Slider(-1, 1, 0, step=0.1, label="Gaze down", min_width=140),
+    )
+
+
 def emotion() -> tuple[gr.Dropdown, gr.Slider, gr.Textbox]:
     """One emotion with its intensity, or a text with more, also over time."""
     with gr.Row():

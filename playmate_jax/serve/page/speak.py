@@ -20,20 +20,30 @@ def tab(page: parts.Page) -> None:
                 examples = [gr.Button(name, size="sm") for name in EXAMPLES]
             emotion = parts.emotion()
             with gr.Row():
-                head, seed = parts.head_motion(), parts.seed()
+                head, *gaze = parts.head_motion(), *parts.gaze()
+            seed = parts.seed()
             buttons = parts.actions()
         with gr.Column(min_width=320):
             shown = parts.result()
-    parts.connect(page, buttons, [portrait, speech, *emotion, head, seed], asked, shown)
+    parts.connect(page, buttons, [portrait, speech, *emotion, head, *gaze, seed], asked, shown)
     for button, name in zip(examples, EXAMPLES.values(), strict=True):
         parts.example(button, [portrait, speech], [name, "speech.wav"])
 
 
 def asked(
-    portrait: Any, speech: Any, kind: Any, strength: Any, text: Any, head: Any, seed: Any
+    portrait: Any,
+    speech: Any,
+    kind: Any,
+    strength: Any,
+    text: Any,
+    head: Any,
+    sideways: Any,
+    down: Any,
+    seed: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Files and options of the job."""
     options = {
-        "emotion": parts.emotion_text(kind, strength, text), "head_motion": head, "seed": seed
+        "emotion": parts.emotion_text(kind, strength, text), "head_motion": head,
+        "gaze_x": sideways, "gaze_y": down, "seed": seed,
     }  # fmt: skip
     return {"portrait": portrait, "speech": speech}, options
