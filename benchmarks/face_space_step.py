@@ -6,7 +6,9 @@
 Gradients: relative error of each network's parameters and statistics after one step, float32, on
 synthetic weights; each side in a process of its own. `--float64` adds both in float64, and what
 both are off it in float32. Time: the whole step with optimisers and EMA, both sides in one process,
-in turns and in both orders; above 1, ours is faster. Needs torch (extra "convert").
+in turns and in both orders; above 1, ours is faster. With `--apart` each turn is a process of its
+own, which builds its side again: for steps that do not fit into memory together. Needs torch (extra
+"convert").
 """
 
 import argparse
@@ -18,7 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -31,9 +33,11 @@ from playmate_jax.benchmark.report import place_of
 from playmate_jax.benchmark.sides import alternate, median, ratios, seconds_of
 from playmate_jax.benchmark.train_sides import EAGER, OURS
 
+Found = TypeVar("Found")
 
-def alone(call: Callable[..., Step], *arguments: Any) -> Step:
-    """A side's step in a process of its own, whose memory is free again afterwards."""
+
+def alone(call: Callable[..., Found], *arguments: Any) -> Found:
+    """What a call returns, made in a process of its own, whose memory is free again afterwards."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(call, *arguments).result()
 
@@ -72,18 +76,49 @@ def compare_gradients(setup: FaceSpaceSetup, float64: bool) -> dict[str, Any]:
     return {"errors": found, "terms": terms}
 
 
-def compare_speed(setup: FaceSpaceSetup, rounds: int) -> dict[str, Any]:
+class Turn(NamedTuple):
+    """Seconds of a side's first step and of those after it, and what the side knows of itself."""
+
+    first: float
+    steps: list[float]
+    facts: dict[str, Any]
+
+
+def turn(setup: FaceSpaceSetup, name: str, steps: int) -> Turn:
+    """One side's first step, which compiles, and so many more."""
+    side = face_space_sides.build(setup, name)
+    first, own = seconds_of(side), [seconds_of(side) for _ in range(steps)]
+    print(f"{name}: first step {first:.1f} s, then {own}", flush=True)
+    return Turn(first, own, {"version": side.version, **side.facts()})
+
+
+def turns_apart(setup: FaceSpaceSetup, steps: int) -> dict[str, list[Turn]]:
+    """A turn of each side in each order, by side; each in a process of its own."""
+    found: dict[str, list[Turn]] = {OURS: [], EAGER: []}
+    for order in ((OURS, EAGER), (EAGER, OURS)):
+        for name in order:
+            found[name].append(alone(turn, setup, name, steps))
+    return found
+
+
+def compare_speed(setup: FaceSpaceSetup, rounds: int, apart: bool) -> dict[str, Any]:
     """Seconds of a step; prints a row for each side."""
-    sides = [face_space_sides.build(setup, name) for name in (OURS, EAGER)]
-    first = {side.name: seconds_of(side) for side in sides}
-    times = alternate(sides, rounds, say=lambda line: print(line, flush=True))
+    if apart:
+        turns = turns_apart(setup, rounds)
+        first = {name: own[0].first for name, own in turns.items()}
+        times = {name: [one.steps for one in own] for name, own in turns.items()}
+        facts = {name: own[-1].facts for name, own in turns.items()}
+    else:
+        sides = [face_space_sides.build(setup, name) for name in (OURS, EAGER)]
+        first = {side.name: seconds_of(side) for side in sides}
+        times = alternate(sides, rounds, say=lambda line: print(line, flush=True))
+        facts = {side.name: {"version": side.version, **side.facts()} for side in sides}
     found = ratios(times, OURS)
     print(f"{'side':16}{'step s':>10}{'first s':>10}{'ratio':>8}  by order")
     for name, own in times.items():
         *by_order, ratio = found[name]
         orders = ", ".join(f"{x:.2f}" for x in by_order)
         print(f"{name:16}{median(own):10.3f}{first[name]:10.1f}{ratio:8.2f}  {orders}", flush=True)
-    facts = {side.name: {"version": side.version, **side.facts()} for side in sides}
     print(facts)
     return {"seconds": times, "ratios": found, "first_s": first, "facts": facts}
 
@@ -101,6 +136,7 @@ def main() -> None:
         help="terms left out, such as transfer, which takes two thirds of the memory",
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3, help="turns in each order (default 3)")
+    parser.add_argument("--apart", action="store_true", help="each turn in a process of its own")
     parser.add_argument("--only", choices=("gradients", "speed"), help="default: both")
     parser.add_argument("--float64", action="store_true", help="also both in float64")
     parser.add_argument("--json", help="write all figures to this file")
@@ -117,7 +153,7 @@ def main() -> None:
     if options.only != "speed":
         found["gradients"] = compare_gradients(setup, options.float64)
     if options.only != "gradients":
-        found["speed"] = compare_speed(setup, options.rounds)
+        found["speed"] = compare_speed(setup, options.rounds, options.apart)
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 

@@ -2,6 +2,7 @@
 its batch."""
 
 import dataclasses
+import functools
 
 import chex
 import jax
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 
 from playmate_jax.diffusion.schedule import linear_schedule
-from playmate_jax.losses.motion import LossConfig, conditions, motion_loss
-from playmate_jax.losses.motion_draws import draws
+from playmate_jax.losses import motion
+from playmate_jax.losses.motion import LossConfig, motion_loss
+from playmate_jax.losses.motion_draws import draws as plain_draws
 from playmate_jax.losses.readouts import Readout
 from playmate_jax.models.motion_denoiser import MotionDenoiserConfig
-from playmate_jax.models.motion_model import MotionModelConfig, init_generator, output
+from playmate_jax.models.motion_model import MotionModelConfig, init_generator
+from playmate_jax.models.motion_model import output as plain_output
 from playmate_jax.motion.layout import EXPRESSION, POSE
 from playmate_jax.motion.windows import WindowConfig
 from playmate_jax.parallel.share import ALONE, Mean, Share
@@ -38,6 +41,12 @@ READOUT = Readout(
     event=np.eye(63, dtype=np.float32)[0],
     event_at_rest=0.1,
 )
+
+
+# Op by op, everything would be compiled op by op.
+conditions = jax.jit(motion.conditions, static_argnums=0)
+draws = jax.jit(plain_draws, static_argnums=(1, 2))
+output = jax.jit(plain_output, static_argnums=0)
 
 
 def row_keys(n: int, seed: int = 0):
@@ -73,11 +82,12 @@ def windows(n: int) -> dict:
 
 @pytest.fixture(scope="module")
 def params():
-    return {"generator": init_generator(MODEL.generator, jax.random.key(0))}
+    return {"generator": jax.jit(lambda k: init_generator(MODEL.generator, k))(jax.random.key(0))}
 
 
-def terms(params, rows, keys, loss=LOSS, model=MODEL, **more):
-    return motion_loss(loss, model, params, rows, keys, READOUT, **more)
+@functools.partial(jax.jit, static_argnames=("loss", "model", "expression_only"))
+def terms(params, rows, keys, loss=LOSS, model=MODEL, expression_only=False):
+    return motion_loss(loss, model, params, rows, keys, READOUT, expression_only=expression_only)
 
 
 def test_the_defaults_are_the_designs():
