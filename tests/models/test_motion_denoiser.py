@@ -1,6 +1,7 @@
 """The motion generator, its conditions and the emotion controller."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -243,27 +244,34 @@ def changed(**changes):
     return dataclasses.replace(TINY, generator=dataclasses.replace(TINY.generator, **changes))
 
 
+@pytest.fixture(scope="module")
+def gradients(shaken, case):
+    """A configuration -> its gradients and outputs, without dropout and with."""
+    case, _ = padded_differently(case)
+
+    @functools.cache
+    def found(config):
+        def loss(params, seeds):
+            result = output(config, params, *case, seeds)
+            return jnp.square(jnp.where(VALID[..., None], result, 0)).mean(), result
+
+        both = jax.jit(
+            lambda params, seeds: [jax.grad(loss, has_aux=True)(params, s) for s in (None, seeds)]
+        )
+        return both(shaken, jnp.array([7, 8], jnp.uint32))
+
+    return found
+
+
 @pytest.mark.parametrize(
     "change",
     [{"remat": "layer"}, {"remat": "dots_saveable"}, {"unroll": 2}, {"attention": "fused"}],
     ids=str,
 )
-def test_how_layers_are_computed_does_not_change_them(shaken, case, change):
-    case, _ = padded_differently(case)
-    seeds = jnp.array([7, 8], jnp.uint32)
-
-    def run(config, seeds):
-        def loss(params):
-            result = output(config, params, *case, seeds)
-            return jnp.square(jnp.where(VALID[..., None], result, 0)).mean(), result
-
-        return jax.jit(jax.grad(loss, has_aux=True))(shaken)
-
-    for s in (None, seeds):
-        ours, theirs = run(changed(**change), s), run(TINY, s)
-        # the same operations in another order: float32 rounding
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-                     ours, theirs)  # fmt: skip
+def test_how_layers_are_computed_does_not_change_them(gradients, change):
+    # the same operations in another order: float32 rounding
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+                 gradients(changed(**change)), gradients(TINY))  # fmt: skip
 
 
 def test_old_files_say_remat_with_true_or_false():
@@ -327,7 +335,8 @@ def test_a_rows_dropout_does_not_depend_on_its_neighbours(shaken, case):
 def test_residual_branches_start_weak_together():
     """At full strength eight layers drown what differs between frames, and nothing is learned."""
     config = MotionDenoiserConfig(width=64, condition_width=16, feed_forward=128, heads=2)
-    layer = motion_model.init_generator(config, jax.random.key(0))["conformer"]["layers"]
+    init = jax.jit(lambda key: motion_model.init_generator(config, key))
+    layer = init(jax.random.key(0))["conformer"]["layers"]
     ends = {
         name: layer[name][last]["kernel"]
         for name, last in (("feed_forward_in", "linear_out"), ("feed_forward_out", "linear_out"),
