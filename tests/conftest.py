@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Most of the tests' time is compilation, and most programs run once: here they are compiled fast,
+# also in processes that tests start; as users' are with SLOW=1 and under `optimised`.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "0" if os.environ.get("SLOW") else "1")
 
 import jax
 import pytest
 
+if not os.environ.get("SLOW") and jax.__version_info__ < (0, 11):  # later ones lack the flag
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 jax.config.update("jax_default_matmul_precision", "highest")
 # Compiled programs are kept between runs: most of the tests' time is compilation.
 CACHE = (
@@ -46,10 +51,10 @@ def tiny_weights(tmp_path_factory) -> Path:
     return write_random_weights(tmp_path_factory.mktemp("weights") / "tiny")
 
 
-@pytest.fixture
-def little_optimised() -> Iterator[None]:
-    """Programs of this test are compiled quickly and run slowly: the folded renderer's are large
-    and run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
+@pytest.fixture(scope="module")
+def optimised() -> Iterator[None]:
+    """Programs of this file are compiled as users' are: with all of LLVM's optimisations."""
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

@@ -48,7 +48,6 @@ def test_shares_follow_from_times_and_rates(flops, moved, roof_s, limit):
     assert "| W* |" in roofline.table({"W": figures | found | {"loops": 1}})
 
 
-@pytest.mark.usefixtures("little_optimised")
 def test_parts_are_measured_in_turns():
     speech = Wav2Vec2Config(
         channels=(8,) * 7, width=16, layers=1, heads=2, feed_forward=16, position_kernel=4,

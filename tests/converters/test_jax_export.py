@@ -51,7 +51,6 @@ def inputs_of(network, batch):
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-@pytest.mark.usefixtures("little_optimised")
 @pytest.mark.parametrize("name", ["stitching", "denoiser"])
 def test_a_process_without_this_project_runs_the_files(
     weights, name, tmp_path, capsys, monkeypatch
@@ -85,7 +84,6 @@ def test_a_process_without_this_project_runs_the_files(
                 np.testing.assert_allclose(found[output], value, rtol=0, atol=tolerance)
 
 
-@pytest.mark.usefixtures("little_optimised")
 @pytest.mark.parametrize("name", ["warping_spade", FOLDED])
 def test_both_forms_of_w_and_g_draw_what_the_plain_modules_draw(
     weights, name, tmp_path, monkeypatch

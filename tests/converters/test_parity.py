@@ -13,6 +13,8 @@ from playmate_jax.converters import joyvasa, liveportrait, synthetic_weights
 from playmate_jax.converters.golden import TOLERANCE, Reference
 from playmate_jax.converters.parity import main, report
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 PORTS = dict(liveportrait.FAMILY.ports) | joyvasa.FAMILY.ports
 RECORDINGS = Path(__file__).parent / "recordings"
 PINNED = [-0.3687654435634613, -0.002532179467380047, 0.24719227850437164]

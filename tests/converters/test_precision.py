@@ -17,7 +17,7 @@ SEEDS = range(4)
 
 
 @pytest.fixture(scope="module")
-def errors() -> dict[str, np.ndarray]:
+def errors(optimised) -> dict[str, np.ndarray]:
     """Output -> (seed, ours and PyTorch's): RMS errors of small networks on several weights."""
     found: dict[str, list] = {}
     with jax.default_matmul_precision("highest"):

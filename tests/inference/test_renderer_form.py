@@ -23,7 +23,6 @@ def drawing():
     return lambda form: FaceRenderer(PAPER, params, 2, form)
 
 
-@pytest.mark.usefixtures("little_optimised")
 def test_both_forms_draw_the_same_frames(drawing, monkeypatch):
     # Winograd's formulations have a test of their own and take long to compile
     monkeypatch.setattr(convolution, "WINOGRAD", 1000)

@@ -10,8 +10,6 @@ from playmate_jax.models.folded.convolution import convolution, folded, form_of
 from playmate_jax.models.folded.layers import Layer
 from playmate_jax.models.resampling import nearest_up
 
-pytestmark = pytest.mark.usefixtures("little_optimised")
-
 
 def made_up(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).standard_normal(shape)

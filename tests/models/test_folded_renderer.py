@@ -18,7 +18,6 @@ from playmate_jax.models.spade import SpadeConfig
 from playmate_jax.models.warping import WarpingConfig
 from tests.random_weights import random_params
 
-pytestmark = pytest.mark.usefixtures("little_optimised")
 CONFIG = RendererConfig(
     appearance=AppearanceConfig(4, 8, 2, volume_channels=3, volume_depth=5, resblocks=0),
     motion=MotionConfig(depths=(1,), dims=(4,), kernel_size=3),

@@ -1,5 +1,6 @@
 """What keypoints say about a head: the fit's laws, and numbers worked out by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -98,3 +99,13 @@ def test_the_prior_stands_still_far_away_and_follows_near_keypoints():
     assert own[0] > head[0] > still[0]  # on the keypoint
     assert still[1] > head[1] > own[1] and still[2] > still[1]  # 0.45 away, and further
     np.testing.assert_allclose([still[2], own[2]], [6.0, -6.0])  # bounded: the network can overrule
+
+
+def test_the_prior_has_a_gradient_also_where_distances_are_computed_twice():
+    def loss(keypoints):
+        squared = head_motion.squared_distances(keypoints, 8, 8)
+        return jnp.sin(head_motion.motion_prior(squared)).sum()
+
+    keypoints = jax.random.uniform(jax.random.key(0), (2, 7, 3), minval=-1, maxval=1)
+    gradient = jax.jit(jax.grad(loss))(keypoints)
+    assert np.isfinite(gradient).all() and np.abs(gradient[..., :2]).max() > 1

@@ -88,6 +88,10 @@ def motion_prior(squared: Float[Array, "b h w k"]) -> Float[Array, "b h w k+2"]:
     Far from every keypoint the image stands still; within about a tenth of the image of a
     keypoint its residual joins in.
     """
-    still = jnp.min(squared, axis=-1, keepdims=True) / 0.045 - 2.0
+    # Not jnp.min: its gradient asks for the values that equal the minimum, of which there are none
+    # (0 / 0) where a compiler computes them a second time in another precision.
+    nearest = jnp.argmin(squared, axis=-1, keepdims=True)
+    closest = jnp.take_along_axis(squared, nearest, axis=-1, mode="promise_in_bounds")
+    still = closest / 0.045 - 2.0
     residual = jnp.maximum(0.5 - 0.5 * squared / 0.07**2, -6.0)
     return jnp.concatenate([jnp.minimum(still, 6.0), jnp.zeros_like(still), residual], axis=-1)
