@@ -94,8 +94,6 @@ def test_singular_vectors_are_those_of_the_weight():
 @pytest.mark.slow
 @pytest.mark.parametrize("file", PORTS)
 def test_full_size_networks_repeat_their_originals(file, shared):
-    reference = Reference(shared / "reference", 0)
+    # W and G in a row, which float32 blurs, by how far both sides are from float64
     with jax.default_matmul_precision("highest"):
-        comparisons = reference.compare(file, PORTS[file](reference))
-    assert [c for c in comparisons if not c.error <= TOLERANCE] == []
-    assert all(reference.round_trips.values())
+        assert report(Reference(shared / "reference", 0), PORTS, file)
