@@ -95,7 +95,7 @@ def _mapped(processes: int) -> Iterator:
 
 @cache
 def _landmarker(face_models: str | None) -> Landmarker:
-    """This process's own."""
+    """The landmarker of this process, made at its first use."""
     return TfliteLandmarker(face_models)
 
 
