@@ -7,7 +7,7 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Most of the tests' time is compilation, and most programs run once: here they are compiled fast,
-# also in processes that tests start; as users' are with SLOW=1 and under `optimised`.
+# also in processes that tests start, and with SLOW=1 as users' are.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "0" if os.environ.get("SLOW") else "1")
 
 import jax
@@ -16,7 +16,7 @@ import pytest
 if not os.environ.get("SLOW") and jax.__version_info__ < (0, 11):  # later ones lack the flag
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 jax.config.update("jax_default_matmul_precision", "highest")
-# Compiled programs are kept between runs: most of the tests' time is compilation.
+# Compiled programs are kept between runs.
 CACHE = (
     Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "playmate_jax" / "xla-tests"
 )
