@@ -1,5 +1,6 @@
 """The README and docs/ say what is true: paths, links, commands, options and imports exist."""
 
+import argparse
 import ast
 import importlib.util
 import re
@@ -81,9 +82,19 @@ def test_commands_are_understood_by_the_command_line(page):
                 pytest.fail(f"{page.name}: {shlex.join(words)}: {error}")
 
 
+def flags(command):
+    """All options of a command and of those below it."""
+    found = set()
+    for action in command._actions:
+        found.update(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            found = found.union(*map(flags, action.choices.values()))
+    return found
+
+
 @each_page
 def test_options_in_the_text_exist(page):
-    known = set(parser()._flags())
+    known = flags(parser())
     for code in inline_code(page):
         words = code.split()
         if words[0].startswith("--") and not code.startswith(BEAM):

@@ -13,19 +13,19 @@ class Parser(argparse.ArgumentParser):
         """Raises `UserError`, with the nearest known word where one is unknown."""
         near = ""
         if message.startswith("unrecognized arguments: "):
-            near = nearest(message.split()[2].partition("=")[0], self._flags())
+            known = [flag for action in self._actions for flag in action.option_strings]
+            near = nearest(message.split()[2].partition("=")[0], known)
         elif choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
             near = nearest(choice[1], choice[2].replace("'", "").split(", "))
         raise UserError(f"{message}{near}, see '{self.prog} --help'")
 
-    def _flags(self) -> list[str]:
-        """All options, including those of the subcommands."""
-        found: list[str] = []
-        for action in self._actions:
-            found += action.option_strings
-            if isinstance(action, argparse._SubParsersAction):
-                found += [flag for command in action.choices.values() for flag in command._flags()]
-        return found
+    def parse_known_args(self, args=None, namespace=None):
+        """Raises `UserError` for what this command does not know: the parser above would suggest
+        options of other commands."""
+        values, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return values, unknown
 
 
 class Help(argparse.RawDescriptionHelpFormatter):

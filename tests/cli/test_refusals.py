@@ -14,6 +14,7 @@ from playmate_jax.cli import run
     [
         (["--emotion", "hapy"], "did you mean 'happy'"),
         (["--emotoin", "happy"], "did you mean '--emotion'"),
+        (["--out", "x.mp4"], "did you mean '--output'?), see 'playmate animate --help'"),
         (["--seed", "-1"], "from 0"),
         (["--seed", "x"], "from 0"),
         (["--steps", "0"], "from 1"),
